@@ -1,0 +1,196 @@
+package config
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ErrSyntax is wrapped by every error of Parse.
+var ErrSyntax = errors.New("config: cannot use this setting")
+
+// Receipts says when this device tells others that their letters arrived.
+type Receipts string
+
+const (
+	ReceiptsLate   Receipts = "late"   // with the next letter, or alone after 10 minutes to 2 hours
+	ReceiptsPrompt Receipts = "prompt" // at once: quick, but a watcher can pair the two letters
+	ReceiptsOff    Receipts = "off"    // only with letters that go anyway
+)
+
+// Config holds the settings of one node.
+type Config struct {
+	Listen    string        // host:port of the LAN link; port 0 picks one; "off" for none
+	Multicast bool          // announce and find neighbours on the LAN
+	Links     []string      // neighbours to call by address, host:port
+	Relays    []string      // relay addresses, https://host:port/#key
+	Proxy     string        // HTTP proxy for relays, empty for none
+	Page      string        // host:port of the page, loopback only
+	Quota     int64         // bytes of shelf
+	Receipts  Receipts      // when to tell others that letters arrived
+	Poll      time.Duration // how often to try a relay that does not answer
+}
+
+// Limits.
+const (
+	MinQuota = 50 << 20 // below this a flood can starve the shelf; security notes in spec/THREATS.md
+	maxLine  = 4096
+	maxList  = 64
+)
+
+// Default is what a node does when nobody said anything.
+func Default() Config {
+	return Config{
+		Listen:    ":0",
+		Multicast: true,
+		Page:      "127.0.0.1:7727",
+		Quota:     512 << 20,
+		Receipts:  ReceiptsLate,
+		Poll:      time.Second,
+	}
+}
+
+// Parse reads settings over the defaults. Blank lines and lines that begin
+// with # are skipped; "link" and "relay" may be repeated.
+func Parse(r io.Reader) (Config, error) {
+	c := Default()
+	s := bufio.NewScanner(r)
+	s.Buffer(nil, maxLine)
+	n := 0
+	for s.Scan() {
+		n++
+		line := strings.TrimSpace(s.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		if !ok {
+			return c, fmt.Errorf("%w: line %d: expected key = value", ErrSyntax, n)
+		}
+		if err := c.set(strings.TrimSpace(key), strings.TrimSpace(value)); err != nil {
+			return c, fmt.Errorf("%w: line %d: %s", ErrSyntax, n, err)
+		}
+	}
+	if err := s.Err(); err != nil {
+		return c, fmt.Errorf("%w: line %d: %s", ErrSyntax, n+1, err)
+	}
+	return c, nil
+}
+
+func (c *Config) set(key, value string) (err error) {
+	switch key {
+	case "listen":
+		c.Listen = value
+	case "multicast":
+		c.Multicast, err = onOff(value)
+	case "link":
+		c.Links, err = appendTo(c.Links, value)
+	case "relay":
+		c.Relays, err = appendTo(c.Relays, value)
+	case "proxy":
+		c.Proxy = value
+	case "page":
+		c.Page = value
+	case "quota":
+		c.Quota, err = ParseBytes(value)
+		if err == nil && c.Quota < MinQuota {
+			err = fmt.Errorf("quota is at least %s, so that a flood cannot starve the mail", FormatBytes(MinQuota))
+		}
+	case "receipts":
+		c.Receipts = Receipts(value)
+		if c.Receipts != ReceiptsLate && c.Receipts != ReceiptsPrompt && c.Receipts != ReceiptsOff {
+			err = fmt.Errorf("receipts is late, prompt or off, not %q", value)
+		}
+	case "poll":
+		c.Poll, err = time.ParseDuration(value)
+		if err != nil || c.Poll < 100*time.Millisecond || c.Poll > time.Hour {
+			err = fmt.Errorf("poll is a time between 100ms and 1h, not %q", value)
+		}
+	default:
+		err = fmt.Errorf("unknown key %q", key)
+	}
+	return err
+}
+
+func onOff(value string) (bool, error) {
+	switch value {
+	case "on", "yes", "true":
+		return true, nil
+	case "off", "no", "false":
+		return false, nil
+	}
+	return false, fmt.Errorf("expected on or off, not %q", value)
+}
+
+func appendTo(list []string, value string) ([]string, error) {
+	if value == "" {
+		return list, errors.New("expected an address")
+	}
+	if len(list) == maxList {
+		return list, fmt.Errorf("at most %d of these", maxList)
+	}
+	return append(list, value), nil
+}
+
+// ParseBytes reads a number of bytes with an optional kB, MB or GB (powers of
+// 1,000).
+func ParseBytes(s string) (int64, error) {
+	units := []struct {
+		suffix string
+		factor int64
+	}{{"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"B", 1}, {"", 1}}
+	for _, u := range units {
+		digits, ok := strings.CutSuffix(s, u.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+		if err != nil || n < 0 || n > (1<<62)/u.factor {
+			break
+		}
+		return n * u.factor, nil
+	}
+	return 0, fmt.Errorf("expected a size such as 500MB or 2GB, not %q", s)
+}
+
+// FormatBytes writes a size for a person.
+func FormatBytes(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%d B", n)
+}
+
+// Text writes the settings as a file that Parse reads back, each explained.
+func (c Config) Text() string {
+	var b strings.Builder
+	put := func(why, key, value string) {
+		fmt.Fprintf(&b, "# %s\n%s = %s\n\n", why, key, value)
+	}
+	b.WriteString("# Settings of this Jauap node. Lines that begin with # are explanations.\n\n")
+	put("Where neighbours on the same network reach this device; \"off\" for nowhere.", "listen", c.Listen)
+	put("Find neighbours by announcing on the local network: on or off.", "multicast", map[bool]string{true: "on", false: "off"}[c.Multicast])
+	for _, l := range c.Links {
+		put("A neighbour to call by address.", "link", l)
+	}
+	for _, r := range c.Relays {
+		put("A relay abroad, with its key.", "relay", r)
+	}
+	if c.Proxy != "" {
+		put("HTTP proxy on the way to relays.", "proxy", c.Proxy)
+	}
+	put("Where the page opens. Loopback only.", "page", c.Page)
+	put("Disk space for envelopes, own and carried.", "quota", fmt.Sprintf("%dB", c.Quota))
+	put("When others learn that their letters arrived: late, prompt or off.", "receipts", string(c.Receipts))
+	put("How often a silent relay is tried.", "poll", c.Poll.String())
+	return b.String()
+}

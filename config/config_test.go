@@ -1,0 +1,57 @@
+package config
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTextReadsBack(t *testing.T) {
+	c := Default()
+	c.Links = []string{"10.0.0.2:7728"}
+	c.Relays = []string{"https://192.0.2.1:443/#abc", "https://192.0.2.2:179/#def"}
+	c.Proxy, c.Receipts, c.Poll, c.Multicast = "http://proxy:3128", ReceiptsPrompt, 5*time.Second, false
+	got, err := Parse(strings.NewReader(c.Text()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, c) {
+		t.Errorf("read back %+v, wrote %+v", got, c)
+	}
+}
+
+func TestErrorsNameTheLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"\n\nquotta = 5GB":       `line 3: unknown key "quotta"`,
+		"quota = 1MB":            "line 1: quota is at least",
+		"quota = many":           "expected a size such as",
+		"quota = 99999999999GB":  "expected a size such as",
+		"poll = 1us":             "poll is a time",
+		"receipts = sometimes":   "late, prompt or off",
+		"multicast = perhaps":    "expected on or off",
+		"relay":                  "expected key = value",
+		"relay =":                "expected an address",
+		strings.Repeat("x", 1e5): "line 1",
+	} {
+		_, err := Parse(strings.NewReader(text))
+		if !errors.Is(err, ErrSyntax) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.30q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(Default().Text())
+	f.Add("quota = 1e9GB\nlink = x")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		if again, err := Parse(strings.NewReader(c.Text())); err != nil || !reflect.DeepEqual(again, c) {
+			t.Errorf("%+v reads back as %+v, %v", c, again, err)
+		}
+	})
+}

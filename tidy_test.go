@@ -1,0 +1,159 @@
+package jauap
+
+import (
+	"bufio"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The budgets, in lines. Longer is an exception that stands here with a why.
+const (
+	functionLines = 70
+	fileLines     = 600
+	roomLines     = 2500
+)
+
+// exceptions name what may be longer, and why.
+var exceptions = map[string]string{}
+
+// goFiles lists the tracked-looking Go files that are not tests.
+func goFiles(t *testing.T) []string {
+	t.Helper()
+	var list []string
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "interop") {
+			return filepath.SkipDir
+		}
+		if strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			list = append(list, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// codeLines counts lines that are neither blank nor only a comment.
+func codeLines(t *testing.T, path string) int {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	n := 0
+	for s := bufio.NewScanner(f); s.Scan(); {
+		line := strings.TrimSpace(s.Text())
+		if line != "" && !strings.HasPrefix(line, "//") {
+			n++
+		}
+	}
+	return n
+}
+
+func TestBudgets(t *testing.T) {
+	rooms := map[string]int{}
+	for _, path := range goFiles(t) {
+		n := codeLines(t, path)
+		rooms[filepath.ToSlash(filepath.Dir(path))] += n
+		if _, ok := exceptions[path]; !ok && n > fileLines {
+			t.Errorf("%s has %d lines of code, at most %d: split it by noun", path, n, fileLines)
+		}
+		checkFunctions(t, path)
+	}
+	for room, n := range rooms {
+		if _, ok := exceptions[room]; !ok && n > roomLines {
+			t.Errorf("room %s has %d lines of code, at most %d", room, n, roomLines)
+		}
+	}
+}
+
+func checkFunctions(t *testing.T, path string) {
+	t.Helper()
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, path, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range file.Decls {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok {
+			if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.VAR {
+				checkGlobals(t, fset, path, g)
+			}
+			continue
+		}
+		if fn.Name.Name == "init" && fn.Recv == nil {
+			t.Errorf("%s: init is not used here: wire things where they are assembled", path)
+		}
+		lines := fset.Position(fn.End()).Line - fset.Position(fn.Pos()).Line + 1
+		if _, ok := exceptions[path+":"+fn.Name.Name]; !ok && lines > functionLines {
+			t.Errorf("%s: %s has %d lines, at most %d", fset.Position(fn.Pos()), fn.Name.Name, lines, functionLines)
+		}
+	}
+}
+
+// checkGlobals lets constant tables and errors stand, and nothing that a
+// program might change: two thousand nodes live in one process.
+func checkGlobals(t *testing.T, fset *token.FileSet, path string, g *ast.GenDecl) {
+	t.Helper()
+	for _, s := range g.Specs {
+		for _, v := range s.(*ast.ValueSpec).Values {
+			if call, ok := v.(*ast.CallExpr); ok && madeMutable(call) {
+				t.Errorf("%s: a package variable that can change; give it to a value instead", fset.Position(v.Pos()))
+			}
+		}
+		if vs := s.(*ast.ValueSpec); len(vs.Values) == 0 && vs.Names[0].Name != "_" {
+			if !embedded(path, fset.Position(vs.Pos()).Line) {
+				t.Errorf("%s: package variable %s starts empty, so something changes it", fset.Position(vs.Pos()), vs.Names[0].Name)
+			}
+		}
+	}
+}
+
+// madeMutable recognises make(map…), new(…) and sync primitives.
+func madeMutable(call *ast.CallExpr) bool {
+	id, ok := call.Fun.(*ast.Ident)
+	return ok && (id.Name == "make" || id.Name == "new")
+}
+
+// embedded reports whether the lines before a variable are a go:embed.
+func embedded(path string, line int) bool {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	lines := strings.Split(string(b), "\n")
+	for i := line - 2; i >= 0 && i >= line-4; i-- {
+		if strings.HasPrefix(lines[i], "//go:embed") {
+			return true
+		}
+	}
+	return false
+}
+
+// TestFilesStayHere finds what ties the project to one machine.
+func TestFilesStayHere(t *testing.T) {
+	for _, path := range goFiles(t) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range []string{"/work" + "/", "../sha" + "red"} {
+			if strings.Contains(string(b), bad) {
+				t.Errorf("%s names %q: nothing outside the project may be needed", path, bad)
+			}
+		}
+	}
+}

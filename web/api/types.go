@@ -1,0 +1,253 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// Errors that a Backend returns, also across the door. The text beside them
+// says what to do.
+var (
+	ErrUnknownPerson = errors.New("nobody of that name")
+	ErrBadInvite     = errors.New("this is not a Jauap invitation")
+	ErrNotFound      = errors.New("not found")
+	ErrTooLarge      = errors.New("too large")
+	ErrFull          = errors.New("the disk is full")
+	ErrClock         = errors.New("this device's clock is not believable")
+	ErrUsage         = errors.New("wrong request")
+)
+
+// State of a letter on its way out, each a fact with a time.
+type State string
+
+const (
+	Saved     State = "saved"     // on this device, safely
+	Carried   State = "carried"   // on at least one other device
+	Left      State = "left"      // a relay abroad confirmed it
+	Delivered State = "delivered" // the other person's device confirmed it
+	Read      State = "read"      // the other person opened it
+	Expired   State = "expired"   // its lifetime ended without a confirmation
+)
+
+// Me is this device's pseudonym.
+type Me struct {
+	Name   string   `json:"name"`
+	ID     string   `json:"id"`     // stable, hexadecimal
+	Words  []string `json:"words"`  // 8 words to read aloud
+	Digits string   `json:"digits"` // 24 digits in groups of four
+}
+
+// Person is somebody this device can write to.
+type Person struct {
+	Name     string `json:"name"`
+	ID       string `json:"id"`
+	Verified string `json:"verified"` // "in person", "by voice", "introduced by C", "" when not
+	// Three separate facts, each absent when not known.
+	WroteAt         *time.Time `json:"wrote_at,omitempty"`
+	SeenAt          *time.Time `json:"seen_at,omitempty"`
+	PlaceAnsweredAt *time.Time `json:"place_answered_at,omitempty"`
+
+	VerifiedAt *time.Time `json:"verified_at,omitempty"`
+	KeyChanged bool       `json:"key_changed,omitempty"` // not trusted until words match again
+	Unread     int        `json:"unread"`
+	Waiting    int        `json:"waiting"` // letters that have not left this device
+	Words      []string   `json:"words,omitempty"`
+	Digits     string     `json:"digits,omitempty"`
+	LastText   string     `json:"last_text,omitempty"`
+	LastAt     *time.Time `json:"last_at,omitempty"`
+}
+
+// Invite is what another person needs to write to this device, once.
+type Invite struct {
+	Link   string `json:"link"`             // text for any messenger
+	QR     string `json:"qr,omitempty"`     // the shorter text to put into a QR code
+	Digits string `json:"digits,omitempty"` // what I read aloud so that they can check me
+}
+
+// AcceptAsk takes an invitation of another person.
+type AcceptAsk struct {
+	Code     string `json:"code"`           // link or QR text
+	Name     string `json:"name,omitempty"` // what to call them here; their own name by default
+	InPerson bool   `json:"in_person,omitempty"`
+}
+
+// VerifyAsk records that a person's words or digits were compared.
+type VerifyAsk struct {
+	Name string `json:"name"`
+	// Code is what the other person read aloud: 8 words or 24 digits. It must
+	// match. Empty with Compared set when both were looked at side by side.
+	Code     string `json:"code,omitempty"`
+	Compared bool   `json:"compared,omitempty"`
+}
+
+// File is an attachment as a list shows it.
+type File struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"`
+	Have  int64  `json:"have"` // bytes arrived so far; equal to Bytes when whole
+}
+
+// SendAsk is one letter to one person.
+type SendAsk struct {
+	To    string     `json:"to"`
+	Text  string     `json:"text"`
+	Files []SendFile `json:"files,omitempty"`
+	Days  int        `json:"days,omitempty"` // lifetime; 0 for the default of 30, at most 120
+}
+
+// SendFile carries an attachment's bytes.
+type SendFile struct {
+	Name string `json:"name"`
+	Data []byte `json:"data"`
+}
+
+// Sent answers Send: the letter is on stable storage.
+type Sent struct {
+	ID string `json:"id"`
+}
+
+// Letter is one line of a conversation, in or out.
+type Letter struct {
+	ID          string     `json:"id"`
+	From        string     `json:"from"` // "" for my own
+	To          string     `json:"to,omitempty"`
+	Text        string     `json:"text"`
+	SentAt      time.Time  `json:"sent_at"` // the sender's clock: a claim
+	ReceivedAt  *time.Time `json:"received_at,omitempty"`
+	Attachments []File     `json:"attachments"`
+
+	// Of my own letters:
+	State    State      `json:"state,omitempty"`
+	At       *time.Time `json:"at,omitempty"`       // when the state was reached
+	Carriers int        `json:"carriers,omitempty"` // devices known to hold it
+	History  []Change   `json:"history,omitempty"`
+}
+
+// Change is one state with its time.
+type Change struct {
+	State State     `json:"state"`
+	At    time.Time `json:"at"`
+}
+
+// Outgoing is one row of the outbox.
+type Outgoing struct {
+	ID       string    `json:"id"`
+	To       string    `json:"to"`
+	State    State     `json:"state"`
+	At       time.Time `json:"at"`
+	Bytes    int       `json:"bytes"`
+	Carriers int       `json:"carriers"`
+	Text     string    `json:"text,omitempty"` // its beginning
+}
+
+// ReadAsk lists letters that arrived, oldest first.
+type ReadAsk struct {
+	From  string `json:"from,omitempty"`  // everybody when empty
+	After string `json:"after,omitempty"` // letter id: only later arrivals
+	Keep  bool   `json:"keep,omitempty"`  // do not mark as read
+}
+
+// ConversationAsk lists both sides of one conversation, oldest first.
+type ConversationAsk struct {
+	With   string `json:"with"`
+	Before string `json:"before,omitempty"` // letter id: only earlier ones
+	Max    int    `json:"max,omitempty"`    // 0 means 50; at most 500
+	Mark   bool   `json:"mark,omitempty"`   // mark theirs as read
+}
+
+// Status is the state of the network and of this node.
+type Status struct {
+	Network Network  `json:"network"`
+	Links   []Link   `json:"links"`
+	Windows []Window `json:"windows"`
+	Shelf   Shelf    `json:"shelf"`
+	Waiting int      `json:"waiting"` // letters that have not left this device
+
+	Clock   string     `json:"clock,omitempty"`   // a complaint about this device's clock
+	Trouble []string   `json:"trouble,omitempty"` // what a person should know and can mend
+	LeftAt  *time.Time `json:"left_at,omitempty"` // when anything last left this device
+}
+
+// Network is the verdict: no-link, dark, nearby, open or not-known.
+type Network struct {
+	State string     `json:"state"`
+	Since *time.Time `json:"since,omitempty"`
+}
+
+// Link is one way in use or tried.
+type Link struct {
+	Kind  string     `json:"kind"` // lan, relay, folder
+	Addr  string     `json:"addr"`
+	State string     `json:"state"` // up, down, trying
+	Since *time.Time `json:"since,omitempty"`
+	Error string     `json:"error,omitempty"`
+	In    int64      `json:"in"`  // bytes received
+	Out   int64      `json:"out"` // bytes sent
+}
+
+// Window is one span in which a relay answered.
+type Window struct {
+	From     time.Time  `json:"from"`
+	To       *time.Time `json:"to,omitempty"` // absent while open
+	Sent     int        `json:"sent"`
+	Received int        `json:"received"`
+}
+
+// Shelf counts what this device carries, for itself and for others.
+type Shelf struct {
+	Envelopes int   `json:"envelopes"`
+	Bytes     int64 `json:"bytes"`
+	Quota     int64 `json:"quota"`
+}
+
+// CarryAsk evens out with a folder or stick.
+type CarryAsk struct {
+	Path string `json:"path"`
+	Max  int64  `json:"max,omitempty"` // at most so many bytes to write; 0 for what fits
+}
+
+// Haul answers Carry.
+type Haul struct {
+	Written int      `json:"written"` // envelopes
+	Read    int      `json:"read"`    // envelopes new to this device
+	Bytes   int64    `json:"bytes"`   // written
+	Opened  int      `json:"opened"`  // letters among them for this device's owner
+	Notes   []string `json:"notes,omitempty"`
+}
+
+// People is the address book's part of the door.
+type People interface {
+	Me(ctx context.Context) (Me, error)
+	People(ctx context.Context) ([]Person, error)
+	Invite(ctx context.Context) (Invite, error)
+	Accept(ctx context.Context, ask AcceptAsk) (Person, error)
+	Verify(ctx context.Context, ask VerifyAsk) (Person, error)
+}
+
+// Letters is the conversations' part of the door.
+type Letters interface {
+	Send(ctx context.Context, ask SendAsk) (Sent, error)
+	Read(ctx context.Context, ask ReadAsk) ([]Letter, error)
+	Conversation(ctx context.Context, ask ConversationAsk) ([]Letter, error)
+	Outbox(ctx context.Context) ([]Outgoing, error)
+	Attachment(ctx context.Context, id string) (File, io.ReadCloser, error)
+}
+
+// Net is the carrying part of the door.
+type Net interface {
+	Status(ctx context.Context) (Status, error)
+	Carry(ctx context.Context, ask CarryAsk) (Haul, error)
+	// Wait returns when the change counter has passed seen, or ctx ends; it
+	// answers the counter now. Wait(ctx, 0) answers at once.
+	Wait(ctx context.Context, seen uint64) (uint64, error)
+}
+
+// Backend is everything behind the door.
+type Backend interface {
+	People
+	Letters
+	Net
+}
