@@ -77,7 +77,8 @@ type AcceptAsk struct {
 type VerifyAsk struct {
 	Name string `json:"name"`
 	// Code is what the other person read aloud: 8 words or 24 digits. It must
-	// match. Empty with Compared set when both were looked at side by side.
+	// match, or Verify answers ErrMismatch and changes nothing. Empty with
+	// Compared set when both were looked at side by side.
 	Code     string `json:"code,omitempty"`
 	Compared bool   `json:"compared,omitempty"`
 }
@@ -246,6 +247,10 @@ type Net interface {
 }
 
 // Backend is everything behind the door.
+//
+// Wherever an ask names a person (To, From, With, Name), it may give the
+// person's ID or name. An ID is looked for first, so that nobody can take
+// another's place by taking their ID as a name.
 type Backend interface {
 	People
 	Letters

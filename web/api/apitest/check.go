@@ -1,0 +1,103 @@
+package apitest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/jauap/jauap/web/api"
+)
+
+// Check asks b what every Backend must answer alike, whether it has people or
+// not: errors by kind, counters, refusals. It sends nothing to anybody.
+func Check(t *testing.T, b api.Backend) {
+	t.Helper()
+	t.Run("me", func(t *testing.T) { checkMe(t, b) })
+	t.Run("strangers", func(t *testing.T) { checkStrangers(t, b) })
+	t.Run("wait", func(t *testing.T) { checkWait(t, b) })
+	t.Run("people", func(t *testing.T) { checkPeople(t, b) })
+}
+
+func checkMe(t *testing.T, b api.Backend) {
+	me, err := b.Me(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !api.GoodID(me.ID) || len(me.Words) != 8 || len(strings.Fields(me.Digits)) != 6 {
+		t.Errorf("me = %+v: want an ID, 8 words and 24 digits in groups of four", me)
+	}
+	in, err := b.Invite(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(in.Link, "jauap:") {
+		t.Errorf("invitation %.20q does not start with jauap:", in.Link)
+	}
+}
+
+// checkStrangers names nobody, nothing and nonsense.
+func checkStrangers(t *testing.T, b api.Backend) {
+	ctx := t.Context()
+	const nobody = "nobody of that name, surely"
+	_, err := b.Send(ctx, api.SendAsk{To: nobody, Text: "hello"})
+	want(t, "send to a stranger", err, api.ErrUnknownPerson)
+	_, err = b.Verify(ctx, api.VerifyAsk{Name: nobody, Compared: true})
+	want(t, "verify a stranger", err, api.ErrUnknownPerson)
+	_, err = b.Read(ctx, api.ReadAsk{From: nobody})
+	want(t, "read a stranger", err, api.ErrUnknownPerson)
+	_, err = b.Conversation(ctx, api.ConversationAsk{With: nobody})
+	want(t, "talk with a stranger", err, api.ErrUnknownPerson)
+	for _, code := range []string{"", "hello", "jauap:1:", "jauap:99:AAAA", strings.Repeat("A", 100_000)} {
+		_, err = b.Accept(ctx, api.AcceptAsk{Code: code})
+		want(t, "accept nonsense", err, api.ErrBadInvite)
+	}
+	for _, id := range []string{"", "x", "../../etc/passwd", "%2e%2e"} {
+		_, body, err := b.Attachment(ctx, id)
+		want(t, "attachment "+id, err, api.ErrNotFound)
+		if body != nil {
+			t.Errorf("attachment %q: a body beside the error", id)
+		}
+	}
+}
+
+// checkWait asks that a change is seen by who waits, and that waiting ends.
+func checkWait(t *testing.T, b api.Backend) {
+	n, err := b.Wait(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.Wait(ctx, n+1000); !errors.Is(err, context.Canceled) {
+		t.Errorf("wait after its context ended: %v, want canceled", err)
+	}
+}
+
+func checkPeople(t *testing.T, b api.Backend) {
+	people, err := b.People(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range people {
+		if !api.GoodID(p.ID) || p.Name == "" {
+			t.Errorf("person %+v: want a name and an ID", p)
+		}
+		if _, err := b.Conversation(t.Context(), api.ConversationAsk{With: p.ID}); err != nil {
+			t.Errorf("conversation by ID: %v", err)
+		}
+		if _, err := b.Send(t.Context(), api.SendAsk{To: p.ID}); !errors.Is(err, api.ErrUsage) {
+			t.Errorf("an empty letter: %v, want %v", err, api.ErrUsage)
+		}
+		if _, err := b.Verify(t.Context(), api.VerifyAsk{Name: p.ID, Code: "these are not the words of anybody here"}); !errors.Is(err, api.ErrMismatch) {
+			t.Errorf("wrong words: %v, want %v", err, api.ErrMismatch)
+		}
+	}
+}
+
+func want(t *testing.T, what string, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
