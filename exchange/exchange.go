@@ -1,0 +1,192 @@
+package exchange
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/jauap/jauap/envelope"
+)
+
+// Item is one unit as a session speaks of it.
+type Item struct {
+	ID     envelope.ID
+	Class  envelope.Class
+	Size   int // bytes
+	Expiry envelope.Day
+	Shard  uint8
+	Seq    uint64 // place in the giver's arrival order; 0 when the giver is anonymous
+	Rank   uint8  // 0 own, 1 a contact's, 2 others'; never leaves the device
+}
+
+// Verdict is a shelf's judgement of a unit that was offered.
+type Verdict uint8
+
+// The verdicts. Values are those on the wire (spec/exchange.md, 8).
+const (
+	Refuse       Verdict = iota // never; not asked again in this session
+	Later                       // not now; asked again in another session
+	Keep                        // held
+	KeepAndOffer                // held and offered to others
+)
+
+func (v Verdict) String() string {
+	switch v {
+	case Refuse:
+		return "refuse"
+	case Later:
+		return "later"
+	case Keep:
+		return "keep"
+	case KeepAndOffer:
+		return "keep and offer"
+	}
+	return fmt.Sprintf("verdict(%d)", uint8(v))
+}
+
+// What Shelf.Want says in from when ok is false; from == Item.Size says that
+// the shelf holds the unit. Any other value refuses it, unless Read can
+// deliver the unit, which proves it held.
+const (
+	Wait   = -1 // another link is bringing it: Retry or Added decides
+	NotNow = -2 // answered Later
+)
+
+// Shelf is what a session needs of the shelf beside it. Its methods may block
+// for the disk only.
+type Shelf interface {
+	// Since lists units in arrival order with Seq > seq, at most max of them;
+	// an empty answer means that there are no more. Only units that are on
+	// stable storage, with everything before them, may be listed: a crash must
+	// not give their Seq to others, and nothing may appear later below a Seq
+	// that was listed.
+	Since(seq uint64, max int) []Item
+	// Want says whether to ask for it, and from which byte. See Wait.
+	Want(it Item) (from int, ok bool)
+	// Read answers 1..max bytes of a unit from the given byte on.
+	Read(id envelope.ID, from, max int) ([]byte, error)
+	// Write takes the bytes of a unit in order, from where Want said; the shelf
+	// may have got some of them by another link meanwhile. whole says that the matter is
+	// settled and v is the verdict: the unit was checked (id and signature)
+	// and put, or given up. ErrMismatch says that all bytes came but do not
+	// have this id, and that they were thrown away. Other errors are the
+	// shelf's own trouble and end the session.
+	Write(it Item, from int, data []byte) (v Verdict, whole bool, err error)
+	// Sync puts everything written on stable storage. It is called before any
+	// confirmation leaves; it should be cheap when nothing was written.
+	Sync() error
+}
+
+// Errors, usable with errors.Is.
+var (
+	// ErrProtocol: the far end broke the rules of spec/exchange.md.
+	ErrProtocol = errors.New("exchange: the far end broke the protocol")
+	// ErrVersion: the far end speaks no version that we know.
+	ErrVersion = errors.New("exchange: the far end speaks another version")
+	// ErrMismatch is what Shelf.Write answers when bytes do not have their id.
+	ErrMismatch = errors.New("exchange: the bytes do not have the announced id")
+	// ErrTooLong: a frame is longer than MaxFrame.
+	ErrTooLong = errors.New("exchange: frame too long")
+	// ErrOver: Receive was called after the session's end.
+	ErrOver = errors.New("exchange: the session is over")
+)
+
+// Lanes is the number of orders within which units are listed oldest first:
+// one per class and rank.
+const Lanes = laneClasses * laneRanks
+
+const (
+	laneClasses = 7
+	laneRanks   = 3
+)
+
+// lane of a unit; listings that carry sequence numbers use rank 0 for all.
+func lane(c envelope.Class, rank uint8) int {
+	return int(c)*laneRanks + int(min(rank, laneRanks-1))
+}
+
+// Mark says how far a sequence was exchanged with one peer. Epoch is the
+// peer's. Everything up to Seq is settled; in Lane, indexed by class and rank,
+// everything of that lane up to its value (0: no more than Seq says).
+type Mark struct {
+	Epoch [8]byte
+	Seq   uint64
+	Lane  [Lanes]uint64
+}
+
+// at is how far lane l is settled.
+func (m *Mark) at(l int) uint64 { return max(m.Seq, m.Lane[l]) }
+
+// top is the largest sequence number that the mark speaks of.
+func (m *Mark) top() uint64 {
+	t := m.Seq
+	for _, v := range m.Lane {
+		t = max(t, v)
+	}
+	return t
+}
+
+const markSize = 8 + 8 + 8*Lanes
+
+// Bytes encodes the mark for ParseMark.
+func (m Mark) Bytes() []byte {
+	b := append(make([]byte, 0, markSize), m.Epoch[:]...)
+	b = binary.BigEndian.AppendUint64(b, m.Seq)
+	for _, v := range m.Lane {
+		b = binary.BigEndian.AppendUint64(b, v)
+	}
+	return b
+}
+
+// ParseMark reads what Bytes wrote. ok is false for anything else.
+func ParseMark(b []byte) (m Mark, ok bool) {
+	if len(b) != markSize {
+		return m, false
+	}
+	copy(m.Epoch[:], b)
+	m.Seq = binary.BigEndian.Uint64(b[8:])
+	for i := range m.Lane {
+		m.Lane[i] = binary.BigEndian.Uint64(b[16+8*i:])
+	}
+	return m, true
+}
+
+// Config of one session.
+type Config struct {
+	Epoch  [8]byte // of our shelf's sequence; zero when anonymous
+	Top    uint64  // the newest durable Seq of our shelf
+	Give   Mark    // what this authenticated peer got of our sequence before
+	Take   Mark    // what we got of its sequence before
+	Serve  bool    // we are a relay
+	Shards []uint8 // shards we take; none means all. Shard 0 is always taken
+	// MaxItems bounds the units listed and not yet settled, each way: 0 means
+	// 2,048; at most 8,192 and at least 64.
+	MaxItems int
+	// Chunk is the most payload of one DATA frame in bytes: 0 means 16 KiB; at
+	// most 64 KiB and at least 1 KiB.
+	Chunk int
+	// First is how many bytes of own units (Rank 0) of at most class S1 leave
+	// unasked in the first flight: 0 for none, at most 64 KiB.
+	First int
+	// From turns the listing: units with Seq > From come before older ones of
+	// the same class and rank. A random value lets short meetings of the same
+	// two strangers differ. It is ignored where marks are in use.
+	From uint64
+}
+
+// Outcome is what happened in a session since the last Take.
+type Outcome struct {
+	Kept    []Item // received and on stable storage
+	Handed  []Item // ours, which the far end holds on stable storage
+	Refused []Item // ours, which the far end will not have
+	Give    Mark   // to be stored; valid when Marked
+	Take    Mark
+	Marked  bool // the far end has an epoch, so the marks mean something
+	// Sent and Received count payload bytes of units, and Waiting the units
+	// known to be still on their way, both ways, all since the session's start.
+	Sent, Received int64
+	Waiting        int
+	Even           bool  // nothing is left to do, both ways
+	Bye            bool  // the far end said that it ends
+	Err            error // the shelf failed: nothing more is confirmed
+}

@@ -1,0 +1,523 @@
+package exchange
+
+import (
+	"cmp"
+	"container/heap"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/jauap/jauap/envelope"
+)
+
+// Units are listed group by group; the groups are the size classes, the three
+// smallest together.
+const (
+	groups   = 5
+	bigGroup = 2 // from here on a unit takes long enough to be in the way
+
+	horizon   = 4096 // units of a group that are put in order at a time
+	pageItems = 512  // units asked of the shelf at a time
+	perHave   = 128  // units in one HAVE: small, so that DATA comes between
+)
+
+// groupOf is -1 for units that cannot be listed.
+func groupOf(c envelope.Class) int {
+	switch c {
+	case envelope.Done, envelope.S0, envelope.S1:
+		return 0
+	case envelope.S2, envelope.S3, envelope.S4, envelope.S5:
+		return int(c - envelope.S1)
+	}
+	return -1
+}
+
+// order of classes by size.
+func order(c envelope.Class) int {
+	if c == envelope.Done {
+		return -1
+	}
+	return int(c)
+}
+
+// given is one unit that we listed.
+type given struct {
+	item    Item
+	number  uint64
+	at      int // next byte to send
+	asked   int
+	queued  bool // in giver.queue
+	closed  bool // GOT came
+	gone    bool // no longer on our shelf
+	step    *step
+	settled bool // refused, held or gone: counts for the mark
+}
+
+type giver struct {
+	base   Mark // what was settled before
+	next   uint64
+	open   map[uint64]*given
+	big    int // open units of large groups
+	queue  sendQueue
+	groups [groups]lister
+	flown  map[id]*given // the first flight
+	tracks [Lanes]track
+	begun  bool
+	seen   uint64 // the newest number met in our sequence
+	ended  bool   // END was said and nothing listed since
+	to     uint64 // what END said last
+	later  bool   // the far end put something off
+}
+
+// lister walks our sequence for one group.
+type lister struct {
+	cur  cursor
+	look bool   // there may be more behind cur
+	pool []Item // met, not yet listed
+	raw  bool   // the pool is not in order
+}
+
+// cursor is a place in a walk that begins at Config.From, goes on at the start
+// up to From, and then takes what is new (legs 0, 1, 2).
+type cursor struct {
+	at, tail uint64
+	leg      uint8
+}
+
+func (g *giver) waiting() int {
+	n := len(g.open)
+	for i := range g.groups {
+		n += len(g.groups[i].pool)
+	}
+	return n
+}
+
+// marking says whether we keep a give mark for the far end.
+func (s *Session) marking() bool { return s.peer.epoch != [8]byte{} }
+
+func (s *Session) beginGiving() {
+	g := &s.give
+	since := &s.peer.since
+	switch {
+	case !s.anonymous() && since.Epoch == s.c.Epoch && since.top() <= s.c.Top:
+		g.base = *since
+	case s.marking() && s.c.Give.Epoch == s.peer.epoch:
+		g.base = s.c.Give
+	}
+	start := cursor{at: g.base.Seq, leg: 2}
+	if s.anonymous() && !s.marking() && s.c.From > start.at {
+		start = cursor{at: s.c.From}
+	} else {
+		s.c.From = 0
+	}
+	for i := range g.groups {
+		g.groups[i] = lister{cur: start, look: true}
+	}
+	g.seen, g.begun = s.c.Top, true
+}
+
+func (s *Session) lookAgain() {
+	if s.give.begun {
+		for i := range s.give.groups {
+			s.give.groups[i].look = true
+		}
+	}
+}
+
+// limit is how many units we may have open.
+func (s *Session) limit() int {
+	if !s.met {
+		return minWindow
+	}
+	return min(s.c.MaxItems, s.peer.window)
+}
+
+// rank for the order of listing: a sequence that others follow has no ranks.
+func (s *Session) rank(it Item) uint8 {
+	if !s.anonymous() {
+		return 0
+	}
+	return min(it.Rank, laneRanks-1)
+}
+
+func (s *Session) lane(it Item) int { return lane(it.Class, s.rank(it)) }
+
+// compare orders units for listing and for sending: smallest class first, then
+// rank, then oldest, beginning after From.
+func (s *Session) compare(a, b Item) int {
+	if c := cmp.Compare(order(a.Class), order(b.Class)); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(s.rank(a), s.rank(b)); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(b2i(a.Seq <= s.c.From), b2i(b.Seq <= s.c.From)); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Seq, b.Seq)
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// offers says whether the far end should hear of it.
+func (s *Session) offers(it Item) bool {
+	if !listable(it) || it.Seq <= s.give.base.at(s.lane(it)) {
+		return false
+	}
+	return it.Shard == 0 || len(s.peer.shards) == 0 || slices.Contains(s.peer.shards, it.Shard)
+}
+
+// refill walks on for one group, and for all others that stand at the same
+// place, until the group has a horizon's worth or nothing is left.
+func (s *Session) refill(gi int) {
+	g := &s.give
+	me := &g.groups[gi]
+	for me.look && len(me.pool) < horizon {
+		cur := me.cur
+		page := s.sh.Since(cur.at, pageItems)
+		var along [groups]bool
+		for i := range g.groups {
+			l := &g.groups[i]
+			along[i] = l.look && l.cur == cur && len(l.pool) < horizon
+		}
+		next, end := cur, len(page) == 0
+		for _, it := range page {
+			if cur.leg == 1 && it.Seq > s.c.From {
+				end = true
+				break
+			}
+			next.at = it.Seq
+			g.seen = max(g.seen, it.Seq)
+			if k := groupOf(it.Class); k >= 0 && along[k] && s.offers(it) {
+				g.groups[k].pool = append(g.groups[k].pool, it)
+				g.groups[k].raw = true
+			}
+		}
+		if end {
+			switch cur.leg {
+			case 0:
+				next = cursor{at: g.base.Seq, tail: cur.at, leg: 1}
+			case 1:
+				next = cursor{at: max(cur.at, next.at), leg: 2}
+				if len(page) > 0 {
+					next.at = cur.tail
+				}
+			}
+		}
+		for i := range g.groups {
+			if along[i] {
+				g.groups[i].cur = next
+				g.groups[i].look = !end || cur.leg < 2
+			}
+		}
+	}
+}
+
+// nextItem is the next unit to list.
+func (s *Session) nextItem() (Item, bool) {
+	g := &s.give
+	for i := range g.groups {
+		if i >= bigGroup && g.big >= s.limit()/2 {
+			break // room is kept for small ones
+		}
+		l := &g.groups[i]
+		for {
+			if len(l.pool) == 0 {
+				s.refill(i)
+			}
+			if len(l.pool) == 0 {
+				break
+			}
+			if l.raw {
+				slices.SortFunc(l.pool, s.compare)
+				l.raw = false
+			}
+			it := l.pool[0]
+			l.pool = l.pool[1:]
+			if !s.settledBefore(it) {
+				return it, true
+			}
+		}
+		l.pool = nil
+	}
+	return Item{}, false
+}
+
+// settledBefore says that a unit need not be listed: it left in the first
+// flight, or the far end listed it.
+func (s *Session) settledBefore(it Item) bool {
+	g := &s.give
+	l := s.lane(it)
+	if f := g.flown[it.ID]; f != nil {
+		if s.marking() && f.step == nil {
+			f.step = g.tracks[l].add(it.Seq)
+			if f.settled {
+				g.tracks[l].done(f.step)
+			}
+		}
+		return true
+	}
+	theirs, ok := s.known[it.ID]
+	if !ok {
+		return false
+	}
+	delete(s.known, it.ID)
+	if !theirs {
+		s.out.Handed = append(s.out.Handed, it)
+	}
+	if s.marking() {
+		g.tracks[l].done(g.tracks[l].add(it.Seq))
+	}
+	return true
+}
+
+// open gives a unit its number.
+func (s *Session) open(it Item) *given {
+	g := &s.give
+	u := &given{item: it, number: g.next}
+	g.next++
+	g.open[u.number] = u
+	if groupOf(it.Class) >= bigGroup {
+		g.big++
+	}
+	g.ended = false
+	return u
+}
+
+// have writes one HAVE.
+func (s *Session) have(flags byte, items []Item) []byte {
+	b := append(make([]byte, 0, 12+len(items)*entrySize), frameHave, flags)
+	last := items[0].Seq
+	if !s.anonymous() {
+		b = binary.AppendUvarint(b, last)
+	}
+	for _, it := range items {
+		b = appendEntry(b, it)
+		if !s.anonymous() {
+			b = binary.AppendVarint(b, int64(it.Seq-last))
+			last = it.Seq
+		}
+	}
+	return b
+}
+
+func (s *Session) listFrame(room int) []byte {
+	var items []Item
+	n := min(perHave, (room-12)/entrySize, s.limit()-len(s.give.open))
+	for len(items) < n {
+		it, ok := s.nextItem()
+		if !ok {
+			break
+		}
+		u := s.open(it)
+		if s.marking() {
+			u.step = s.give.tracks[s.lane(it)].add(it.Seq)
+		}
+		items = append(items, it)
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	return s.have(0, items)
+}
+
+// dry says that everything there is was listed.
+func (g *giver) dry() bool {
+	for i := range g.groups {
+		if g.groups[i].look || len(g.groups[i].pool) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Session) endFrame() []byte {
+	g := &s.give
+	if !g.dry() || g.ended && (s.anonymous() || g.seen == g.to) {
+		return nil
+	}
+	g.ended, g.to = true, g.seen
+	b := []byte{frameEnd}
+	if !s.anonymous() {
+		b = binary.AppendUvarint(b, g.to)
+	}
+	return b
+}
+
+// firstFlight speaks before the far end did. spec/exchange.md, 5.
+func (s *Session) firstFlight(room int) []byte {
+	g := &s.give
+	if g.flown == nil && s.c.First > 0 && s.anonymous() {
+		g.flown = make(map[id]*given)
+		var items []Item
+		left := s.c.First
+		for _, it := range s.urgent(min(firstUnits, (room-12)/entrySize)) {
+			if it.Size > left {
+				break
+			}
+			left -= it.Size
+			u := s.open(it)
+			g.flown[it.ID] = u
+			s.enqueue(u, 0)
+			items = append(items, it)
+		}
+		if len(items) > 0 {
+			return s.have(haveComing, items)
+		}
+	}
+	return s.dataFrame(room)
+}
+
+// urgent are the first max own small units that the far end did not settle
+// before.
+func (s *Session) urgent(max int) (items []Item) {
+	at := s.c.Give.Seq
+	for {
+		page := s.sh.Since(at, pageItems)
+		if len(page) == 0 {
+			break
+		}
+		at = page[len(page)-1].Seq
+		for _, it := range page {
+			if it.Rank == 0 && groupOf(it.Class) == 0 && listable(it) && it.Seq > s.c.Give.at(s.lane(it)) {
+				items = append(items, it)
+			}
+		}
+		if len(items) > horizon {
+			break
+		}
+	}
+	slices.SortFunc(items, s.compare)
+	return items[:min(len(items), max)]
+}
+
+// enqueue puts a unit in line for DATA.
+func (s *Session) enqueue(u *given, from int) {
+	u.at = from
+	u.asked++
+	if !u.queued {
+		u.queued = true
+		heap.Push(&s.give.queue, u)
+	}
+}
+
+func (s *Session) onWant(f *fields) error {
+	for ok := true; ok; ok = len(f.b) > 0 {
+		number, from := f.uvarint(), f.uvarint()
+		u := s.give.open[number]
+		switch {
+		case f.bad || u == nil:
+			return fmt.Errorf("%w: WANT for a number that is not open", ErrProtocol)
+		case from >= uint64(u.item.Size):
+			return fmt.Errorf("%w: WANT behind the end of a unit", ErrProtocol)
+		case u.asked >= maxTries:
+			return fmt.Errorf("%w: WANT too often for one unit", ErrProtocol)
+		}
+		s.enqueue(u, int(from))
+	}
+	return nil
+}
+
+// dataHead bounds the bytes of a DATA before the unit's own.
+const dataHead = 1 + 2*binary.MaxVarintLen64
+
+func (s *Session) dataFrame(room int) []byte {
+	q := &s.give.queue
+	for q.Len() > 0 {
+		u := q.units[0]
+		if u.closed {
+			heap.Pop(q)
+			continue
+		}
+		n := min(s.c.Chunk, room-dataHead, u.item.Size-u.at)
+		b := append(make([]byte, 0, dataHead+n), frameData)
+		b = binary.AppendUvarint(b, u.number)
+		b = binary.AppendUvarint(b, uint64(u.at))
+		data, err := s.sh.Read(u.item.ID, u.at, n)
+		if err != nil || len(data) == 0 {
+			u.gone, data = true, nil
+		}
+		data = data[:min(len(data), n)]
+		u.at += len(data)
+		if u.gone || u.at == u.item.Size {
+			heap.Pop(q)
+			u.queued = false
+		}
+		s.sent += int64(len(data))
+		return append(b, data...)
+	}
+	return nil
+}
+
+func (s *Session) onGot(f *fields) error {
+	for ok := true; ok; ok = len(f.b) > 0 {
+		v, first, count := Verdict(f.u8()), f.uvarint(), f.uvarint()
+		if f.bad || v > KeepAndOffer || count > uint64(len(s.give.open)) {
+			return fmt.Errorf("%w: malformed GOT", ErrProtocol)
+		}
+		for number := first; number != first+count; number++ {
+			u := s.give.open[number]
+			if u == nil {
+				return fmt.Errorf("%w: GOT for a number that is not open", ErrProtocol)
+			}
+			s.close(u, v)
+		}
+	}
+	return nil
+}
+
+// close settles a unit that we listed.
+func (s *Session) close(u *given, v Verdict) {
+	g := &s.give
+	delete(g.open, u.number)
+	if groupOf(u.item.Class) >= bigGroup {
+		g.big--
+	}
+	u.closed = true
+	switch {
+	case v >= Keep:
+		s.out.Handed = append(s.out.Handed, u.item)
+	case v == Refuse:
+		s.out.Refused = append(s.out.Refused, u.item)
+	case !u.gone:
+		g.later = true
+		return
+	}
+	u.settled = true
+	g.tracks[s.lane(u.item)].done(u.step)
+}
+
+func (s *Session) givingDone() bool {
+	return s.give.ended && s.give.dry() && len(s.give.open) == 0
+}
+
+func (s *Session) giveMark() Mark {
+	var all uint64
+	if s.givingDone() && !s.give.later {
+		all = s.give.seen
+	}
+	return build(s.give.base, s.peer.epoch, all, &s.give.tracks)
+}
+
+// sendQueue is a heap of the units in line for DATA.
+type sendQueue struct {
+	units   []*given
+	compare func(a, b Item) int
+}
+
+func (q *sendQueue) Len() int           { return len(q.units) }
+func (q *sendQueue) Less(i, j int) bool { return q.compare(q.units[i].item, q.units[j].item) < 0 }
+func (q *sendQueue) Swap(i, j int)      { q.units[i], q.units[j] = q.units[j], q.units[i] }
+func (q *sendQueue) Push(x any)         { q.units = append(q.units, x.(*given)) }
+func (q *sendQueue) Pop() any {
+	last := len(q.units) - 1
+	u := q.units[last]
+	q.units[last] = nil
+	q.units = q.units[:last]
+	return u
+}
