@@ -1,0 +1,81 @@
+package account
+
+import "github.com/jauap/jauap/envelope"
+
+// load is what choose knows about the letters that wait for one contact.
+type load struct {
+	sizes []int                    // of the entries in their order
+	more  bool                     // there are more than these
+	room  func(envelope.Class) int // of the session
+	wish  int                      // room that the session asks for
+	first bool                     // nothing was sealed for this contact yet in this round
+	most  int                      // bytes that the envelope may have
+}
+
+// fill is how many entries fit the class, in order, and their bytes.
+func (l load) fill(c envelope.Class) (n, bytes int) {
+	room := l.room(c) - l.wish
+	if room <= 0 || c.Size() > l.most {
+		return 0, 0
+	}
+	for _, size := range l.sizes {
+		if bytes+size > room {
+			break
+		}
+		bytes += size
+		n++
+	}
+	return n, bytes
+}
+
+// choose takes the class in which the fewest bytes are padding; among nearly
+// equal ones the larger, which costs fewer keys. Texts do not go above S3
+// unless a single one needs it: what is small leaves early. For the same
+// reason the first envelope of a long queue is the smallest. n is 0 when
+// nothing fits.
+func (l load) choose() (best envelope.Class, n int) {
+	total := 0
+	for _, size := range l.sizes {
+		total += size
+	}
+	if l.first && (l.more || total > longQueue) && l.wish == 0 {
+		if n, _ := l.fill(envelope.S1); n > 0 {
+			return envelope.S1, n
+		}
+	}
+	share := -1.0
+	for c := envelope.S1; c <= envelope.S5; c++ {
+		if c > envelope.S3 && n > 0 {
+			break
+		}
+		fits, bytes := l.fill(c)
+		if fits == 0 {
+			continue
+		}
+		if s := float64(bytes+l.wish) / float64(c.Size()); s > 0.97*share {
+			best, n, share = c, fits, max(s, share)
+		}
+	}
+	return best, n
+}
+
+// chooseStream takes the class for a stream of which about left bytes wait.
+func chooseStream(left int64, room func(envelope.Class) int, most int) (best envelope.Class) {
+	share := -1.0
+	for c := envelope.S1; c <= envelope.S5; c++ {
+		r := room(c)
+		if r < minCut || c.Size() > most {
+			continue
+		}
+		if s := float64(min(left, int64(r))) / float64(c.Size()); s > 0.97*share {
+			best, share = c, max(s, share)
+		}
+	}
+	return best
+}
+
+// longQueue is a second of a slow link (64 kbit/s), in bytes.
+const longQueue = 8000
+
+// minCut is the least room that is worth a piece of a stream, in bytes.
+const minCut = 192
