@@ -1,0 +1,156 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jauap/jauap/internal/durable"
+)
+
+// New records gather in s.buf, which Sync writes to the newest journal in one
+// piece and flushes. The bytes stay in s.buf until the flush has worked, so
+// that a full disk or a failing one loses nothing: the next Sync writes all
+// of them again. Once on disk they wait to be moved to segments: drain.go.
+
+const (
+	// maxBuffer is how many bytes wait for Sync; with more, Put syncs.
+	maxBuffer = 4 << 20
+	// keptBuffer is what is kept allotted from one Sync to the next.
+	keptBuffer = 256 << 10
+	// seqsPerJournal is the block of seqs that a journal may give. Open goes
+	// on behind the block, since what was given may have been seen by others
+	// before a power cut took it away here.
+	seqsPerJournal = 1 << 20
+)
+
+// write appends a record to the buffer and answers its place in the newest
+// journal.
+func (s *Shelf) write(r *record, payload []byte) (off uint32, err error) {
+	n := recordTotal(r.kind, r.class, uint32(len(payload)))
+	if int64(len(s.buf))+n > maxBuffer {
+		if err := s.flush(); err != nil {
+			return 0, err
+		}
+	}
+	end := s.active.size + int64(len(s.buf))
+	if end > fileHeadSize && (end+n > s.segment || s.next-s.active.base >= seqsPerJournal) {
+		if err := s.rotate(); err != nil {
+			return 0, err
+		}
+		end = s.active.size
+	}
+	r.off = uint32(end)
+	s.buf = appendRecord(s.buf, r, payload, s.active.salt)
+	s.disk += n // as if it were there, so that the quota holds
+	return r.off, nil
+}
+
+// flush puts the buffer on stable storage.
+func (s *Shelf) flush() error {
+	if len(s.buf) == 0 {
+		return nil
+	}
+	h, err := s.handles.get(s.active)
+	if err != nil {
+		return err
+	}
+	if _, err = h.WriteAt(s.buf, s.active.size); err == nil {
+		err = h.Sync()
+	}
+	if errors.Is(err, durable.ErrNoSpace) {
+		return fmt.Errorf("store: what was put waits in memory: %w", err)
+	}
+	if err != nil {
+		return fmt.Errorf("store: write the journal: %w", err)
+	}
+	s.active.size += int64(len(s.buf))
+	s.active.extent = s.active.size
+	s.active.graves = append(s.active.graves, s.bufGraves...)
+	s.debt += 2 * int64(len(s.buf))
+	s.bufGraves = s.bufGraves[:0]
+	if cap(s.buf) > keptBuffer {
+		s.buf = nil
+	}
+	s.buf = s.buf[:0]
+	return nil
+}
+
+// rotate begins a new journal. The old one waits to be drained.
+func (s *Shelf) rotate() error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	f, err := s.create(fileHead{kind: journalFile, base: s.next})
+	if err != nil {
+		return err
+	}
+	// No seq above the old block may be given before the new one is sure to
+	// be found.
+	if err := s.syncNames(); err != nil {
+		_ = s.erase(f)
+		return err
+	}
+	if s.active != nil {
+		s.old = append(s.old, s.active)
+	}
+	s.active = f
+	return nil
+}
+
+// drop removes a unit for good. r is the head of the record that says so.
+func (s *Shelf) drop(slot uint32) error {
+	u := s.x.at(slot)
+	r := record{kind: dropRecord, seq: u.seq, id: u.id, tag: u.tag}
+	if _, err := s.write(&r, nil); err != nil {
+		return err
+	}
+	if f := s.files[u.file]; f != nil && !f.journal() {
+		s.bufGraves = append(s.bufGraves, grave{u.file, u.off})
+	}
+	s.forget(slot)
+	return nil
+}
+
+// forget removes a unit from memory.
+func (s *Shelf) forget(slot uint32) {
+	u := s.x.at(slot)
+	if f := s.files[u.file]; f != nil {
+		f.live -= u.total()
+	}
+	s.x.remove(slot)
+}
+
+// settle gives a unit its place in a file.
+func (s *Shelf) settle(slot uint32, f *logFile, off uint32) {
+	u := s.x.at(slot)
+	if old := s.files[u.file]; old != nil {
+		old.live -= u.total()
+	}
+	u.file, u.off = f.num, off
+	f.live += u.total()
+	if f.journal() {
+		f.puts = append(f.puts, place{slot, off})
+	}
+}
+
+// read reads n bytes at byte from of the unit.
+func (s *Shelf) read(u *unit, from, n int) ([]byte, error) {
+	at := int64(u.off) + int64(headSize(unitRecord, u.class)) + int64(from)
+	if s.active.num == u.file && int64(u.off) >= s.active.size {
+		return slices.Clone(s.buf[at-s.active.size:][:n]), nil
+	}
+	f := s.files[u.file]
+	if f == nil {
+		return nil, fmt.Errorf("%w: its file is gone", ErrCorrupt)
+	}
+	h, err := s.handles.get(f)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, n)
+	if got, err := h.ReadAt(b, at); got < n {
+		return nil, fmt.Errorf("store: read a unit: %w", err)
+	}
+	return b, nil
+}

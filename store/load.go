@@ -1,0 +1,466 @@
+package store
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/durable"
+)
+
+// Open opens the shelf in the folder, or makes one, and holds the folder's
+// lock until Close. It cuts torn tails, mends what a crash left half done and
+// expires nothing. Errors: ErrQuota, durable.ErrLocked; others tell of the
+// disk, and then nothing was lost by trying.
+func Open(fs durable.FS, o Options) (*Shelf, Report, error) {
+	r, err := roomOf(o)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	lock, err := fs.Open(lockName, durable.Lock)
+	if err != nil {
+		return nil, Report{}, fmt.Errorf("store: %w", err)
+	}
+	s := &Shelf{
+		fs: fs, lock: lock, handles: handles{fs: fs}, room: r, today: o.Today,
+		next: 1, nextNum: 1, x: newIndex(),
+		files: map[uint32]*logFile{}, targets: map[envelope.Day]*logFile{},
+		marks: marks{values: map[string][]byte{}}, parts: parts{all: map[envelope.ID]*part{}},
+	}
+	l := loader{s: s}
+	if err := l.load(); err != nil {
+		s.release()
+		return nil, l.rep, err
+	}
+	return s, l.rep, nil
+}
+
+// loader is one opening.
+type loader struct {
+	s       *Shelf
+	rep     Report
+	found   []*logFile // sorted by kind, segments first, then by number
+	sides   map[string]int64
+	parts   []string
+	kills   []grave  // copies in segments that lost against another
+	units   []record // of a segment
+	dead    []uint32 // offsets of what is dead in it
+	heads   []byte   // of the records that its sidecar lacks
+	trusted bool     // the newest journal could be read
+}
+
+func (l *loader) load() error {
+	s := l.s
+	if err := l.list(); err != nil {
+		return err
+	}
+	for _, f := range l.found {
+		s.files[f.num] = f
+		s.nextNum = max(s.nextNum, f.num+1)
+	}
+	for _, f := range l.found {
+		if !f.journal() {
+			if err := l.segment(f); err != nil {
+				return fmt.Errorf("store: open %s: %w", f.name(), err)
+			}
+		}
+	}
+	if err := s.loadMarks(&l.rep); err != nil {
+		return err
+	}
+	for _, f := range l.found {
+		if f.journal() {
+			if err := l.journal(f); err != nil {
+				return fmt.Errorf("store: open %s: %w", f.name(), err)
+			}
+		}
+	}
+	for _, name := range l.parts {
+		if err := s.loadPart(name, &l.rep); err != nil {
+			return err
+		}
+	}
+	return l.begin()
+}
+
+// list sorts out what is in the folder.
+func (l *loader) list() error {
+	infos, err := l.s.fs.List()
+	if err != nil {
+		return fmt.Errorf("store: list the folder: %w", err)
+	}
+	l.sides = map[string]int64{}
+	numbers := map[uint32]bool{0: true}
+	for _, i := range infos {
+		f, side, ok := parseName(i.Name)
+		switch {
+		case ok && side:
+			l.sides[i.Name] = i.Size
+		case ok && !numbers[f.num]:
+			numbers[f.num] = true
+			f.extent = i.Size
+			l.found = append(l.found, &f)
+		case i.Name == lockName:
+		case i.Name == marksName:
+			l.s.marks.file = i.Size
+		case i.Name == marksName+".new" && durable.Unfinished(i.Name):
+			_ = l.s.fs.Remove(i.Name)
+		case isPart(i.Name):
+			l.parts = append(l.parts, i.Name)
+		default:
+			l.rep.Ignored = append(l.rep.Ignored, i.Name)
+		}
+	}
+	l.s.disk += l.s.marks.file
+	slices.SortFunc(l.found, func(a, b *logFile) int {
+		return cmp.Or(-cmp.Compare(a.kind, b.kind), cmp.Compare(a.num, b.num))
+	})
+	for _, f := range l.found {
+		l.s.disk += f.extent
+		if n, ok := l.sides[f.sideName()]; ok {
+			f.side = n
+			l.s.disk += n
+			delete(l.sides, f.sideName())
+		}
+	}
+	for name := range l.sides {
+		_ = l.s.fs.Remove(name) // its segment is gone
+	}
+	return nil
+}
+
+// head reads the head of a log file. A file without one is removed: it was
+// being made, or its salt is lost and with it every checksum.
+func (l *loader) head(f *logFile, h durable.File) (ok bool, err error) {
+	b := make([]byte, fileHeadSize)
+	n, err := readFull(h, b, 0)
+	if err != nil {
+		return false, err
+	}
+	head, err := parseFileHead(b[:n])
+	if err != nil && f.side >= fileHeadSize {
+		// The sidecar begins with a copy.
+		if b, err := durable.ReadFile(l.s.fs, f.sideName(), int(f.side)); err == nil {
+			head, _ = parseFileHead(b)
+		}
+	}
+	if head.kind == f.kind && head.num == f.num && head.day == f.day {
+		f.fileHead = head
+		return true, nil
+	}
+	if f.extent > fileHeadSize {
+		l.rep.Damaged++
+	}
+	l.rep.Cut += f.extent
+	return false, l.s.erase(f)
+}
+
+// segment loads a segment: the sidecar as far as it goes, then the records.
+func (l *loader) segment(f *logFile) error {
+	s := l.s
+	h, err := s.handles.get(f)
+	if err != nil {
+		return err
+	}
+	if ok, err := l.head(f, h); err != nil || !ok {
+		return err
+	}
+	sc := scan{f: h, salt: f.salt, size: f.extent}
+	// What is dead must not stand up against a copy elsewhere, so all of the
+	// file is read before any of it counts.
+	l.units, l.dead = l.units[:0], l.dead[:0]
+	take := func(r record, payload []byte) error {
+		switch r.kind {
+		case unitRecord:
+			r.until = f.day
+			l.units = append(l.units, r)
+		case deadRecord:
+			for k := 0; k+4 <= len(payload); k += 4 {
+				l.dead = append(l.dead, binary.LittleEndian.Uint32(payload[k:]))
+			}
+		}
+		return nil
+	}
+	end, err := l.sidecar(f, &sc, take)
+	if err != nil {
+		return err
+	}
+	l.heads = l.heads[:0]
+	tail := end
+	f.size, err = sc.records(end, func(r record, payload []byte) error {
+		l.heads = r.append(l.heads, f.salt)
+		return take(r, payload)
+	})
+	if err != nil {
+		return err
+	}
+	slices.Sort(l.dead)
+	for _, r := range l.units {
+		if _, dead := slices.BinarySearch(l.dead, r.off); !dead {
+			l.unit(f, r)
+		}
+	}
+	if err := l.secure(f, h, sc.damaged); err != nil {
+		return err
+	}
+	if f.sideLost = f.sideLost || sc.damaged > 0; f.size > tail {
+		s.noteSide(f, l.heads)
+	}
+	if !f.sideLost && f.size < s.segment {
+		s.targets[f.day] = f
+	}
+	return nil
+}
+
+// sidecar takes the records that the sidecar vouches for and answers where the
+// log goes on behind them.
+func (l *loader) sidecar(f *logFile, log *scan, take func(record, []byte) error) (end int64, err error) {
+	end = fileHeadSize
+	if f.side == 0 {
+		return end, nil
+	}
+	s := l.s
+	file, err := s.fs.Open(f.sideName(), durable.Write)
+	if err != nil {
+		return end, err
+	}
+	defer file.Close()
+	at := int64(0)
+	sc := scan{f: file, salt: f.salt, size: f.side}
+	head, err := sc.bytes(0, fileHeadSize)
+	if err != nil {
+		return end, err
+	}
+	if h, herr := parseFileHead(head); herr == nil && h == f.fileHead {
+		at = fileHeadSize
+		if end, at, err = l.vouched(&sc, log, take); err != nil {
+			return end, err
+		}
+	}
+	if at == f.side {
+		return end, nil
+	}
+	// What is torn makes place for what follows.
+	s.disk -= f.side - at
+	f.side = at
+	if at == 0 {
+		return end, s.fs.Remove(f.sideName())
+	}
+	return end, file.Truncate(at)
+}
+
+func (l *loader) vouched(side, log *scan, take func(record, []byte) error) (end, at int64, err error) {
+	end, at = fileHeadSize, fileHeadSize
+	for {
+		b, err := side.bytes(at, maxHeadSize)
+		if err != nil {
+			return end, at, err
+		}
+		r, ok := parseRecord(b, side.salt, end)
+		if !ok || end+r.total() > log.size {
+			return end, at, nil
+		}
+		var payload []byte
+		if r.kind == deadRecord {
+			if r, payload, ok, err = log.whole(end); err != nil || !ok || r.kind != deadRecord {
+				return end, at, err
+			}
+		}
+		if err := take(r, payload); err != nil {
+			return end, at, err
+		}
+		at += int64(r.head())
+		end += r.total()
+	}
+}
+
+// secure cuts what is torn and flushes the rest: a killed process may have
+// left what the system has not written yet.
+func (l *loader) secure(f *logFile, h durable.File, damaged int) error {
+	l.rep.Damaged += damaged
+	l.rep.Cut += f.extent - f.size
+	if err := l.s.cut(f); err != nil {
+		return err
+	}
+	return h.Sync()
+}
+
+// journal loads a journal over what is there already.
+func (l *loader) journal(f *logFile) error {
+	s := l.s
+	h, err := s.handles.get(f)
+	if err != nil {
+		return err
+	}
+	bare := f.extent <= fileHeadSize // nothing was given from it if it is torn
+	ok, err := l.head(f, h)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		l.trusted = l.trusted && bare
+		return nil
+	}
+	l.trusted = true
+	s.epoch = f.epoch
+	s.next = max(s.next, f.base+seqsPerJournal)
+	sc := scan{f: h, salt: f.salt, size: f.extent}
+	f.size, err = sc.records(fileHeadSize, func(r record, payload []byte) error {
+		switch r.kind {
+		case unitRecord:
+			l.unit(f, r)
+		case dropRecord:
+			l.drop(f, r)
+		case expireRecord:
+			l.expire(r)
+		case markRecord:
+			f.marks = true
+			if name, v, ok := parseMark(payload); ok {
+				s.marks.set(name, v)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.old = append(s.old, f)
+	return l.secure(f, h, sc.damaged)
+}
+
+// unit takes a unit's record. Of two with the same id the higher seq wins, and
+// of two copies of one the later: journals hold upgrades.
+func (l *loader) unit(f *logFile, r record) {
+	s := l.s
+	if slot := s.x.find(r.id); slot != 0 {
+		old := s.x.at(slot)
+		if old.seq > r.seq {
+			l.lose(f.num, r.off)
+			return
+		}
+		l.lose(old.file, old.off)
+		s.forget(slot)
+	}
+	s.next = max(s.next, r.seq+1)
+	slot := s.x.add(unit{id: r.id, tag: r.tag, proves: r.proves, seq: r.seq, size: r.size, until: r.until,
+		expiry: r.expiry, shard: r.shard, rank: r.rank, class: r.class, flags: r.flags & (ownFlag | sureFlag)})
+	s.settle(slot, f, r.off)
+}
+
+func (l *loader) lose(file, off uint32) {
+	if f := l.s.files[file]; f != nil && !f.journal() {
+		l.kills = append(l.kills, grave{file, off})
+	}
+}
+
+func (l *loader) drop(f *logFile, r record) {
+	slot := l.s.x.find(r.id)
+	if slot == 0 || l.s.x.at(slot).seq > r.seq {
+		return
+	}
+	u := l.s.x.at(slot)
+	if at := l.s.files[u.file]; at != nil && !at.journal() {
+		f.graves = append(f.graves, grave{u.file, u.off})
+	}
+	l.s.forget(slot)
+}
+
+func (l *loader) expire(r record) {
+	x := &l.s.x
+	for slot := uint32(1); slot <= x.slots; slot++ {
+		if u := x.at(slot); u.seq != 0 && u.seq < r.seq && u.until < r.until {
+			l.s.forget(slot)
+		}
+	}
+}
+
+// begin makes the shelf ready for work, once everything is read.
+func (l *loader) begin() error {
+	s := l.s
+	twins := s.x.build()
+	if l.rep.NewEpoch = !l.trusted; l.rep.NewEpoch {
+		_, _ = rand.Read(s.epoch[:]) // never fails
+		s.next += seqsPerJournal
+	}
+	if err := s.rotate(); err != nil {
+		return err
+	}
+	if err := l.bury(); err != nil {
+		return err
+	}
+	for _, f := range s.segments() {
+		if f.live == 0 {
+			if err := s.erase(f); err != nil {
+				return err
+			}
+		}
+	}
+	for _, slot := range append(twins, s.x.unruly()...) {
+		if s.x.at(slot).seq == 0 {
+			continue
+		}
+		if err := s.drop(slot); err != nil {
+			return err
+		}
+	}
+	l.rep.Envelopes = s.x.count
+	l.tidy()
+	return nil
+}
+
+// bury notes for good which copies lost: the drop of a unit speaks of one.
+func (l *loader) bury() error {
+	slices.SortFunc(l.kills, func(a, b grave) int {
+		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.off, b.off))
+	})
+	for len(l.kills) > 0 {
+		n := 1
+		for n < min(len(l.kills), maxDeadOffsets) && l.kills[n].file == l.kills[0].file {
+			n++
+		}
+		f := l.s.files[l.kills[0].file]
+		if f != nil && f.live > 0 {
+			if err := l.s.noteDead(f, l.kills[:n]); err != nil {
+				return err
+			}
+		}
+		l.kills = l.kills[n:]
+	}
+	return nil
+}
+
+// tidy drains most journals of earlier lives and keeps a lowered quota. It is
+// tried again later if the disk does not let it.
+func (l *loader) tidy() {
+	s := l.s
+	for len(s.old) > 0 && (len(s.old) > 2 || s.old[0].size == fileHeadSize) {
+		if n, err := s.step(false); n == 0 || err != nil {
+			return
+		}
+	}
+	for s.x.cost > s.limit && len(s.x.buckets) > 0 && s.x.buckets[0].key < ownKey {
+		if s.drop(s.x.buckets[0].head) != nil {
+			return
+		}
+	}
+	for !s.fits(0) {
+		if n, err := s.step(true); n == 0 || err != nil {
+			return
+		}
+	}
+}
+
+// segments lists the segments by number.
+func (s *Shelf) segments() []*logFile {
+	var list []*logFile
+	for _, f := range s.files {
+		if !f.journal() {
+			list = append(list, f)
+		}
+	}
+	slices.SortFunc(list, func(a, b *logFile) int { return cmp.Compare(a.num, b.num) })
+	return list
+}

@@ -1,0 +1,406 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/durable"
+)
+
+// model is a shelf as a map, and drives a real one beside it. What was not
+// synced may or may not outlive a crash; everything else is known.
+type model struct {
+	t       testing.TB
+	rng     *rand.Rand
+	fs      *durable.Mem
+	o       Options
+	s       *Shelf
+	units   map[envelope.ID]*modelUnit
+	order   []envelope.ID // in which they were first seen, so that a seed repeats
+	marks   map[string]*modelMark
+	today   envelope.Day
+	top     uint64 // the highest seq ever seen
+	epoch   [8]byte
+	tight   bool // evictions may happen
+	made    uint64
+	crashes int
+	say     string // what was done last
+}
+
+type modelUnit struct {
+	e       envelope.Envelope
+	here    bool
+	own     bool
+	loose   bool // changed since the last Sync
+	until   envelope.Day
+	seq     uint64
+	lastOwn bool
+}
+
+type modelMark struct {
+	now   string
+	since []string // the value at the last Sync and all later ones but now
+}
+
+func newModel(t testing.TB, seed uint64, o Options) *model {
+	m := &model{t: t, rng: rand.New(rand.NewPCG(seed, 7)), fs: durable.NewMem(), o: o,
+		units: map[envelope.ID]*modelUnit{}, marks: map[string]*modelMark{}, today: o.Today}
+	m.reopen()
+	return m
+}
+
+func (m *model) fail(format string, a ...any) {
+	m.t.Helper()
+	m.t.Fatalf("after %s: %s", m.say, fmt.Sprintf(format, a...))
+}
+
+func (m *model) reopen() {
+	m.o.Today = m.today
+	s, rep, err := Open(m.fs, m.o)
+	if err != nil {
+		m.fail("open: %v", err)
+	}
+	if m.epoch != [8]byte{} && (rep.NewEpoch || s.Epoch() != m.epoch) {
+		m.fail("the epoch changed: %+v", rep)
+	}
+	if len(rep.Ignored) > 0 {
+		m.fail("files of unknown use: %v", rep.Ignored)
+	}
+	m.s, m.epoch = s, s.Epoch()
+}
+
+// verify compares the shelf with the map. crashed allows for what was loose.
+func (m *model) verify(crashed bool) {
+	m.t.Helper()
+	seen := map[envelope.ID]bool{}
+	last := uint64(0)
+	for _, e := range m.s.Since(0, 1<<30) {
+		u := m.units[e.ID]
+		if u == nil {
+			m.fail("unit %v was never put", e.ID)
+		}
+		if e.Seq <= last {
+			m.fail("seq %d after %d", e.Seq, last)
+		}
+		last = e.Seq
+		if !u.here && !(crashed && u.loose) {
+			m.fail("unit %v came back", e.ID)
+		}
+		if u.here && !u.loose && e.Seq != u.seq {
+			m.fail("unit %v had seq %d and has %d", e.ID, u.seq, e.Seq)
+		}
+		if u.here && u.own && !u.loose && !e.Own {
+			m.fail("unit %v is not own any more", e.ID)
+		}
+		b, err := m.s.Get(e.ID)
+		if err != nil || string(b) != string(u.e.Bytes()) {
+			m.fail("get %v: %v", e.ID, err)
+		}
+		seen[e.ID] = true
+		m.top = max(m.top, e.Seq)
+	}
+	for _, id := range m.order {
+		u := m.units[id]
+		if u.here && !seen[id] && !(crashed && u.loose) {
+			m.fail("unit %v of seq %d is lost", id, u.seq)
+		}
+		if crashed {
+			// What Open found it has flushed, so it is sure from here on.
+			e, _ := m.s.Entry(id)
+			u.here, u.own, u.loose, u.seq = seen[id], e.Own, false, e.Seq
+		}
+	}
+	for name, k := range m.marks {
+		v := string(m.s.Mark(name))
+		if v != k.now && !(crashed && slices.Contains(k.since, v)) {
+			m.fail("mark %q is %q, not %q or %q", name, v, k.now, k.since)
+		}
+		if crashed {
+			k.now, k.since = v, nil
+		}
+	}
+	st := m.s.Stats()
+	if st.Bytes > st.Quota || m.fs.Used() > st.Bytes || st.Envelopes != len(seen) {
+		m.fail("stats %+v, %d bytes on disk, %d units", st, m.fs.Used(), len(seen))
+	}
+}
+
+// sweep notes what eviction took.
+func (m *model) sweep() {
+	for _, id := range m.order {
+		u := m.units[id]
+		if u.here && !m.s.Has(id) {
+			if !m.tight || u.own {
+				m.fail("unit %v is gone, own: %v", id, u.own)
+			}
+			u.here, u.loose = false, true
+		}
+	}
+}
+
+// put puts a unit and notes what that does. It answers the error.
+func (m *model) put(e envelope.Envelope, meta Meta) error {
+	m.say = fmt.Sprintf("put %v", e.ID())
+	entry, err := m.s.Put(e, meta)
+	u := m.units[e.ID()]
+	if u == nil {
+		u = &modelUnit{e: e}
+		m.units[e.ID()] = u
+		m.order = append(m.order, e.ID())
+	}
+	switch {
+	case err == nil:
+		if entry.Seq <= m.top {
+			m.fail("seq %d again, the highest was %d", entry.Seq, m.top)
+		}
+		m.top = entry.Seq
+		if u.here {
+			m.fail("put twice")
+		}
+		until := min(e.Expiry(), meta.Today+122)
+		if e.Expiry() == envelope.NoDay {
+			until = meta.Today + 30
+		}
+		*u = modelUnit{e: e, here: true, own: meta.Own, loose: true, until: until, seq: entry.Seq}
+	case errors.Is(err, ErrHave) && u.here && meta.Own && !u.own:
+		if now, _ := m.s.Entry(e.ID()); now.Own {
+			u.own, u.loose = true, true
+		}
+	case errors.Is(err, ErrHave) && !u.here && e.Class() != envelope.Done:
+		m.fail("have it, says the shelf")
+	}
+	if err == nil || errors.Is(err, ErrFull) {
+		if err == nil && e.Class() == envelope.Done {
+			if p := m.units[e.Proves()]; p != nil && p.here {
+				if p.e.Key() != e.Key() {
+					m.fail("took a bogus proof")
+				}
+				p.here, p.loose = false, true
+			}
+		} else if err == nil {
+			for _, id := range m.order { // bogus proofs give way
+				if p := m.units[id]; p.here && p.e.Proves() == e.ID() {
+					p.here, p.loose = false, true
+				}
+			}
+		}
+		if m.tight {
+			m.sweep()
+		}
+	}
+	return err
+}
+
+func (m *model) drop(id envelope.ID) error {
+	m.say = fmt.Sprintf("drop %v", id)
+	err := m.s.Drop(id)
+	if u := m.units[id]; err == nil && u.here {
+		u.here, u.loose = false, true
+	}
+	return err
+}
+
+func (m *model) sync() error {
+	m.say = "sync"
+	if err := m.s.Sync(); err != nil {
+		return err
+	}
+	for _, id := range m.order {
+		m.units[id].loose = false
+	}
+	for _, k := range m.marks {
+		k.since = nil
+	}
+	return nil
+}
+
+func (m *model) mark(name, v string) error {
+	m.say = "mark"
+	if m.marks[name] == nil {
+		m.marks[name] = &modelMark{}
+	}
+	err := m.s.SetMark(name, []byte(v))
+	if k := m.marks[name]; err == nil {
+		k.since, k.now = append(k.since, k.now), v
+	}
+	return err
+}
+
+func (m *model) expire(day envelope.Day) error {
+	m.say = fmt.Sprintf("expire %d", day)
+	m.today = day
+	_, err := m.s.Expire(day)
+	for _, id := range m.order {
+		if u := m.units[id]; u.here && u.until < day && !m.s.Has(id) {
+			u.here, u.loose = false, true
+		} else if u.here && u.until < day && err == nil {
+			m.fail("unit %v until %d is still here", id, u.until)
+		}
+	}
+	return err
+}
+
+// crash cuts the power and opens what is left.
+func (m *model) crash() {
+	m.say = "crash"
+	m.crashes++
+	m.fs = m.fs.CrashClone(m.rng)
+	m.reopen()
+	m.verify(true)
+}
+
+// kill ends the process and opens anew.
+func (m *model) kill() {
+	m.say = "kill"
+	m.fs.Kill()
+	m.reopen()
+	m.verify(true)
+}
+
+func (m *model) close() {
+	m.say = "close"
+	must(m.t, m.s.Close())
+	for _, id := range m.order {
+		m.units[id].loose = false
+	}
+	for _, k := range m.marks {
+		k.since = nil
+	}
+	m.reopen()
+	m.verify(false)
+}
+
+// fresh makes a unit that was never seen.
+func (m *model) fresh() envelope.Envelope {
+	m.made++
+	class := []envelope.Class{envelope.S0, envelope.S0, envelope.S1, envelope.S1, envelope.S1, envelope.S2}[m.rng.IntN(6)]
+	if m.tight && m.rng.IntN(3) == 0 {
+		class = envelope.S3
+	}
+	return fake(class, m.made<<20|m.rng.Uint64N(1<<20), m.today+envelope.Day(m.rng.IntN(6)))
+}
+
+func (m *model) any() *modelUnit {
+	if len(m.order) == 0 {
+		return nil
+	}
+	return m.units[m.order[m.rng.IntN(len(m.order))]]
+}
+
+// act does something at random. Errors of the shelf's rules are expected;
+// disk says whether the disk may fail, too.
+func (m *model) act() error {
+	u := m.any()
+	meta := Meta{Own: m.rng.IntN(4) == 0, Rank: uint8(m.rng.IntN(3)), Today: m.today}
+	switch k := m.rng.IntN(40); {
+	case k < 18 || u == nil:
+		return m.put(m.fresh(), meta)
+	case k < 20:
+		return m.put(u.e, meta)
+	case k < 21 && u.e.Class() != envelope.Done:
+		err := m.put(body(u.e, 1), meta)
+		if u.here && u.e.Class() != envelope.S0 && err == nil {
+			m.fail("two bodies under one key")
+		}
+		return err
+	case k < 25 && u.e.Class() != envelope.Done && u.e.Class() != envelope.S0:
+		return m.put(proof(u.e.ID(), u.e.Key(), u.e.Expiry()), meta)
+	case k < 26 && u.e.Class() != envelope.Done:
+		err := m.put(proof(u.e.ID(), [32]byte{1, byte(m.rng.IntN(5))}, m.today+5), meta)
+		if u.here && err == nil {
+			m.fail("took a bogus proof for %v", u.e.ID())
+		}
+		return err
+	case k < 31:
+		return m.drop(u.e.ID())
+	case k < 33:
+		return m.mark(fmt.Sprint("m", m.rng.IntN(5)), fmt.Sprint(m.rng.IntN(100)))
+	case k < 34 && m.rng.IntN(3) == 0:
+		return m.expire(m.today + envelope.Day(m.rng.IntN(2)))
+	case k < 35:
+		return m.partial(u)
+	case k < 40:
+		return m.sync()
+	}
+	return nil
+}
+
+func (m *model) partial(u *modelUnit) error {
+	m.say = "partial"
+	have := m.s.PartialSize(u.e.ID())
+	b := u.e.Bytes()
+	if have == len(b) {
+		got, err := m.s.TakePartial(u.e.ID())
+		if err == nil && string(got) != string(b) {
+			m.fail("partial: other bytes")
+		}
+		return err
+	}
+	n := 1 + m.rng.IntN(len(b)-have)
+	err := m.s.AddPartial(u.e.ID(), len(b), have, b[have:have+n])
+	if err == nil && m.s.PartialSize(u.e.ID()) != have+n {
+		m.fail("partial of %d bytes, want %d", m.s.PartialSize(u.e.ID()), have+n)
+	}
+	return err
+}
+
+// ruled are the errors that rules cause, in contrast to the disk.
+var ruled = []error{ErrHave, ErrTaken, ErrDone, ErrBogus, ErrExpired, ErrFull, ErrMissing, ErrPartial}
+
+func isRuled(err error) bool {
+	return err == nil || slices.ContainsFunc(ruled, func(r error) bool { return errors.Is(err, r) })
+}
+
+// TestModel runs random deeds with power cuts, kills and closings in between.
+func TestModel(t *testing.T) {
+	const seeds = 2400
+	crashes := 0
+	for seed := range uint64(seeds) {
+		crashes += runModel(t, seed)
+	}
+	t.Logf("%d seeds, %d power cuts", seeds, crashes)
+}
+
+func runModel(t *testing.T, seed uint64) int {
+	o := Options{Quota: 2 << 20, SegmentSize: 4 << 10 << (seed % 4), Today: testDay}
+	m := newModel(t, seed, o)
+	defer func() {
+		if t.Failed() {
+			t.Logf("seed %d", seed)
+		}
+	}()
+	if seed%16 == 0 {
+		m.o.Quota, m.tight = MinQuota, true
+		must(t, m.s.Close())
+		m.reopen()
+	}
+	deeds := 60 + m.rng.IntN(60)
+	if m.tight {
+		deeds *= 5
+	}
+	for range deeds {
+		switch k := m.rng.IntN(100); {
+		case k < 3:
+			m.crash()
+		case k < 4:
+			m.kill()
+		case k < 5:
+			m.close()
+		default:
+			if err := m.act(); !isRuled(err) || errors.Is(err, ErrFull) && !m.tight {
+				m.fail("%v", err)
+			}
+		}
+		if st := m.s.Stats(); m.fs.Used() > m.o.Quota || st.Bytes > m.o.Quota {
+			m.fail("%d bytes on disk, %d counted, quota %d", m.fs.Used(), st.Bytes, m.o.Quota)
+		}
+	}
+	m.verify(false)
+	m.crash()
+	must(t, m.s.Close())
+	return m.crashes
+}

@@ -1,0 +1,120 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jauap/jauap/envelope"
+)
+
+// room is how the quota is shared out, in bytes.
+type room struct {
+	quota   int64
+	segment int64 // length of journals and segments
+	largest int64 // record that is taken
+	gap     int64 // what one move may hold twice
+	reserve int64 // kept free by what is put, for moves, drops and marks
+	limit   int64 // of the cost of all units here
+	floor   int64 // sure for partials
+	ceiling int64 // of partials
+	marked  int64 // of marks
+}
+
+func roomOf(o Options) (room, error) {
+	q := o.Quota
+	if q < MinQuota {
+		return room{}, fmt.Errorf("%w, not %d bytes", ErrQuota, q)
+	}
+	r := room{quota: q}
+	r.segment = min(max(q/32, 32<<10), 16<<20)
+	r.segment = max(r.segment, min(q/1024, 64<<20))
+	if o.SegmentSize > 0 {
+		r.segment = min(max(o.SegmentSize, 4<<10), q/32, 64<<20)
+	}
+	r.largest = min(q/16, maxRecordSize+align)
+	r.gap = max(r.segment, r.largest) + fileHeadSize
+	r.marked = min(256<<10, q/64)
+	r.reserve = 2*r.gap + 2*r.marked + 16<<10
+	r.floor = min(q/16, 64<<20)
+	r.ceiling = min(q/4, 64<<20)
+	// A sixteenth may be dead, so that moving the living costs little.
+	r.limit = q - r.reserve - 2*r.gap - q/16 - r.floor
+	return r, nil
+}
+
+// fits says whether n more bytes may be put now.
+func (s *Shelf) fits(n int64) bool { return s.disk+n <= s.quota-s.reserve }
+
+// makeRoom evicts for the unit what goes before it, gone being what goes
+// anyway. ErrFull, with nothing evicted, if that is not enough.
+func (s *Shelf) makeRoom(u *unit, gone []envelope.ID) error {
+	if u.total() > s.largest {
+		return fmt.Errorf("%w: a unit of %d bytes is too large for its quota", ErrFull, u.size)
+	}
+	over := s.x.cost + u.cost() - s.limit
+	for _, id := range gone {
+		if slot := s.x.find(id); slot != 0 {
+			over -= s.x.at(slot).cost()
+		}
+	}
+	if over > 0 {
+		if err := s.evict(u, over); err != nil {
+			return err
+		}
+	}
+	return s.makeSpace(u.total())
+}
+
+// evict drops units of others until over bytes are free: high rank first, then
+// the nearest last day, then the oldest. What would go after the unit itself
+// stays, unless that is our own.
+func (s *Shelf) evict(u *unit, over int64) error {
+	last := u.key()
+	if u.own() {
+		last = ownKey - 1
+	}
+	may := int64(0)
+	for k := range s.x.buckets {
+		if s.x.buckets[k].key > last || may >= over {
+			break
+		}
+		may += s.x.buckets[k].cost
+	}
+	if may < over {
+		return ErrFull
+	}
+	for over > 0 {
+		slot := s.x.buckets[0].head
+		over -= s.x.at(slot).cost()
+		if err := s.drop(slot); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeSpace brings space back on disk until n bytes may be put. A call rarely
+// moves more than a segment, since Sync pays for it bit by bit.
+func (s *Shelf) makeSpace(n int64) error {
+	for moved := int64(0); !s.fits(n); {
+		m, err := s.step(true)
+		if err != nil {
+			return err
+		}
+		moved += m
+		if m == 0 && !s.dropOldestPart(envelope.ID{}) || moved > 4*s.quota {
+			return ErrFull
+		}
+	}
+	return nil
+}
+
+// makeSpaceToDrop is makeSpace for records that let go of something: they may
+// use the reserve.
+func (s *Shelf) makeSpaceToDrop() error {
+	err := s.makeSpace(recordHeadSize)
+	if errors.Is(err, ErrFull) && s.disk+recordHeadSize <= s.quota-s.gap {
+		return nil
+	}
+	return err
+}

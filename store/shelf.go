@@ -1,0 +1,421 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/durable"
+)
+
+// Shelf holds units on disk. Its methods may be used by several goroutines.
+type Shelf struct {
+	mu      sync.Mutex
+	fs      durable.FS
+	lock    durable.File
+	handles handles
+	closed  bool
+	room
+	epoch   [8]byte
+	today   envelope.Day
+	next    uint64 // the seq to be given next
+	nextNum uint32 // the number of the next file
+
+	x       index
+	files   map[uint32]*logFile
+	active  *logFile   // the newest journal
+	old     []*logFile // journals to be drained, oldest first
+	buf     []byte     // records of active that are not on stable storage
+	unnamed bool       // the folder is to be synced
+	disk    int64      // bytes of all files and of buf
+
+	bufGraves []grave // of the drops in buf
+	targets   map[envelope.Day]*logFile
+	job       *job
+	debt      int64 // bytes of moving that are due
+	marks     marks
+	parts     parts
+}
+
+// Put adds a unit and answers its Entry. It is durable after Sync. A unit that
+// is here already gains by it all the same: it becomes Own if m says so, and
+// takes the lower Rank. Errors: ErrHave, ErrTaken, ErrDone, ErrBogus,
+// ErrExpired, ErrFull; others tell of the disk. An S0, which carries no
+// expiry, is kept for envelope.Lifetime days.
+func (s *Shelf) Put(e envelope.Envelope, m Meta) (Entry, error) {
+	u := unit{id: e.ID(), tag: e.Tag(), proves: e.Proves(), size: uint32(len(e.Bytes())), expiry: e.Expiry(),
+		shard: e.Shard(), class: e.Class(), rank: m.Rank}
+	if m.Own {
+		u.flags |= ownFlag
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return Entry{}, ErrClosed
+	}
+	u.until = s.until(e, m)
+	if slot := s.x.find(u.id); slot != 0 {
+		s.upgrade(slot, m)
+		return s.x.at(slot).entry(), ErrHave
+	}
+	today := m.Today
+	if today == 0 {
+		today = s.today
+	}
+	if u.until < today {
+		return Entry{}, ErrExpired
+	}
+	gone, err := s.judge(&u)
+	if err != nil {
+		return Entry{}, err
+	}
+	if err := s.makeRoom(&u, gone); err != nil {
+		return Entry{}, err
+	}
+	return s.admit(u, e.Bytes(), gone)
+}
+
+// admit writes the unit and lets go of what it displaces.
+func (s *Shelf) admit(u unit, raw []byte, gone []envelope.ID) (Entry, error) {
+	// The write may begin a new journal, which only takes seqs from its base on.
+	u.seq = s.next
+	r := u.record()
+	off, err := s.write(&r, raw)
+	if err != nil {
+		return Entry{}, err
+	}
+	s.next++
+	s.settle(s.x.add(u), s.active, off)
+	entry := u.entry()
+	// Should one of these drops fail, Open finishes it: it knows the rules.
+	for _, id := range gone {
+		if slot := s.x.find(id); slot != 0 {
+			if err := s.drop(slot); err != nil {
+				return entry, err
+			}
+		}
+	}
+	s.dropPart(u.id)
+	return entry, nil
+}
+
+// until is the last day on which the unit is kept.
+func (s *Shelf) until(e envelope.Envelope, m Meta) envelope.Day {
+	today := m.Today
+	if today == 0 {
+		today = s.today
+	}
+	until := m.Until
+	if until == 0 {
+		until = e.Expiry()
+	}
+	if until == envelope.NoDay {
+		until = today.Add(envelope.Lifetime)
+	}
+	return min(until, today.Add(envelope.MaxLifetime+envelope.MaxJitter))
+}
+
+// maxAlike is how many S0 may share a tag, whose truth only the reader knows,
+// and how many proofs may speak of an envelope that is not here.
+const maxAlike = 4
+
+// judge decides whether a unit may stand beside what is here, and what has to
+// go in its favour.
+func (s *Shelf) judge(u *unit) (gone []envelope.ID, err error) {
+	if u.class == envelope.Done {
+		return s.judgeProof(u)
+	}
+	alike := 0
+	for slot := s.x.tagged(u.tag); slot != 0; slot = s.x.at(slot).next {
+		alike++
+		if u.class != envelope.S0 || s.x.at(slot).class != envelope.S0 || alike >= maxAlike {
+			return nil, ErrTaken
+		}
+	}
+	for slot := s.x.proofs(u.id); slot != 0; slot = s.x.at(slot).next {
+		d := s.x.at(slot)
+		// The tag is a hash of the key, so equal tags are equal keys.
+		if d.tag == u.tag {
+			d.flags |= sureFlag
+			return nil, ErrDone
+		}
+		gone = append(gone, d.id)
+	}
+	return gone, nil
+}
+
+func (s *Shelf) judgeProof(u *unit) (gone []envelope.ID, err error) {
+	if slot := s.x.find(u.proves); slot != 0 {
+		if s.x.at(slot).tag != u.tag {
+			return nil, ErrBogus
+		}
+		u.flags |= sureFlag
+		gone = append(gone, u.proves)
+	}
+	alike := 0
+	for slot := s.x.proofs(u.proves); slot != 0; slot = s.x.at(slot).next {
+		alike++
+		if s.x.at(slot).tag == u.tag {
+			return nil, ErrHave
+		}
+	}
+	if alike >= maxAlike {
+		return nil, ErrTaken
+	}
+	return gone, nil
+}
+
+// upgrade gives a unit that came again the better of both Metas. It is written
+// anew, under its old seq; for want of room or disk it stays as it is.
+func (s *Shelf) upgrade(slot uint32, m Meta) {
+	u := s.x.at(slot)
+	own, rank := u.own() || m.Own, min(u.rank, m.Rank)
+	if own == u.own() && rank == u.rank || !s.fits(u.total()) {
+		return
+	}
+	raw, err := s.read(u, 0, int(u.size))
+	if err != nil || envelope.IDOf(raw) != u.id {
+		return
+	}
+	r := u.record()
+	r.rank = rank
+	if own {
+		r.flags |= ownFlag
+	}
+	off, err := s.write(&r, raw)
+	if err != nil {
+		return
+	}
+	u = s.x.at(slot)
+	if f := s.files[u.file]; f != nil && !f.journal() {
+		s.bufGraves = append(s.bufGraves, grave{u.file, u.off})
+	}
+	s.x.regrade(slot, own, rank)
+	s.settle(slot, s.active, off)
+}
+
+// Sync puts everything Put, Dropped and Marked before on stable storage. If it
+// fails nothing of it is lost: the next Sync tries again. Errors wrap
+// durable.ErrNoSpace when the disk is full.
+func (s *Shelf) Sync() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	if err := s.flush(); err != nil {
+		return err
+	}
+	s.chores()
+	return nil
+}
+
+// Get reads a unit and checks it against its id. Errors: ErrMissing,
+// ErrCorrupt; others tell of the disk.
+func (s *Shelf) Get(id envelope.ID) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slot, err := s.slot(id)
+	if err != nil {
+		return nil, err
+	}
+	u := s.x.at(slot)
+	b, err := s.read(u, 0, int(u.size))
+	if err == nil && envelope.IDOf(b) != id {
+		b, err = s.read(u, 0, int(u.size)) // memory may have erred, not the disk
+	}
+	if err == nil && envelope.IDOf(b) != id {
+		err = ErrCorrupt
+	}
+	if errors.Is(err, ErrCorrupt) {
+		return nil, errors.Join(err, s.drop(slot))
+	}
+	return b, err
+}
+
+// ReadAt reads at most n bytes of a unit from off, unchecked: who has all of
+// them checks them against the id. Errors: ErrMissing; others tell of the disk.
+func (s *Shelf) ReadAt(id envelope.ID, off, n int) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slot, err := s.slot(id)
+	if err != nil {
+		return nil, err
+	}
+	u := s.x.at(slot)
+	if off < 0 || n < 0 || off > int(u.size) {
+		return nil, fmt.Errorf("store: read of %d bytes at %d of %d", n, off, u.size)
+	}
+	return s.read(u, off, min(n, int(u.size)-off))
+}
+
+func (s *Shelf) slot(id envelope.ID) (uint32, error) {
+	if s.closed {
+		return 0, ErrClosed
+	}
+	if slot := s.x.find(id); slot != 0 {
+		return slot, nil
+	}
+	return 0, ErrMissing
+}
+
+// Entry finds a unit by its id.
+func (s *Shelf) Entry(id envelope.ID) (Entry, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.entryAt(s.x.find(id))
+}
+
+// ByTag finds an envelope by its one-time address: of several S0, the newest.
+func (s *Shelf) ByTag(t envelope.Tag) (Entry, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.entryAt(s.x.tagged(t))
+}
+
+func (s *Shelf) entryAt(slot uint32) (Entry, bool) {
+	if slot == 0 {
+		return Entry{}, false
+	}
+	return s.x.at(slot).entry(), true
+}
+
+// Has says whether the unit is here.
+func (s *Shelf) Has(id envelope.ID) bool {
+	_, ok := s.Entry(id)
+	return ok
+}
+
+// Done says whether the envelope is proven delivered. A proof counts only
+// after its key was seen to be the envelope's: anybody who saw an id can make
+// a proof for it under a key of their own, and must not keep the envelope away
+// from those who do not have it yet.
+func (s *Shelf) Done(id envelope.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for slot := s.x.proofs(id); slot != 0; slot = s.x.at(slot).next {
+		if s.x.at(slot).flags&sureFlag != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Since lists at most max units with a Seq above seq, in order of arrival.
+func (s *Shelf) Since(seq uint64, max int) []Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []Entry
+	if max > 0 {
+		s.x.since(seq, func(u *unit) bool {
+			list = append(list, u.entry())
+			return len(list) < max
+		})
+	}
+	return list
+}
+
+// Top is a Seq that no unit here exceeds and every later one will.
+func (s *Shelf) Top() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next - 1
+}
+
+// Drop removes a unit; durable after Sync. Errors: ErrMissing; others tell of
+// the disk.
+func (s *Shelf) Drop(id envelope.ID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slot, err := s.slot(id)
+	if err != nil {
+		return err
+	}
+	if err := s.makeSpaceToDrop(); err != nil {
+		return err
+	}
+	// Making space may have lost the unit to a damaged disk.
+	if slot = s.x.find(id); slot == 0 {
+		return nil
+	}
+	return s.drop(slot)
+}
+
+// Expire removes what was to be kept until a day before today, own units
+// included, and deletes the segments of those days. It believes today.
+func (s *Shelf) Expire(today envelope.Day) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, ErrClosed
+	}
+	s.today = today
+	s.expireParts(today)
+	if !slices.ContainsFunc(s.x.buckets, func(b bucket) bool { return b.day() < today }) {
+		return 0, nil
+	}
+	if err := s.makeSpaceToDrop(); err != nil {
+		return 0, err
+	}
+	// Journals still hold some of them and are not deleted now: the record
+	// keeps those away after the next Open.
+	r := record{kind: expireRecord, until: today, seq: s.next}
+	if _, err := s.write(&r, nil); err != nil {
+		return 0, err
+	}
+	for k := 0; k < len(s.x.buckets); {
+		b := s.x.buckets[k]
+		if b.day() >= today {
+			k++
+			continue
+		}
+		for slot := b.head; slot != 0; n++ {
+			after := s.x.at(slot).succ
+			s.forget(slot) // the last one takes the bucket with it
+			slot = after
+		}
+	}
+	for _, f := range s.segments() {
+		if f.day < today {
+			err = errors.Join(err, s.erase(f))
+		}
+	}
+	return n, err
+}
+
+// Stats are the figures of now.
+func (s *Shelf) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Stats{Envelopes: s.x.count, Bytes: s.disk, Quota: s.quota, Own: s.x.owned, Partials: len(s.parts.all)}
+}
+
+// Epoch is the random name of this shelf's sequence. It changes when the
+// sequence does: with a new shelf, or when the order of an old one was lost.
+func (s *Shelf) Epoch() [8]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epoch
+}
+
+// Close syncs and gives the folder free, even if the sync fails.
+func (s *Shelf) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	err := s.flush()
+	s.release()
+	return err
+}
+
+func (s *Shelf) release() {
+	s.closed = true
+	for len(s.handles.open) > 0 {
+		s.handles.close(s.handles.open[0])
+	}
+	_ = s.lock.Close()
+}

@@ -1,0 +1,88 @@
+package store
+
+import (
+	"errors"
+
+	"github.com/jauap/jauap/envelope"
+)
+
+// Errors of the shelf, usable with errors.Is.
+var (
+	// ErrHave: the unit is here already; Put also answers its Entry.
+	ErrHave = errors.New("store: the unit is here already")
+	// ErrTaken: another body under the same one-time key is here already.
+	ErrTaken = errors.New("store: another body has this one-time key")
+	// ErrDone: a proof under the same key says that it was delivered.
+	ErrDone = errors.New("store: delivered already, as its proof says")
+	// ErrBogus: the proof's key is not the key of the envelope it speaks of.
+	ErrBogus = errors.New("store: the proof has another key than its envelope")
+	// ErrExpired: the day until which it may be kept is over.
+	ErrExpired = errors.New("store: expired")
+	// ErrFull: nothing here may go in favour of the unit.
+	ErrFull = errors.New("store: the shelf is full; raise its quota or wait for room")
+	// ErrMissing: no such unit or partial.
+	ErrMissing = errors.New("store: no such unit")
+	// ErrCorrupt: the disk gave back other bytes than were put; the unit has
+	// been dropped so that a good copy may come.
+	ErrCorrupt = errors.New("store: the disk changed the unit")
+	// ErrQuota: the quota is below MinQuota.
+	ErrQuota = errors.New("store: the quota is too small; give it at least 1 MiB")
+	// ErrPartial: the piece does not continue the partial, or is beyond its size.
+	ErrPartial = errors.New("store: the piece does not fit its partial")
+	// ErrMark: the name or value is too long, or there are too many.
+	ErrMark = errors.New("store: too many or too large marks")
+	// ErrClosed: the shelf was closed.
+	ErrClosed = errors.New("store: the shelf is closed")
+)
+
+// Options of Open.
+type Options struct {
+	// Quota in bytes on disk, never exceeded; at least MinQuota. Units of more
+	// than a sixteenth of it are refused as ErrFull, and up to a quarter is kept
+	// for moving and for partials (less of a large quota).
+	Quota       int64
+	SegmentSize int64        // bytes per file; 0 chooses by the quota, and no more than a 32nd of it is used
+	Today       envelope.Day // used where Meta.Today is zero; expires nothing by itself
+}
+
+// MinQuota is the smallest quota, in bytes.
+const MinQuota = 1 << 20
+
+// Report says what Open found and mended.
+type Report struct {
+	Envelopes int      // units found whole
+	Cut       int64    // bytes of torn tails cut: writes that were never acknowledged
+	Damaged   int      // damaged places inside files: what stood there is lost. A power cut amid a Sync may leave one, too
+	Ignored   []string // files that are not the shelf's; they do not count
+	NewEpoch  bool     // the sequence is new: the shelf was empty or its order is lost
+}
+
+// Meta is what the caller knows of a unit and its bytes do not say.
+type Meta struct {
+	Own   bool         // never evicted
+	Rank  uint8        // 0 own, 1 contact's, 2 other: the higher goes first
+	Until envelope.Day // last day to keep it; 0: its expiry. Never more than MaxLifetime+MaxJitter after Today
+	Today envelope.Day // 0: the shelf's last
+}
+
+// Entry is one unit of the shelf.
+type Entry struct {
+	ID     envelope.ID
+	Tag    envelope.Tag
+	Class  envelope.Class
+	Shard  uint8
+	Expiry envelope.Day
+	Size   uint32 // bytes of the unit
+	Seq    uint64 // place in the order of arrival, from 1
+	Own    bool
+	Rank   uint8
+}
+
+// Stats are figures of a shelf.
+type Stats struct {
+	Envelopes int   // units, proofs included
+	Bytes     int64 // on disk, all files
+	Quota     int64
+	Own       int // units that are never evicted
+	Partials  int
+}
