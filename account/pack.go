@@ -284,7 +284,10 @@ func (r *round) text(p *person, s *session, list, riders []*waiting, more, first
 	return true, r.seal(p, s, c, cargo)
 }
 
-// size is what an entry takes; for a stream what is left of it.
+// earlySize is as much of a long text as is looked for room for at once.
+const earlySize = 3800
+
+// size is what an entry takes; for a stream what is left of it, about.
 func (r *round) size(w *waiting) (int, error) {
 	if w.stream == "" {
 		return w.size(), nil
@@ -294,7 +297,10 @@ func (r *round) size(w *waiting) (int, error) {
 		return 0, nil
 	}
 	left, err := src.Left(r.tx, w.stream)
-	return int(min(left, 8192)), err
+	if left > 0 {
+		left += 32
+	}
+	return int(min(left, earlySize)), err
 }
 
 // topUp spends the room that is left on riders and on pieces of attachments.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/seal"
@@ -40,7 +41,8 @@ type Outgoing struct {
 	To      ContactID
 	Letter  LetterID    // zero when nobody asks how it gets on
 	Parts   []seal.Part // each must fit an envelope by itself; below 900 bytes always does
-	Streams []StreamID  // cut by the App's Source, after the parts
+	Early   []StreamID  // cut by the App's Source among the texts: long texts
+	Streams []StreamID  // cut by the App's Source after all texts: attachments
 	Urgency uint8       // 0 ordinary; more goes first
 	Days    int         // lifetime; 0 is envelope.Lifetime, at most envelope.MaxLifetime
 
@@ -143,12 +145,12 @@ func (a *Account) Queue(tx Tx, at Moment, o Outgoing) error {
 		}
 		open++
 	}
-	if rank != rankRider {
-		rank = rankStream
-	}
-	for _, s := range o.Streams {
+	for _, s := range append(o.Early[:len(o.Early):len(o.Early)], o.Streams...) {
 		if seq, err = nextSeq(tx); err != nil {
 			return err
+		}
+		if rank != rankRider && !slices.Contains(o.Early, s) {
+			rank = rankStream
 		}
 		w := &waiting{queueKey(o.To, rank, seq), o.Letter, o.Days, at.Tick, o.Alone, nil, s}
 		if err := tx.Put(tableQueue, w.key, w.record()); err != nil {
