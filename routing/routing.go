@@ -1,0 +1,119 @@
+package routing
+
+import (
+	"cmp"
+
+	"github.com/jauap/jauap/envelope"
+)
+
+// Verdict on a unit that somebody offers.
+type Verdict uint8
+
+// The verdicts; their values are those of exchange.Verdict.
+const (
+	Refuse       Verdict = iota // never
+	Later                       // not now: there may be room another time
+	Keep                        // hold it, do not pass it on
+	KeepAndOffer                // hold it and pass it on
+)
+
+// Ranks of units, for offering and for eviction: the higher goes later and is
+// evicted first.
+const (
+	Own     uint8 = 0
+	Contact uint8 = 1 // brought by a contact's device
+	Other   uint8 = 2
+)
+
+// Facts about a unit that is offered, and about the shelf.
+type Facts struct {
+	Class  envelope.Class
+	Expiry envelope.Day // NoDay for S0
+	Rank   uint8
+	Today  envelope.Day
+	Used   int64 // bytes of the shelf in use
+	Quota  int64 // bytes of the shelf; 0 means unlimited
+}
+
+// largeShare is the part of the shelf, as a divisor, up to which large units
+// of strangers are taken: text must find room even when somebody carries films.
+const largeShare = 2
+
+// Admit says whether to take a unit. Layout and signature are not its matter.
+func Admit(f Facts) Verdict {
+	if f.Class.Size() == 0 {
+		return Refuse
+	}
+	if f.Class != envelope.S0 {
+		if f.Expiry < f.Today || f.Expiry > f.Today.Add(envelope.MaxLifetime+envelope.MaxJitter) {
+			return Refuse
+		}
+	}
+	if f.Rank == Own {
+		return KeepAndOffer
+	}
+	if f.Quota > 0 && f.Rank >= Other && large(f.Class) && f.Used+int64(f.Class.Size()) > f.Quota/largeShare {
+		return Later
+	}
+	return KeepAndOffer
+}
+
+// Until is the last day on which to keep a unit that says none itself, and 0
+// for units that do.
+func Until(c envelope.Class, today envelope.Day) envelope.Day {
+	if c == envelope.S0 {
+		return today.Add(envelope.Lifetime)
+	}
+	return 0
+}
+
+func large(c envelope.Class) bool { return c == envelope.S4 || c == envelope.S5 }
+
+// Rank of a unit by how it came here.
+func Rank(own, contact bool) uint8 {
+	switch {
+	case own:
+		return Own
+	case contact:
+		return Contact
+	}
+	return Other
+}
+
+// Spray is to how many peers one device hands a large unit of others. Text is
+// small enough to be given to everybody; a film is not.
+const Spray = 8
+
+// MayOffer says whether to offer a unit to a peer, after it was handed to so
+// many others from here. Relays, which many reach, are always offered it.
+func MayOffer(c envelope.Class, rank uint8, handed int, relay bool) bool {
+	return rank == Own || relay || !large(c) || handed < Spray
+}
+
+// Counted says whether handing a unit on counts for MayOffer.
+func Counted(c envelope.Class, rank uint8) bool { return rank != Own && large(c) }
+
+// Unit is what the order of offering looks at.
+type Unit struct {
+	Class envelope.Class
+	Rank  uint8
+	Seq   uint64 // order of arrival
+}
+
+// Compare orders units for offering: smallest class first, because that gives
+// the most letters per window, then own and contacts', then oldest.
+func Compare(a, b Unit) int {
+	return cmp.Or(
+		cmp.Compare(size(a.Class), size(b.Class)),
+		cmp.Compare(a.Rank, b.Rank),
+		cmp.Compare(a.Seq, b.Seq),
+	)
+}
+
+// size orders classes; a proof is smaller than most S0 and goes before all.
+func size(c envelope.Class) int {
+	if c == envelope.Done {
+		return -1
+	}
+	return int(c)
+}

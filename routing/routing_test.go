@@ -1,0 +1,127 @@
+package routing
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/jauap/jauap/envelope"
+	"pgregory.net/rapid"
+)
+
+func drawFacts(t *rapid.T) Facts {
+	return Facts{
+		Class:  envelope.Class(rapid.IntRange(0, 8).Draw(t, "class")),
+		Expiry: envelope.Day(rapid.Uint16().Draw(t, "expiry")),
+		Rank:   uint8(rapid.IntRange(0, 2).Draw(t, "rank")),
+		Today:  envelope.Day(rapid.Uint16Range(0, 65534).Draw(t, "today")),
+		Used:   rapid.Int64Range(0, 1<<30).Draw(t, "used"),
+		Quota:  rapid.Int64Range(0, 1<<30).Draw(t, "quota"),
+	}
+}
+
+func TestAdmitTable(t *testing.T) {
+	const today = 1000
+	for _, c := range []struct {
+		name string
+		f    Facts
+		want Verdict
+	}{
+		{"text", Facts{Class: envelope.S1, Expiry: today + 30, Rank: Other}, KeepAndOffer},
+		{"last day", Facts{Class: envelope.S1, Expiry: today, Rank: Other}, KeepAndOffer},
+		{"expired", Facts{Class: envelope.S1, Expiry: today - 1, Rank: Other}, Refuse},
+		{"own, expired", Facts{Class: envelope.S1, Expiry: today - 1}, Refuse},
+		{"longest life", Facts{Class: envelope.S1, Expiry: today + 122, Rank: Other}, KeepAndOffer},
+		{"too long a life", Facts{Class: envelope.S1, Expiry: today + 123, Rank: Other}, Refuse},
+		{"no day", Facts{Class: envelope.S1, Expiry: envelope.NoDay, Rank: Other}, Refuse},
+		{"S0 has no day", Facts{Class: envelope.S0, Expiry: envelope.NoDay, Rank: Other}, KeepAndOffer},
+		{"proof", Facts{Class: envelope.Done, Expiry: today + 3, Rank: Other}, KeepAndOffer},
+		{"unknown class", Facts{Class: 9, Expiry: today, Rank: Own}, Refuse},
+		{"film, half full", Facts{Class: envelope.S5, Expiry: today, Rank: Other, Used: 5 << 20, Quota: 10 << 20}, Later},
+		{"film, room", Facts{Class: envelope.S5, Expiry: today, Rank: Other, Used: 4 << 20, Quota: 10 << 20}, KeepAndOffer},
+		{"contact's film, half full", Facts{Class: envelope.S5, Expiry: today, Rank: Contact, Used: 5 << 20, Quota: 10 << 20}, KeepAndOffer},
+		{"text, full", Facts{Class: envelope.S1, Expiry: today, Rank: Other, Used: 10 << 20, Quota: 10 << 20}, KeepAndOffer},
+	} {
+		c.f.Today = today
+		if got := Admit(c.f); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestAdmitProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := drawFacts(t)
+		v := Admit(f)
+		lives := f.Class == envelope.S0 || f.Expiry >= f.Today && int(f.Expiry) <= int(f.Today)+envelope.MaxLifetime+envelope.MaxJitter
+		if v != Refuse && (!lives || f.Class > envelope.Done) {
+			t.Fatalf("admitted what cannot be kept: %+v", f)
+		}
+		if v == Refuse && lives && f.Class <= envelope.Done {
+			// The end of the calendar may come before the longest life.
+			if f.Expiry != envelope.NoDay {
+				t.Fatalf("refused: %+v", f)
+			}
+		}
+		if v == Later && f.Rank == Own {
+			t.Fatalf("own unit put off: %+v", f)
+		}
+		more := f
+		more.Used = rapid.Int64Range(0, f.Used).Draw(t, "less used")
+		if v >= Keep && Admit(more) < Keep {
+			t.Fatalf("more room turns it away: %+v", more)
+		}
+		nearer := f
+		nearer.Rank = uint8(rapid.IntRange(0, int(f.Rank)).Draw(t, "nearer"))
+		if Admit(nearer) < v {
+			t.Fatalf("a nearer depositor is treated worse: %+v", nearer)
+		}
+	})
+}
+
+func TestCompareIsAnOrder(t *testing.T) {
+	unit := rapid.Custom(func(t *rapid.T) Unit {
+		return Unit{
+			Class: envelope.Class(rapid.IntRange(0, 6).Draw(t, "class")),
+			Rank:  uint8(rapid.IntRange(0, 2).Draw(t, "rank")),
+			Seq:   rapid.Uint64Range(0, 20).Draw(t, "seq"),
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		a, b, c := unit.Draw(t, "a"), unit.Draw(t, "b"), unit.Draw(t, "c")
+		if Compare(a, b) != -Compare(b, a) || (Compare(a, b) == 0) != (a == b) {
+			t.Fatal("not antisymmetric")
+		}
+		if Compare(a, b) <= 0 && Compare(b, c) <= 0 && Compare(a, c) > 0 {
+			t.Fatal("not transitive")
+		}
+		if size(a.Class) < size(b.Class) && Compare(a, b) >= 0 {
+			t.Fatal("a larger class goes first")
+		}
+	})
+	units := []Unit{{envelope.S5, Own, 1}, {envelope.S1, Other, 2}, {envelope.S1, Own, 9}, {envelope.S1, Contact, 3}, {envelope.S1, Own, 8}, {envelope.Done, Other, 7}}
+	slices.SortFunc(units, Compare)
+	if units[0].Class != envelope.Done || units[1].Seq != 8 || units[2].Seq != 9 || units[3].Rank != Contact || units[5].Class != envelope.S5 {
+		t.Fatalf("order %v", units)
+	}
+}
+
+func TestMayOffer(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := envelope.Class(rapid.IntRange(0, 6).Draw(t, "class"))
+		rank := uint8(rapid.IntRange(0, 2).Draw(t, "rank"))
+		n := rapid.IntRange(0, 20).Draw(t, "handed")
+		may := MayOffer(c, rank, n, false)
+		if !MayOffer(c, rank, n, true) {
+			t.Fatal("not offered to a relay")
+		}
+		if !may && (!Counted(c, rank) || n < Spray) {
+			t.Fatal("held back without need")
+		}
+		if may && Counted(c, rank) && n >= Spray {
+			t.Fatal("handed on without end")
+		}
+	})
+	if Until(envelope.S0, 5) != 35 || Until(envelope.S1, 5) != 0 || Rank(true, true) != Own || Rank(false, true) != Contact || Rank(false, false) != Other {
+		t.Fatal("until or rank")
+	}
+}
