@@ -484,6 +484,12 @@ func (s *Session) close(u *given, v Verdict) {
 		s.out.Handed = append(s.out.Handed, u.item)
 	case v == Refuse:
 		s.out.Refused = append(s.out.Refused, u.item)
+		if u.item.Rank == 0 {
+			// A relay with a wrong date must not make us forget an own letter:
+			// it is offered again at each meeting.
+			g.later = true
+			return
+		}
 	case !u.gone:
 		g.later = true
 		return

@@ -60,7 +60,7 @@ func TestRelayCursors(t *testing.T) {
 // Marks are exact through any number of cuts and crashes of nobody: what is
 // below them was settled.
 func TestMarksThroughCuts(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(150) {
 		rng := seeded(seed)
 		relay := newShelf(t)
 		relay.epoch = [8]byte{9}
@@ -69,9 +69,9 @@ func TestMarksThroughCuts(t *testing.T) {
 		fill(rng, c.shelf, 30)
 		diff := difference(c.shelf, relay) + difference(relay, c.shelf)
 		var sent, lost int64
-		for n := range 200 {
+		for n := range 120 {
 			cut := rng.IntN(60_000)
-			if n == 199 {
+			if n == 119 {
 				cut = never
 			}
 			m, _ := c.visit(t, rng, relay, cut)
@@ -86,7 +86,7 @@ func TestMarksThroughCuts(t *testing.T) {
 					t.Fatalf("seed %d: give mark covers %v, which is missing", seed, x)
 				}
 			}
-			if n < 199 && rng.IntN(20) == 0 {
+			if n < 119 && rng.IntN(20) == 0 {
 				raw := unit(rng, envelope.S1)
 				relay.add(raw, 0, 2)
 				diff += int64(len(raw))
@@ -119,6 +119,50 @@ func TestMarksMakeProgress(t *testing.T) {
 		c.visit(t, rng, relay, 24_000)
 	}
 	t.Logf("%d windows of 24 kB for %d kB", visits, difference(relay, newShelf(t))/1000)
+}
+
+// An own unit that a relay refused is offered at the next meeting again; what
+// the relay will not have of others is not.
+func TestOwnRefusedIsOfferedAgain(t *testing.T) {
+	rng := seeded(23)
+	relay := newShelf(t)
+	relay.epoch = [8]byte{1}
+	relay.refuse = func(Item) bool { return true }
+	c := &client{shelf: newShelf(t)}
+	own := c.add(unit(rng, envelope.S2), 0, 0)
+	other := c.add(unit(rng, envelope.S2), 0, 2)
+	c.visit(t, rng, relay, never)
+	c.visit(t, rng, relay, never)
+	if relay.wants[own.ID] != 2 || relay.wants[other.ID] != 1 {
+		t.Fatalf("offered %d and %d times", relay.wants[own.ID], relay.wants[other.ID])
+	}
+	relay.refuse = nil
+	c.visit(t, rng, relay, never)
+	if relay.bytes[own.ID] == nil {
+		t.Fatal("the own unit did not reach the relay that has come to its senses")
+	}
+}
+
+// Strangers keep no marks: a random beginning of the listing lets meetings
+// that are far too short for it still bring everything.
+func TestShortMeetingsOfStrangers(t *testing.T) {
+	rng := seeded(24)
+	a, b := newShelf(t), newShelf(t)
+	for range 1500 {
+		raw := unit(rng, envelope.Done)
+		a.add(raw, 0, 2)
+		if rng.IntN(20) > 0 {
+			b.add(raw, 0, 2)
+		}
+	}
+	meetings := 0
+	for ; !same(a, b); meetings++ {
+		if meetings > 400 {
+			t.Fatalf("%d bytes still differ", difference(a, b))
+		}
+		meet(t, [2]Config{{From: rng.Uint64N(a.seq)}, {From: rng.Uint64N(b.seq)}}, a, b).run(rng, 12_000)
+	}
+	t.Logf("%d meetings of 12 kB, a listing has 30 kB", meetings)
 }
 
 func TestRelayReplaced(t *testing.T) {

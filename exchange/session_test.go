@@ -13,7 +13,7 @@ const never = 1 << 60
 // Random shelves, random cuts: both end with the union, every payload byte
 // arrives exactly once, and at most one chunk each way is lost by a cut.
 func TestConverge(t *testing.T) {
-	for seed := range uint64(1000) {
+	for seed := range uint64(600) {
 		rng := seeded(seed)
 		a, b := newShelf(t), newShelf(t)
 		fill(rng, a, rng.IntN(30))
@@ -66,7 +66,7 @@ func TestConverge(t *testing.T) {
 
 // Without a first flight nothing that arrived is ever sent again.
 func TestResumeCounts(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(150) {
 		rng := seeded(seed)
 		a, b := newShelf(t), newShelf(t)
 		fill(rng, a, 25)
@@ -91,7 +91,7 @@ func TestResumeCounts(t *testing.T) {
 // Crashes lose what was not synced; what was confirmed stays (meeting.note
 // checks it at every step), and the shelves still end even.
 func TestConvergeThroughCrashes(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(200) {
 		rng := seeded(seed)
 		a, b := newShelf(t), newShelf(t)
 		fill(rng, a, 15)

@@ -368,8 +368,8 @@ func (s *Session) gotFrame(room int) []byte {
 func (s *Session) acked(u *taken) {
 	if u.new {
 		s.out.Kept = append(s.out.Kept, u.item)
-		if !s.anonymous() {
-			s.lookAgain() // END names the newest number, theirs included
+		if !s.anonymous() || s.marking() {
+			s.lookAgain() // marks go on over what the far end gave
 		}
 	}
 	if u.verdict == Later && !u.gone {
