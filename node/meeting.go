@@ -1,0 +1,253 @@
+package node
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/jauap/jauap/exchange"
+	"github.com/jauap/jauap/link"
+	"github.com/jauap/jauap/routing"
+	"github.com/jauap/jauap/store"
+)
+
+// meeting is one link that is up.
+type meeting struct {
+	id     LinkID
+	peer   link.Peer
+	rank   uint8 // of units that come over it
+	s      *exchange.Session
+	credit int
+	even   bool
+	moved  time.Time // when it last brought something that was asked for
+
+	told    time.Time
+	last    Progress // as told
+	now     Progress
+	marks   []byte // as they are
+	saved   []byte // as stored
+	savedAt time.Time
+}
+
+// What a session is tuned to by the link's traits.
+const (
+	farLatency  = 50 * time.Millisecond  // from here on a round trip is worth a first flight
+	slowLatency = 200 * time.Millisecond // from here on a chunk should not hold others up
+	firstFlight = 14 << 10               // bytes: about what TCP and QUIC send before they hear anything
+	slowChunk   = 4 << 10
+)
+
+func (n *Node) meeting(id LinkID) *meeting {
+	if i, ok := n.index(id); ok {
+		return n.meetings[i]
+	}
+	return nil
+}
+
+func (n *Node) index(id LinkID) (int, bool) {
+	return slices.BinarySearchFunc(n.meetings, id, func(m *meeting, id LinkID) int { return cmp.Compare(m.id, id) })
+}
+
+func (n *Node) up(ev Up) {
+	i, ok := n.index(ev.Link)
+	if ok {
+		return // the name is in use: the caller's mistake changes nothing
+	}
+	m := &meeting{id: ev.Link, peer: ev.Peer, rank: routing.Other, moved: n.now, savedAt: n.now}
+	if n.c.RankOf != nil && n.c.RankOf(ev.Peer) <= routing.Contact {
+		m.rank = routing.Contact
+	}
+	c := exchange.Config{Top: n.sh.Top(), MaxItems: n.c.MaxItems}
+	if ev.Peer.Relay {
+		c.Shards = n.c.Shards
+	} else if first := n.sh.Since(0, 1); len(first) > 0 {
+		// Nobody remembers where the last meeting with this stranger ended.
+		c.From = first[0].Seq - 1 + n.rng.Uint64N(max(c.Top, first[0].Seq)-first[0].Seq+1)
+	}
+	if m.marked() {
+		m.saved = n.sh.Mark(m.markName())
+		m.marks = m.saved
+		c.Give, c.Take = parseMarks(m.saved, c.Shards)
+	}
+	if ev.Peer.Relay || ev.Traits.Latency >= farLatency {
+		c.First = firstFlight
+	}
+	if ev.Traits.Latency >= slowLatency || ev.Traits.Metered {
+		c.Chunk = slowChunk
+	}
+	m.now.Link, m.last.Link = m.id, m.id
+	m.s = exchange.New(c, &view{n: n, m: m})
+	n.meetings = slices.Insert(n.meetings, i, m)
+}
+
+// frame takes one frame of a link.
+func (n *Node) frame(m *meeting, data []byte) {
+	err := m.s.Receive(data)
+	if err == nil || n.broken != nil {
+		return
+	}
+	// Last words, if there is room for them.
+	if m.credit >= exchange.MinRoom+exchange.Prefix {
+		if f := m.s.Next(exchange.MinRoom); f != nil {
+			n.emit(Send{Link: m.id, Data: f})
+		}
+	}
+	n.end(m)
+	n.emit(Close{Link: m.id, Reason: err})
+}
+
+// end forgets a link; what it was asked for is asked of others.
+func (n *Node) end(m *meeting) {
+	n.outcome(m)
+	n.saveMarks(m)
+	if m.now != m.last {
+		n.emit(m.now)
+	}
+	i, _ := n.index(m.id)
+	n.meetings = slices.Delete(n.meetings, i, i+1)
+	freed := false
+	for id, c := range n.claims {
+		if c.link == m.id {
+			delete(n.claims, id)
+			freed = true
+		}
+	}
+	if freed {
+		n.retry()
+	}
+}
+
+// retry lets all sessions ask again for what they wait for.
+func (n *Node) retry() {
+	if !n.waiting {
+		return
+	}
+	n.waiting = false
+	for _, m := range n.meetings {
+		m.s.Retry()
+	}
+}
+
+// sweepClaims takes units back from links that do not bring them.
+func (n *Node) sweepClaims() {
+	if !n.waiting || n.now.Before(n.sweep) {
+		return
+	}
+	n.sweep = n.now.Add(n.c.Patience / 4)
+	freed := false
+	for id, c := range n.claims {
+		quiet := c.at
+		if m := n.meeting(c.link); m != nil && m.moved.After(quiet) {
+			quiet = m.moved
+		}
+		// A link that brings other things only may not hold a unit for ever.
+		if n.now.Sub(quiet) >= n.c.Patience || n.now.Sub(c.at) >= 10*n.c.Patience {
+			delete(n.claims, id)
+			freed = true
+		}
+	}
+	if freed {
+		n.retry()
+	}
+}
+
+// pump says over a link what there is to say and room for.
+func (n *Node) pump(m *meeting) {
+	for n.broken == nil && m.credit >= exchange.MinRoom+exchange.Prefix {
+		f := m.s.Next(min(m.credit-exchange.Prefix, exchange.MaxFrame))
+		if f == nil {
+			break
+		}
+		m.credit -= len(f) + exchange.Prefix
+		n.emit(Send{Link: m.id, Data: f})
+	}
+	if n.broken != nil {
+		return
+	}
+	if o := n.outcome(m); o.Bye {
+		n.end(m)
+		n.emit(Close{Link: m.id, Reason: ErrEnded})
+		return
+	}
+	if m.now != m.last && (m.even || n.now.Sub(m.told) >= tellEvery) {
+		m.told, m.last = n.now, m.now
+		n.emit(m.now)
+	}
+}
+
+// outcome passes on what happened in a session.
+func (n *Node) outcome(m *meeting) exchange.Outcome {
+	o := m.s.Take()
+	for _, it := range o.Handed {
+		if it.Rank == routing.Own {
+			n.emit(Handed{ID: it.ID, Link: m.id, Peer: m.peer})
+		}
+	}
+	for _, it := range o.Refused {
+		if it.Rank == routing.Own {
+			n.emit(Refused{ID: it.ID, Link: m.id, Reason: ErrPeerRefused})
+		}
+	}
+	m.now.Sent, m.now.Received, m.now.Waiting = o.Sent, o.Received, o.Waiting
+	if o.Even && !m.even {
+		n.emit(Even{Link: m.id})
+	}
+	m.even = o.Even
+	if o.Marked && m.marked() {
+		m.marks = formatMarks(o.Give, o.Take, n.c.Shards)
+	}
+	return o
+}
+
+// marked says whether marks are kept for the peer: it is always the same one,
+// and a relay, so that strangers cannot fill the shelf with marks.
+func (m *meeting) marked() bool { return m.peer.Relay && m.peer.Key != "" }
+
+func (m *meeting) unsaved() bool { return m.marked() && !bytes.Equal(m.marks, m.saved) }
+
+func (m *meeting) markName() string {
+	h := sha256.Sum256([]byte(m.peer.Key))
+	return "relay " + hex.EncodeToString(h[:12])
+}
+
+// saveMarks stores how far the exchange with a relay is. Marks only save
+// time: a shelf that has no room for them is no trouble.
+func (n *Node) saveMarks(m *meeting) {
+	if !m.unsaved() || n.broken != nil {
+		return
+	}
+	m.savedAt = n.now
+	m.saved = m.marks
+	err := n.sh.SetMark(m.markName(), m.marks)
+	if err != nil && !errors.Is(err, store.ErrMark) && !errors.Is(err, store.ErrFull) {
+		n.fail(err)
+	}
+	n.dirty = true
+}
+
+// formatMarks puts both marks into one value, with a hash of the shards that
+// the take mark holds for.
+func formatMarks(give, take exchange.Mark, shards []uint8) []byte {
+	h := sha256.Sum256(shards)
+	return slices.Concat(give.Bytes(), take.Bytes(), h[:8])
+}
+
+// parseMarks is zero for what formatMarks did not write. With other shards
+// both marks are void, so that a relay that was replaced is still noticed.
+func parseMarks(b []byte, shards []uint8) (give, take exchange.Mark) {
+	if len(b) < 8 || len(b)%2 != 0 {
+		return give, take
+	}
+	half := (len(b) - 8) / 2
+	g, ok1 := exchange.ParseMark(b[:half])
+	t, ok2 := exchange.ParseMark(b[half : 2*half])
+	h := sha256.Sum256(shards)
+	if !ok1 || !ok2 || !bytes.Equal(h[:8], b[2*half:]) {
+		return give, take
+	}
+	return g, t
+}

@@ -1,0 +1,320 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/exchange"
+	"github.com/jauap/jauap/link"
+	"github.com/jauap/jauap/routing"
+	"github.com/jauap/jauap/store"
+)
+
+// Config of a node. All but Today may be zero.
+type Config struct {
+	Today    envelope.Day
+	Shards   []uint8 // shards taken from relays; none means all
+	MaxItems int     // see exchange.Config
+	// Patience is how long a link that was asked for a unit may bring nothing
+	// before another link that has it is asked: 0 means 20 s.
+	Patience time.Duration
+	// RankOf is routing.Contact for a contact's device and routing.Other for
+	// strangers; nil means strangers only. It must depend on its argument only.
+	RankOf func(link.Peer) uint8
+}
+
+const (
+	defaultPatience = 20 * time.Second
+	// markEvery is how often the marks of a relay are stored during a meeting.
+	markEvery = 5 * time.Second
+	// tellEvery is how often a link's Progress is told.
+	tellEvery = time.Second
+	maxCredit = 1 << 30
+	maxBad    = 1024 // ids of bad units remembered
+	maxHanded = 8192 // units whose handing on is counted
+)
+
+// Errors in effects, usable with errors.Is.
+var (
+	// ErrUseless: the unit cannot be kept (expired, or lives too long).
+	ErrUseless = errors.New("node: the unit is expired or lives too long; check this device's date")
+	// ErrFull: no room for the unit now.
+	ErrFull = errors.New("node: the shelf has no room for the unit; raise its quota")
+	// ErrPeerRefused: the peer will not have the unit.
+	ErrPeerRefused = errors.New("node: the peer will not have the unit")
+	// ErrEnded: the far end ended the meeting.
+	ErrEnded = errors.New("node: the far end ended the meeting")
+	// ErrShelf: the shelf failed; wrapped around its own error.
+	ErrShelf = errors.New("node: the shelf failed")
+)
+
+// Node is one carrier. It is not safe for concurrent use.
+type Node struct {
+	c     Config
+	sh    *store.Shelf
+	rng   *rand.Rand
+	today envelope.Day
+	now   time.Time
+
+	meetings []*meeting // by LinkID
+	claims   map[envelope.ID]claim
+	waiting  bool      // some session waits for a unit that another link brings
+	sweep    time.Time // when claims are looked at next
+	handed   map[envelope.ID]int
+	bad      map[envelope.ID]bool // units with wrong signatures
+	badRing  []envelope.ID
+
+	effects []Effect
+	dirty   bool     // the shelf has something that is not durable
+	later   []Effect // told once it is
+	put     []placed
+	broken  error
+}
+
+// claim says which link was asked for a unit.
+type claim struct {
+	link LinkID
+	at   time.Time
+}
+
+// placed is a unit put on the shelf in this Step, and the link that brought it
+// (0: none).
+type placed struct {
+	item exchange.Item
+	from LinkID
+}
+
+// New makes a node over an open shelf. Policy randomness comes from rng only.
+// Who closes the shelf is the caller.
+func New(c Config, sh *store.Shelf, rng *rand.Rand) *Node {
+	if c.Patience <= 0 {
+		c.Patience = defaultPatience
+	}
+	return &Node{
+		c: c, sh: sh, rng: rng, today: c.Today,
+		claims: make(map[envelope.ID]claim),
+		handed: make(map[envelope.ID]int),
+		bad:    make(map[envelope.ID]bool),
+	}
+}
+
+// Step takes what happened and answers what to do, in order. now must not go
+// back. The shelf is synced once, after all events and before any effect that
+// depends on it.
+func (n *Node) Step(now time.Time, evs ...Event) []Effect {
+	n.now = now
+	n.effects, n.later, n.put, n.broken = nil, nil, nil, nil
+	for _, ev := range evs {
+		n.take(ev)
+		if n.broken != nil {
+			break
+		}
+	}
+	n.sweepClaims()
+	for _, m := range n.meetings {
+		if now.Sub(m.savedAt) >= markEvery {
+			n.saveMarks(m)
+		}
+	}
+	if err := n.sync(); err != nil {
+		n.trouble(err)
+		return n.effects
+	}
+	for _, p := range n.put {
+		delete(n.claims, p.item.ID)
+		for _, m := range n.meetings {
+			if m.id != p.from {
+				m.s.Added(p.item)
+			}
+		}
+	}
+	n.effects = append(n.effects, n.later...)
+	for _, m := range slices.Clone(n.meetings) {
+		n.pump(m)
+	}
+	if n.broken != nil {
+		n.trouble(n.broken)
+	}
+	return n.effects
+}
+
+// Next is when Step wants a Tick at the latest; the zero time when it needs
+// none.
+func (n *Node) Next() (at time.Time) {
+	sooner := func(t time.Time) {
+		if at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	if n.waiting {
+		sooner(n.sweep)
+	}
+	for _, m := range n.meetings {
+		if m.unsaved() {
+			sooner(m.savedAt.Add(markEvery))
+		}
+	}
+	return at
+}
+
+func (n *Node) emit(e Effect) { n.effects = append(n.effects, e) }
+
+func (n *Node) take(ev Event) {
+	switch ev := ev.(type) {
+	case Submit:
+		n.submit(ev.Raw)
+	case Found:
+		n.found(ev.Raw)
+	case Up:
+		n.up(ev)
+	case Down:
+		if m := n.meeting(ev.Link); m != nil {
+			n.end(m)
+		}
+	case Ready:
+		if m := n.meeting(ev.Link); m != nil && ev.Bytes > 0 {
+			m.credit = min(m.credit+ev.Bytes, maxCredit)
+		}
+	case Frame:
+		if m := n.meeting(ev.Link); m != nil {
+			n.frame(m, ev.Data)
+		}
+	case Day:
+		n.today = ev.Today
+		n.dirty = true
+		if _, err := n.sh.Expire(ev.Today); err != nil {
+			n.fail(err)
+		}
+	case Tick:
+	}
+}
+
+// fail notes that the shelf failed; Step ends with trouble.
+func (n *Node) fail(err error) {
+	if n.broken == nil {
+		n.broken = fmt.Errorf("%w: %w", ErrShelf, err)
+	}
+}
+
+// sync makes what was written durable.
+func (n *Node) sync() error {
+	if n.broken == nil && n.dirty {
+		if err := n.sh.Sync(); err != nil {
+			n.fail(err)
+		} else {
+			n.dirty = false
+		}
+	}
+	return n.broken
+}
+
+// trouble ends everything: nothing is confirmed, and every link may come
+// again.
+func (n *Node) trouble(err error) {
+	n.emit(Trouble{Err: err})
+	for _, m := range n.meetings {
+		n.emit(Close{Link: m.id, Reason: err})
+	}
+	n.meetings = nil
+	clear(n.claims)
+	n.waiting = false
+}
+
+// submit takes an own unit.
+func (n *Node) submit(raw []byte) {
+	id := envelope.IDOf(raw)
+	e, err := envelope.Parse(raw)
+	if err == nil {
+		err = e.Verify()
+	}
+	if err == nil {
+		err = n.admit(e.Class(), e.Expiry(), routing.Own)
+	}
+	if err == nil {
+		err = n.keep(e, id, store.Meta{Own: true, Rank: routing.Own}, 0)
+	}
+	switch {
+	case n.broken != nil:
+	case err == nil || errors.Is(err, store.ErrHave):
+		// What is here may still be on its way to the disk: Stored waits for it.
+		n.dirty = true
+		n.later = append(n.later, Stored{ID: id})
+	default:
+		n.emit(Refused{ID: id, Reason: err})
+	}
+}
+
+// found takes a unit out of a Drop.
+func (n *Node) found(raw []byte) {
+	e, err := envelope.Parse(raw)
+	id := envelope.IDOf(raw)
+	if err == nil && n.sh.Has(id) {
+		return
+	}
+	if err == nil {
+		err = n.admit(e.Class(), e.Expiry(), routing.Other)
+	}
+	if err == nil {
+		err = e.Verify()
+	}
+	if err == nil {
+		err = n.keep(e, id, store.Meta{Rank: routing.Other}, 0)
+	}
+	switch {
+	case n.broken != nil || errors.Is(err, store.ErrHave):
+	case err == nil:
+		n.later = append(n.later, Arrived{ID: id, Raw: raw})
+	default:
+		n.emit(Refused{ID: id, Reason: err})
+	}
+}
+
+// admit applies routing to a unit's facts.
+func (n *Node) admit(c envelope.Class, expiry envelope.Day, rank uint8) error {
+	st := n.sh.Stats()
+	switch routing.Admit(routing.Facts{
+		Class: c, Expiry: expiry, Rank: rank, Today: n.today, Used: st.Bytes, Quota: st.Quota,
+	}) {
+	case routing.Refuse:
+		return ErrUseless
+	case routing.Later:
+		return ErrFull
+	}
+	return nil
+}
+
+// keep puts a checked unit on the shelf. An error that is none of the shelf's
+// decisions about the unit is trouble.
+func (n *Node) keep(e envelope.Envelope, id envelope.ID, m store.Meta, from LinkID) error {
+	m.Until, m.Today = routing.Until(e.Class(), n.today), n.today
+	entry, err := n.sh.Put(e, m)
+	switch {
+	case err == nil:
+		n.dirty = true
+		n.put = append(n.put, placed{itemOf(entry), from})
+	case !decision(err):
+		n.fail(err)
+	}
+	return err
+}
+
+// decision says whether the shelf judged the unit, rather than failed.
+func decision(err error) bool {
+	for _, d := range []error{store.ErrHave, store.ErrTaken, store.ErrDone, store.ErrBogus, store.ErrExpired, store.ErrFull} {
+		if errors.Is(err, d) {
+			return true
+		}
+	}
+	return false
+}
+
+func itemOf(e store.Entry) exchange.Item {
+	return exchange.Item{
+		ID: e.ID, Class: e.Class, Size: int(e.Size), Expiry: e.Expiry,
+		Shard: e.Shard, Seq: e.Seq, Rank: e.Rank,
+	}
+}

@@ -1,0 +1,69 @@
+package node
+
+import (
+	"slices"
+	"time"
+
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/link"
+	"github.com/jauap/jauap/routing"
+	"github.com/jauap/jauap/store"
+)
+
+// Offering hands out units for a Drop, in the order of a window. It must not
+// be used concurrently with its node.
+type Offering struct {
+	sh   *store.Shelf
+	todo []store.Entry
+	left []envelope.ID
+}
+
+// pageEntries are asked of the shelf at a time.
+const pageEntries = 1024
+
+// Offer lists what to leave in a Drop with these traits: everything on the
+// shelf that is not expired and not larger than the traits' Unit.
+func (n *Node) Offer(_ time.Time, t link.Traits) *Offering {
+	o := &Offering{sh: n.sh}
+	for seq := uint64(0); ; {
+		page := n.sh.Since(seq, pageEntries)
+		if len(page) == 0 {
+			break
+		}
+		seq = page[len(page)-1].Seq
+		for _, e := range page {
+			if t.Unit > 0 && int(e.Size) > t.Unit || e.Expiry < n.today {
+				continue
+			}
+			o.todo = append(o.todo, e)
+		}
+	}
+	slices.SortStableFunc(o.todo, func(a, b store.Entry) int { return routing.Compare(unitOf(a), unitOf(b)) })
+	return o
+}
+
+func unitOf(e store.Entry) routing.Unit {
+	return routing.Unit{Class: e.Class, Rank: e.Rank, Seq: e.Seq}
+}
+
+// Next is the next unit, for link.Drop.Leave. Units that went away meanwhile
+// are passed over.
+func (o *Offering) Next() (unit []byte, ok bool) {
+	for len(o.todo) > 0 {
+		e := o.todo[0]
+		o.todo = o.todo[1:]
+		raw, err := o.sh.Get(e.ID)
+		if err != nil {
+			continue
+		}
+		if e.Own {
+			o.left = append(o.left, e.ID)
+		}
+		return raw, true
+	}
+	return nil, false
+}
+
+// Left are the ids of the own units that Next handed out so far. They are in
+// the Drop once Leave returned nil; then their letters are carried.
+func (o *Offering) Left() []envelope.ID { return o.left }

@@ -1,0 +1,199 @@
+package node
+
+import (
+	"errors"
+
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/exchange"
+	"github.com/jauap/jauap/routing"
+	"github.com/jauap/jauap/store"
+)
+
+// view is the shelf as one session sees it: an exchange.Shelf.
+type view struct {
+	n *Node
+	m *meeting
+}
+
+// Since lists what may be offered to this peer. It is called after Step's
+// Sync only, so all of it is durable.
+func (v *view) Since(seq uint64, max int) []exchange.Item {
+	for {
+		entries := v.n.sh.Since(seq, max)
+		if len(entries) == 0 {
+			return nil
+		}
+		items := make([]exchange.Item, 0, len(entries))
+		for _, e := range entries {
+			seq = e.Seq
+			if routing.MayOffer(e.Class, e.Rank, v.n.handed[e.ID], v.m.peer.Relay) {
+				items = append(items, itemOf(e))
+			}
+		}
+		if len(items) > 0 {
+			return items
+		}
+	}
+}
+
+// Want judges a unit by what its giver says of it; Write judges what it is.
+func (v *view) Want(it exchange.Item) (from int, ok bool) {
+	n := v.n
+	if n.sh.Has(it.ID) {
+		return it.Size, false
+	}
+	if n.sh.Done(it.ID) || n.bad[it.ID] {
+		return 0, false
+	}
+	if err := n.admit(it.Class, it.Expiry, v.m.rank); err != nil {
+		if v.verdictOf(err) == exchange.Refuse {
+			return 0, false
+		}
+		return exchange.NotNow, false
+	}
+	if c, taken := n.claims[it.ID]; taken && c.link != v.m.id {
+		n.waiting = true
+		if !n.sweep.After(n.now) {
+			n.sweep = n.now.Add(n.c.Patience / 4)
+		}
+		return exchange.Wait, false
+	}
+	n.claims[it.ID] = claim{link: v.m.id, at: n.now}
+	// When a crash came between the last byte and the shelf, the last byte is
+	// asked for again.
+	return min(n.sh.PartialSize(it.ID), it.Size-1), true
+}
+
+func (v *view) Read(id envelope.ID, from, max int) ([]byte, error) {
+	b, err := v.n.sh.ReadAt(id, from, max)
+	if e, ok := v.n.sh.Entry(id); ok && routing.Counted(e.Class, e.Rank) && from+len(b) == int(e.Size) {
+		v.n.count(id)
+	}
+	return b, err
+}
+
+// Write takes bytes of a unit. Two links may bring the same one when the first
+// was slow: bytes that are here already are passed over.
+func (v *view) Write(it exchange.Item, from int, data []byte) (exchange.Verdict, bool, error) {
+	n := v.n
+	if n.broken != nil {
+		return 0, false, n.broken
+	}
+	v.m.moved = n.now
+	if n.sh.Has(it.ID) {
+		return exchange.Keep, true, nil
+	}
+	if from == 0 && len(data) == it.Size {
+		return v.whole(it, data)
+	}
+	have := n.sh.PartialSize(it.ID)
+	if from > have {
+		return v.settled(it, exchange.Later)
+	}
+	if fresh := from + len(data) - have; fresh > 0 {
+		err := n.sh.AddPartial(it.ID, it.Size, have, data[len(data)-fresh:])
+		switch {
+		case errors.Is(err, store.ErrPartial) || errors.Is(err, store.ErrFull):
+			return v.settled(it, exchange.Later)
+		case err != nil:
+			n.fail(err)
+			return 0, false, n.broken
+		}
+		have += fresh
+	}
+	if have < it.Size {
+		return 0, false, nil
+	}
+	raw, err := n.sh.TakePartial(it.ID)
+	switch {
+	case errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrMissing):
+		return exchange.Later, false, exchange.ErrMismatch
+	case err != nil:
+		n.fail(err)
+		return 0, false, n.broken
+	}
+	return v.whole(it, raw)
+}
+
+// settled ends this link's claim on a unit.
+func (v *view) settled(it exchange.Item, verdict exchange.Verdict) (exchange.Verdict, bool, error) {
+	n := v.n
+	if n.claims[it.ID].link == v.m.id {
+		delete(n.claims, it.ID)
+	}
+	if verdict < exchange.Keep {
+		n.retry()
+	}
+	return verdict, true, nil
+}
+
+// whole checks a unit and puts it on the shelf.
+func (v *view) whole(it exchange.Item, raw []byte) (exchange.Verdict, bool, error) {
+	n := v.n
+	if envelope.IDOf(raw) != it.ID {
+		return exchange.Later, false, exchange.ErrMismatch
+	}
+	e, err := envelope.Parse(raw)
+	if err == nil && e.Class() != it.Class {
+		err = envelope.ErrMalformed
+	}
+	if err == nil {
+		err = e.Verify()
+	}
+	if err != nil {
+		n.remember(it.ID)
+		return v.settled(it, exchange.Refuse)
+	}
+	if err := n.admit(e.Class(), e.Expiry(), v.m.rank); err != nil {
+		return v.settled(it, v.verdictOf(err))
+	}
+	err = n.keep(e, it.ID, store.Meta{Rank: v.m.rank}, v.m.id)
+	if n.broken != nil {
+		return 0, false, n.broken
+	}
+	if err == nil {
+		n.later = append(n.later, Arrived{ID: it.ID, Raw: raw})
+	}
+	return v.settled(it, v.verdictOf(err))
+}
+
+// verdictOf the shelf's and routing's decisions.
+func (v *view) verdictOf(err error) exchange.Verdict {
+	switch {
+	case err == nil:
+		return exchange.KeepAndOffer
+	case errors.Is(err, store.ErrHave):
+		return exchange.Keep
+	case errors.Is(err, store.ErrFull), errors.Is(err, ErrFull):
+		return exchange.Later
+	case errors.Is(err, ErrUseless) && v.m.marked():
+		// This device's date may be wrong, and what is refused counts as settled
+		// in the marks of a relay: it would never be listed again.
+		return exchange.Later
+	}
+	return exchange.Refuse
+}
+
+// Sync has been done by Step; what it could not do is told here.
+func (v *view) Sync() error { return v.n.sync() }
+
+// count that a unit was sent to somebody to its end.
+func (n *Node) count(id envelope.ID) {
+	if len(n.handed) >= maxHanded {
+		clear(n.handed)
+	}
+	n.handed[id]++
+}
+
+// remember a bad unit, so that it is not fetched from each link in turn.
+func (n *Node) remember(id envelope.ID) {
+	if n.bad[id] {
+		return
+	}
+	n.bad[id] = true
+	n.badRing = append(n.badRing, id)
+	if len(n.badRing) > maxBad {
+		delete(n.bad, n.badRing[0])
+		n.badRing = n.badRing[1:]
+	}
+}
