@@ -33,8 +33,9 @@ const (
 type modelEnd struct {
 	*person
 	session *seal.Session
-	stored  []byte
-	inbox   []byte
+	watch   []byte               // the inbox now
+	stored  []byte               // the session on stable storage
+	inbox   []byte               // the inbox on stable storage
 	epochs  map[uint32]seal.Tick // when it first sealed in an epoch
 	used    map[[2]uint32]bool
 	slots   map[uint32]bool
@@ -77,6 +78,7 @@ type model struct {
 }
 
 func TestModel(t *testing.T) {
+	t.Parallel()
 	m := &model{
 		t: t, rng: rand.New(rand.NewPCG(2022, 1)), keys: map[[32]byte]bool{},
 		arrived: map[uint64]bool{}, delivered: map[uint64]int{},
@@ -95,10 +97,11 @@ func TestModel(t *testing.T) {
 func newModelEnd(t *testing.T, name string) *modelEnd {
 	e := &modelEnd{person: newPerson(t, name), epochs: map[uint32]seal.Tick{}, used: map[[2]uint32]bool{}, slots: map[uint32]bool{}}
 	e.inbox = e.person.inbox.Marshal()
+	e.watch = e.inbox
 	return e
 }
 
-func (e *modelEnd) save() { e.stored = e.session.Marshal() }
+func (e *modelEnd) save() { e.stored, e.inbox = e.session.Marshal(), e.watch }
 
 // crash puts an end back to what it had stored.
 func (m *model) crash(e *modelEnd) {
@@ -113,7 +116,7 @@ func (m *model) crash(e *modelEnd) {
 	if !bytes.Equal(s.Marshal(), e.stored) {
 		m.t.Fatal("a stored session does not come back the same")
 	}
-	e.session = s
+	e.session, e.watch = s, e.inbox
 }
 
 func (m *model) run() {
@@ -278,7 +281,7 @@ func (m *model) open(e *modelEnd, x arrival) (seal.Opened, bool) {
 	if !x.toB || env.Class() < envelope.S2 {
 		return seal.Opened{}, false
 	}
-	inbox, err := seal.ParseInbox(e.inbox)
+	inbox, err := seal.ParseInbox(e.watch)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -291,11 +294,10 @@ func (m *model) open(e *modelEnd, x arrival) (seal.Opened, bool) {
 	}
 	if e.session == nil {
 		e.session = s
-		e.save()
 	} else if e.session.ID() != s.ID() {
 		m.t.Fatal("another session")
 	}
-	e.inbox = inbox.Marshal()
+	e.watch = inbox.Marshal()
 	return o, true
 }
 

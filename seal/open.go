@@ -145,7 +145,7 @@ func (s *Session) planExchange(l *letter, p *plan) error {
 
 // planAck lists what is newly acknowledged. An acknowledgement of what we do
 // not remember to have sealed means that our state is an old copy: the chain
-// skips ahead, so that no index is used again. spec/seal.md, 7.2.
+// skips ahead, so that no index is used again. spec/seal.md, 6.5.
 func (s *Session) planAck(a ack, p *plan) {
 	if a.next == 0 {
 		return

@@ -21,6 +21,9 @@ func (s *Session) Seal(now Tick, w Where, parts []Part) (Sealed, error) {
 	if err := checkParts(parts); err != nil {
 		return Sealed{}, err
 	}
+	if w.Expiry == envelope.NoDay {
+		return Sealed{}, fmt.Errorf("%w: no expiry", ErrMalformed)
+	}
 	if w.LifeDays < 0 || w.LifeDays > envelope.MaxLifetime {
 		return Sealed{}, fmt.Errorf("%w: lifetime of %d days, at most %d", ErrMalformed, w.LifeDays, envelope.MaxLifetime)
 	}

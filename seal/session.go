@@ -40,10 +40,11 @@ type Session struct {
 	spent   []envelope.Tag // tags opened lately, only in memory
 }
 
-const (
-	noTick   Tick = -1
-	maxSpent      = 64
-)
+// noTick is the time of what never happened.
+const noTick Tick = -1
+
+// maxSpent is how many opened tags are remembered, in memory only.
+const maxSpent = 64
 
 // check is a short hash that tells two keys apart.
 type check [8]byte

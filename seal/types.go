@@ -50,7 +50,7 @@ const (
 	grace      = 4 * day  // kept longer than the sender's longest lifetime
 	floor      = day      // between two key exchanges
 	renew      = 30 * day // age of a restart card
-	retry      = 60 * 60  // seconds between two wishes for room for the same part
+	retry      = 20 * 60  // seconds between two wishes for room for the same part
 )
 
 // Part is one element of a letter. Bit 0x40 of Kind says whose it is: unset,
