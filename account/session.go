@@ -342,7 +342,7 @@ type card struct {
 
 // Limits of outstanding cards.
 const (
-	maxInvites = 256
+	maxInvites = 128
 	maxGiven   = 8         // restart cards per contact
 	keepCards  = 180 * day // at least, unless there are too many restart cards
 	cardVers   = 1
