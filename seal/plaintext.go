@@ -133,24 +133,48 @@ func parseHead(b []byte) (h head) {
 // readParts reads this room's parts, then the caller's, then zeros to the end.
 // spec/seal.md, 7.3.
 func (l *letter) readParts(b []byte) error {
-	n := 0
-	for len(b) > 0 && b[0] != 0 {
-		if len(b) < partHead {
-			return fmt.Errorf("%w: part without length", ErrMalformed)
-		}
-		size := int(b[1])<<16 | int(b[2])<<8 | int(b[3])
-		if size > len(b)-partHead {
-			return fmt.Errorf("%w: part of %d bytes in %d", ErrMalformed, size, len(b)-partHead)
-		}
-		p := Part{b[0], b[partHead : partHead+size : partHead+size]}
-		b = b[partHead+size:]
-		if n++; n > maxParts {
-			return fmt.Errorf("%w: more than %d parts", ErrMalformed, maxParts)
-		}
-		if err := l.addPart(p); err != nil {
+	n, end, err := countParts(b)
+	if err != nil {
+		return err
+	}
+	if err := zeros(b[end:]); err != nil {
+		return err
+	}
+	l.parts = make([]Part, 0, n)
+	for at := 0; at < end; {
+		body := at + partHead
+		next := body + partLength(b[at:])
+		if err := l.addPart(Part{b[at], b[body:next:next]}); err != nil {
 			return err
 		}
+		at = next
 	}
+	return nil
+}
+
+// countParts walks over the parts before anything is kept of them: their
+// number and where the padding begins.
+func countParts(b []byte) (n, end int, err error) {
+	for end < len(b) && b[end] != 0 {
+		left := len(b) - end - partHead
+		if left < 0 {
+			return 0, 0, fmt.Errorf("%w: part without length", ErrMalformed)
+		}
+		size := partLength(b[end:])
+		if size > left {
+			return 0, 0, fmt.Errorf("%w: part of %d bytes in %d", ErrMalformed, size, left)
+		}
+		if n++; n > maxParts {
+			return 0, 0, fmt.Errorf("%w: more than %d parts", ErrMalformed, maxParts)
+		}
+		end += partHead + size
+	}
+	return n, end, nil
+}
+
+func partLength(b []byte) int { return int(b[1])<<16 | int(b[2])<<8 | int(b[3]) }
+
+func zeros(b []byte) error {
 	for _, c := range b {
 		if c != 0 {
 			return fmt.Errorf("%w: padding", ErrMalformed)
@@ -279,10 +303,8 @@ func parseShort(b []byte, epoch, sending uint16) (letter, error) {
 		}
 	}
 	end := shortHead + size
-	for _, c := range b[end:] {
-		if c != 0 {
-			return l, fmt.Errorf("%w: padding", ErrMalformed)
-		}
+	if err := zeros(b[end:]); err != nil {
+		return l, err
 	}
 	l.parts = []Part{{b[4], b[shortHead:end:end]}}
 	return l, nil

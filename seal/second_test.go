@@ -188,28 +188,26 @@ func secondLetter(b []byte, epoch int) (l secondLetterFields, verdict string) {
 			return l, "malformed"
 		}
 	}
-	last, app := -1, false
 	for len(c.rest) > 0 && c.rest[0] != 0 {
 		p := secondPart{kind: byte(c.num(1))}
 		p.body = string(c.eat(int(c.num(3))))
-		if c.bad || len(l.parts) == 8192 {
-			return l, "malformed"
-		}
-		if p.kind&0x40 != 0 {
-			app = true
-		} else {
-			if app || int(p.kind) <= last {
-				return l, "malformed"
-			}
-			if p.kind&0x80 != 0 {
-				return l, "update"
-			}
-			last = int(p.kind)
-		}
 		l.parts = append(l.parts, p)
 	}
-	if len(bytes.Trim(c.rest, "\x00")) > 0 {
+	if c.bad || len(l.parts) > 8192 || len(bytes.Trim(c.rest, "\x00")) > 0 {
 		return l, "malformed"
+	}
+	last := -1
+	for _, p := range l.parts {
+		switch {
+		case p.kind&0x40 != 0:
+			last = 256 // nothing of this specification may follow
+		case int(p.kind) <= last:
+			return l, "malformed"
+		case p.kind&0x80 != 0:
+			return l, "update"
+		default:
+			last = int(p.kind)
+		}
 	}
 	return l, "ok"
 }
