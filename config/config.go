@@ -58,6 +58,14 @@ func Default() Config {
 // with # are skipped; "link" and "relay" may be repeated.
 func Parse(r io.Reader) (Config, error) {
 	c := Default()
+	err := c.read(r)
+	return c, err
+}
+
+// Add reads settings over those that c has, as Parse reads a file.
+func (c *Config) Add(text string) error { return c.read(strings.NewReader(text)) }
+
+func (c *Config) read(r io.Reader) error {
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, maxLine)
 	n := 0
@@ -69,16 +77,16 @@ func Parse(r io.Reader) (Config, error) {
 		}
 		key, value, ok := strings.Cut(line, "=")
 		if !ok {
-			return c, fmt.Errorf("%w: line %d: expected key = value", ErrSyntax, n)
+			return fmt.Errorf("%w: line %d: expected key = value", ErrSyntax, n)
 		}
 		if err := c.set(strings.TrimSpace(key), strings.TrimSpace(value)); err != nil {
-			return c, fmt.Errorf("%w: line %d: %s", ErrSyntax, n, err)
+			return fmt.Errorf("%w: line %d: %s", ErrSyntax, n, err)
 		}
 	}
 	if err := s.Err(); err != nil {
-		return c, fmt.Errorf("%w: line %d: %s", ErrSyntax, n+1, err)
+		return fmt.Errorf("%w: line %d: %s", ErrSyntax, n+1, err)
 	}
-	return c, nil
+	return nil
 }
 
 func (c *Config) set(key, value string) (err error) {

@@ -56,7 +56,11 @@ type Person struct {
 	Words      []string   `json:"words,omitempty"`
 	Digits     string     `json:"digits,omitempty"`
 	LastText   string     `json:"last_text,omitempty"`
+	LastMine   bool       `json:"last_mine,omitempty"` // LastText is my own
 	LastAt     *time.Time `json:"last_at,omitempty"`
+	HeardAt    *time.Time `json:"heard_at,omitempty"` // when anything of their device was last opened here
+	Forked     bool       `json:"forked,omitempty"`   // an old copy of a device is in use: compare words again
+	Stuck      string     `json:"stuck,omitempty"`    // why letters to them cannot leave
 }
 
 // Invite is what another person needs to write to this device, once.

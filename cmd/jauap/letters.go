@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/jauap/jauap/web/api"
+)
+
+// Limits of one call.
+const (
+	maxText = 1 << 20  // bytes of one letter from standard input
+	maxFile = 64 << 20 // bytes of one attachment
+)
+
+func letterCommands(d *door) []*cli.Command {
+	return []*cli.Command{
+		{
+			Name: "send", Category: "letters", Usage: "write a letter; it leaves by itself when anything opens", ArgsUsage: "NAME [TEXT|-]",
+			Flags: []cli.Flag{
+				jsonFlag(),
+				&cli.BoolFlag{Name: "lines", Usage: "one letter per line of standard input", Local: true},
+				&cli.StringSliceFlag{Name: "attach", Usage: "a file to send along", Local: true},
+				&cli.IntFlag{Name: "days", Usage: "how long it may be under way: 1 to 120, 30 by default", Local: true},
+			},
+			Action: d.send,
+		},
+		{
+			Name: "read", Category: "letters", Usage: "read what arrived", ArgsUsage: "[NAME]",
+			Flags: []cli.Flag{
+				jsonFlag(),
+				&cli.BoolFlag{Name: "follow", Usage: "go on reading what arrives later", Local: true},
+				&cli.BoolFlag{Name: "keep", Usage: "leave it marked as new", Local: true},
+				&cli.StringFlag{Name: "save", Usage: "put attachments into this folder", Local: true},
+			},
+			Action: d.read,
+		},
+		{Name: "outbox", Category: "letters", Usage: "what became of my letters", Flags: []cli.Flag{jsonFlag()}, Action: d.outbox},
+	}
+}
+
+func (d *door) send(ctx context.Context, c *cli.Command) error {
+	name, err := arg(c, 0, "whom to write to")
+	if err != nil {
+		return err
+	}
+	if days := c.Int("days"); days < 0 || days > 120 {
+		return usage("--days is from 1 to 120")
+	}
+	texts, err := d.texts(c)
+	if err != nil {
+		return err
+	}
+	files, err := readFiles(c.StringSlice("attach"))
+	if err != nil {
+		return err
+	}
+	return d.with(ctx, c, func(b api.Backend) error {
+		for _, text := range texts {
+			sent, err := b.Send(ctx, api.SendAsk{To: name, Text: text, Files: files, Days: c.Int("days")})
+			if err != nil {
+				return err
+			}
+			files = nil // with the first letter only
+			if c.Bool("json") {
+				if err := d.json(sent); err != nil {
+					return err
+				}
+			}
+		}
+		if !c.Bool("json") {
+			d.say("Saved. It leaves by itself when anything opens.")
+		}
+		return nil
+	})
+}
+
+// texts are the letters of one call: an argument, standard input, or its lines.
+func (d *door) texts(c *cli.Command) ([]string, error) {
+	words := c.Args().Tail()
+	switch {
+	case c.Bool("lines"):
+		if len(words) > 0 {
+			return nil, usage("send: --lines reads standard input; the text %q is too much", words[0])
+		}
+		var list []string
+		s := bufio.NewScanner(d.in)
+		s.Buffer(nil, maxText)
+		for s.Scan() {
+			if strings.TrimSpace(s.Text()) != "" {
+				list = append(list, s.Text())
+			}
+		}
+		if err := s.Err(); err != nil {
+			return nil, fmt.Errorf("standard input: %w", err)
+		}
+		return list, nil
+	case len(words) == 1 && words[0] == "-":
+		b, err := io.ReadAll(io.LimitReader(d.in, maxText+1))
+		if err != nil {
+			return nil, fmt.Errorf("standard input: %w", err)
+		}
+		if len(b) > maxText {
+			return nil, usage("send: more than %d bytes; attach it as a file", maxText)
+		}
+		return []string{string(b)}, nil
+	case len(words) == 0 && len(c.StringSlice("attach")) == 0:
+		return nil, usage("send: the text is missing (or - for standard input, or --lines)")
+	}
+	return []string{strings.Join(words, " ")}, nil
+}
+
+func readFiles(names []string) ([]api.SendFile, error) {
+	var files []api.SendFile
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, err
+		}
+		if !info.Mode().IsRegular() || info.Size() > maxFile {
+			return nil, usage("%s: only a plain file of at most %d MiB can be attached", name, maxFile>>20)
+		}
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, api.SendFile{Name: filepath.Base(name), Data: b})
+	}
+	return files, nil
+}
+
+func (d *door) read(ctx context.Context, c *cli.Command) error {
+	if err := tooMany(c, 1); err != nil {
+		return err
+	}
+	ask := api.ReadAsk{From: c.Args().First(), Keep: c.Bool("keep")}
+	return d.with(ctx, c, func(b api.Backend) error {
+		var seen uint64
+		for {
+			var err error
+			// The counter first: what arrives while we list is not missed.
+			if seen, err = b.Wait(ctx, seen); err != nil && ctx.Err() != nil {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			list, err := b.Read(ctx, ask)
+			if err != nil {
+				return err
+			}
+			if err := d.show(ctx, c, b, list); err != nil {
+				return err
+			}
+			if n := len(list); n > 0 {
+				ask.After = list[n-1].ID
+			}
+			if !c.Bool("follow") {
+				return nil
+			}
+		}
+	})
+}
+
+func (d *door) show(ctx context.Context, c *cli.Command, b api.Backend, list []api.Letter) error {
+	switch {
+	case c.Bool("json") && c.Bool("follow"):
+		for _, l := range list {
+			if err := d.json(l); err != nil {
+				return err
+			}
+		}
+	case c.Bool("json"):
+		if err := d.json(list); err != nil {
+			return err
+		}
+	case len(list) == 0 && !c.Bool("follow"):
+		d.say("Nothing has arrived.")
+	default:
+		for _, l := range list {
+			d.say("%s, written %s (arrived %s):", l.From, l.SentAt.Local().Format("2 Jan 15:04"), age(l.ReceivedAt))
+			d.say("  %s", strings.ReplaceAll(plain(l.Text), "\n", "\n  "))
+			for _, f := range l.Attachments {
+				d.say("  [%s, %d of %d bytes]", plain(f.Name), f.Have, f.Bytes)
+			}
+		}
+	}
+	return saveFiles(ctx, b, c.String("save"), list)
+}
+
+// plain takes from a stranger's text what could command a terminal.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || (r >= 0x20 && r != 0x7f && (r < 0x80 || r > 0x9f)) {
+			return r
+		}
+		return '\uFFFD'
+	}, s)
+}
+
+// saveFiles puts whole attachments into dir under names that cannot leave it
+// and never over a file that is there.
+func saveFiles(ctx context.Context, b api.Backend, dir string, list []api.Letter) error {
+	if dir == "" {
+		return nil
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, l := range list {
+		for _, f := range l.Attachments {
+			if f.Have < f.Bytes {
+				continue
+			}
+			if err := saveFile(ctx, b, root, f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func saveFile(ctx context.Context, b api.Backend, root *os.Root, f api.File) error {
+	info, r, err := b.Attachment(ctx, f.ID)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	base := filepath.Base(filepath.Clean("/" + info.Name))
+	for n := 0; n < 1000; n++ {
+		name := base
+		if n > 0 {
+			name = fmt.Sprintf("%d-%s", n, base)
+		}
+		w, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, os.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(w, r)
+		return errors.Join(err, w.Close())
+	}
+	return fmt.Errorf("too many files named %s", base)
+}
+
+func (d *door) outbox(ctx context.Context, c *cli.Command) error {
+	return d.with(ctx, c, func(b api.Backend) error {
+		list, err := b.Outbox(ctx)
+		if err != nil || c.Bool("json") {
+			return errors.Join(err, d.jsonIf(err, list))
+		}
+		if len(list) == 0 {
+			d.say("You have written nothing yet.")
+		}
+		for _, o := range list {
+			d.say("%-20s to %s: %s (%d bytes) %s", stateText(o), o.To, age(ref(o.At)), o.Bytes, plain(o.Text))
+		}
+		return nil
+	})
+}
+
+func ref(t time.Time) *time.Time { return &t }
+
+func stateText(o api.Outgoing) string {
+	switch o.State {
+	case api.Carried:
+		return fmt.Sprintf("carried by %d", o.Carriers)
+	case api.Left:
+		return "left the country"
+	}
+	return string(o.State)
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/jauap/jauap/config"
+	"github.com/jauap/jauap/daemon"
+	"github.com/jauap/jauap/web/api"
+)
+
+func netCommands(d *door) []*cli.Command {
+	return []*cli.Command{
+		{
+			Name: "up", Category: "network", Usage: "run this device's node until interrupted",
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "listen", Usage: "where neighbours reach me, host:port, or off", Local: true},
+				&cli.StringSliceFlag{Name: "link", Usage: "a neighbour to call, host:port", Local: true},
+				&cli.StringSliceFlag{Name: "relay", Usage: "a relay, https://host:port/#key", Local: true},
+				&cli.StringFlag{Name: "page", Usage: "where the page opens, loopback only", Local: true},
+				&cli.BoolFlag{Name: "no-browser", Usage: "print the page's address and leave it at that", Local: true},
+				&cli.BoolFlag{Name: "no-multicast", Usage: "do not announce on the local network", Local: true},
+				&cli.StringFlag{Name: "receipts", Usage: "late, prompt or off", Local: true},
+				&cli.DurationFlag{Name: "poll", Usage: "how often a silent relay is tried", Local: true},
+			},
+			Action: func(ctx context.Context, c *cli.Command) error { return d.up(ctx, c, !c.Bool("no-browser")) },
+		},
+		{Name: "status", Category: "network", Usage: "is anything open, what waits, what is carried", Flags: []cli.Flag{jsonFlag()}, Action: d.status},
+		{
+			Name: "carry", Category: "network", Usage: "even out with a folder or stick", ArgsUsage: "PATH",
+			Flags:  []cli.Flag{jsonFlag(), &cli.StringFlag{Name: "max", Usage: "write at most so much, such as 500MB", Local: true}},
+			Action: d.carry,
+		},
+		{
+			Name: "relay", Category: "network", Usage: "run a relay, abroad, for everybody who has its address",
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "listen", Usage: "host:port", Value: ":443", Local: true},
+				&cli.StringFlag{Name: "public", Usage: "host:port that others use, if it differs", Local: true},
+				&cli.StringFlag{Name: "box", Usage: "embedded", Value: "embedded", Local: true},
+				&cli.StringFlag{Name: "quota", Usage: "disk space", Value: "20GB", Local: true},
+			},
+			Action: d.relay,
+		},
+	}
+}
+
+func (d *door) up(ctx context.Context, c *cli.Command, browser bool) error {
+	if err := tooMany(c, 0); err != nil {
+		return err
+	}
+	if err := d.firstRun(c); err != nil {
+		return err
+	}
+	o, err := d.options(c)
+	if err != nil {
+		return err
+	}
+	if err := overrides(c, &o.Config); err != nil {
+		return err
+	}
+	node, err := daemon.Open(o)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(node.Start(), node.ServePage()); err != nil {
+		return errors.Join(err, node.Close())
+	}
+	d.say("page %s", node.PageURL())
+	if a := node.ListenAddr(); a != "" {
+		d.say("listening %s", a)
+	}
+	if browser {
+		openBrowser(node.PageURL())
+	}
+	<-ctx.Done()
+	return node.Close()
+}
+
+// firstRun makes a pseudonym when a person starts Jauap for the first time.
+func (d *door) firstRun(c *cli.Command) error {
+	dir := c.String("data")
+	if daemon.Exists(dir) || c.Name != "jauap" {
+		return nil
+	}
+	fmt.Fprintln(d.errs, "Welcome. This device has no Jauap profile yet; a passphrase will protect its letters.")
+	pass, err := d.newPassphrase(c)
+	if err != nil {
+		return err
+	}
+	return daemon.Init(dir, "", pass, nil)
+}
+
+func overrides(c *cli.Command, cfg *config.Config) error {
+	text := ""
+	for _, name := range []string{"listen", "page", "receipts"} {
+		if c.IsSet(name) {
+			text += name + " = " + c.String(name) + "\n"
+		}
+	}
+	if c.IsSet("poll") {
+		text += "poll = " + c.Duration("poll").String() + "\n"
+	}
+	if c.Bool("no-multicast") {
+		text += "multicast = off\n"
+	}
+	for _, l := range c.StringSlice("link") {
+		text += "link = " + l + "\n"
+	}
+	for _, r := range c.StringSlice("relay") {
+		text += "relay = " + r + "\n"
+	}
+	if err := cfg.Add(text); err != nil {
+		return usageError{err}
+	}
+	host, _, err := net.SplitHostPort(cfg.Page)
+	if ip := net.ParseIP(host); err != nil || (host != "localhost" && (ip == nil || !ip.IsLoopback())) {
+		return usage("the page opens on loopback only, such as 127.0.0.1:7727, not on %q", cfg.Page)
+	}
+	return nil
+}
+
+// openBrowser tries to show the page; the address is printed anyway.
+func openBrowser(url string) {
+	name, args := "xdg-open", []string{url}
+	switch runtime.GOOS {
+	case "darwin":
+		name = "open"
+	case "windows":
+		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", url}
+	case "android":
+		return
+	default:
+		if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
+			return
+		}
+	}
+	if cmd := exec.Command(name, args...); cmd.Start() == nil {
+		go cmd.Wait()
+	}
+}
+
+func (d *door) status(ctx context.Context, c *cli.Command) error {
+	return d.with(ctx, c, func(b api.Backend) error {
+		s, err := b.Status(ctx)
+		if err != nil || c.Bool("json") {
+			return errors.Join(err, d.jsonIf(err, s))
+		}
+		d.say("network   %s, since %s", s.Network.State, age(s.Network.Since))
+		d.say("waiting   %d letters have not left this device (something last left: %s)", s.Waiting, age(s.LeftAt))
+		d.say("shelf     %d envelopes, %s of %s", s.Shelf.Envelopes, config.FormatBytes(s.Shelf.Bytes), config.FormatBytes(s.Shelf.Quota))
+		for _, l := range s.Links {
+			d.say("link      %s %s %s, %s %s", l.Kind, l.Addr, l.State, age(l.Since), l.Error)
+		}
+		for _, w := range s.Windows[max(0, len(s.Windows)-10):] {
+			to := "now"
+			if w.To != nil {
+				to = w.To.Local().Format("15:04:05")
+			}
+			d.say("window    %s to %s: %d sent, %d received", w.From.Local().Format("2 Jan 15:04:05"), to, w.Sent, w.Received)
+		}
+		if s.Clock != "" {
+			d.say("clock     %s", s.Clock)
+		}
+		for _, t := range s.Trouble {
+			d.say("trouble   %s", t)
+		}
+		return nil
+	})
+}
+
+func (d *door) carry(ctx context.Context, c *cli.Command) error {
+	path, err := arg(c, 0, "the folder")
+	if err != nil {
+		return err
+	}
+	if err := tooMany(c, 1); err != nil {
+		return err
+	}
+	ask := api.CarryAsk{Path: path}
+	if s := c.String("max"); s != "" {
+		if ask.Max, err = config.ParseBytes(s); err != nil {
+			return usageError{err}
+		}
+	}
+	return d.with(ctx, c, func(b api.Backend) error {
+		haul, err := b.Carry(ctx, ask)
+		if err != nil || c.Bool("json") {
+			return errors.Join(err, d.jsonIf(err, haul))
+		}
+		d.say("Took %d envelopes (%d letters for you), left %d (%s).", haul.Read, haul.Opened, haul.Written, config.FormatBytes(haul.Bytes))
+		for _, n := range haul.Notes {
+			d.say("  %s", plain(n))
+		}
+		return nil
+	})
+}
+
+func (d *door) relay(ctx context.Context, c *cli.Command) error {
+	if c.String("box") != "embedded" {
+		return usage("--box %s: only the embedded box exists in this version", c.String("box"))
+	}
+	quota, err := config.ParseBytes(c.String("quota"))
+	if err != nil {
+		return usageError{err}
+	}
+	r, err := daemon.OpenRelay(daemon.RelayOptions{Dir: c.String("data"), Listen: c.String("listen"), Public: c.String("public"), Quota: quota, Log: d.logger(c)})
+	if err != nil {
+		return err
+	}
+	d.say("relay %s", r.Addr())
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	err = r.Serve(ctx)
+	if ctx.Err() != nil {
+		err = nil
+	}
+	return errors.Join(err, r.Close())
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/jauap/jauap/bench"
+	"github.com/jauap/jauap/demo"
+	"github.com/jauap/jauap/sim"
+)
+
+func showCommands(d *door) []*cli.Command {
+	return []*cli.Command{
+		{
+			Name: "demo", Category: "look", Usage: "a blackout on one machine, with a page to play in",
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "page", Usage: "where the page opens, loopback only", Value: "127.0.0.1:0", Local: true},
+				&cli.BoolFlag{Name: "no-browser", Usage: "print the page's address and leave it at that", Local: true},
+			},
+			Action: d.demo,
+		},
+		{
+			Name: "sim", Category: "look", Usage: "many nodes in one process, from one seed", ArgsUsage: strings.Join(sim.Names(), "|"),
+			Flags: []cli.Flag{
+				jsonFlag(),
+				&cli.Uint64Flag{Name: "seed", Usage: "the same seed gives the same events", Value: 7, Local: true},
+			},
+			Action: d.sim,
+		},
+		{
+			Name: "bench", Category: "look", Usage: "measure this machine: store or seal", ArgsUsage: "store|seal",
+			Flags: []cli.Flag{
+				jsonFlag(),
+				&cli.IntFlag{Name: "envelopes", Usage: "how many, for store", Value: 100_000, Local: true},
+				&cli.StringFlag{Name: "dir", Usage: "disk to measure, for store", Local: true},
+			},
+			Action: d.bench,
+		},
+	}
+}
+
+func (d *door) demo(ctx context.Context, c *cli.Command) error {
+	if err := tooMany(c, 0); err != nil {
+		return err
+	}
+	return demo.Run(ctx, demo.Options{Page: c.String("page"), Log: d.logger(c), Ready: func(url string) {
+		d.say("page %s", url)
+		d.say("Aigerim is in Almaty, Dana abroad, Timur travels. The country's network is off. Ctrl-C ends it all.")
+		if !c.Bool("no-browser") {
+			openBrowser(url)
+		}
+	}})
+}
+
+func (d *door) sim(ctx context.Context, c *cli.Command) error {
+	name, err := arg(c, 0, "a scenario")
+	if err != nil {
+		return err
+	}
+	s, err := sim.Named(name)
+	if err != nil {
+		return usageError{err}
+	}
+	r, err := sim.Run(ctx, s, c.Uint64("seed"))
+	if err != nil || c.Bool("json") {
+		return errors.Join(err, d.jsonIf(err, r))
+	}
+	d.say("%s, seed %d: %d people, %d contacts, %d letters", r.Scenario, r.Seed, r.People, r.Contacts, r.Letters)
+	for _, row := range []struct {
+		name string
+		o    sim.Outcome
+	}{{"Jauap", r.Outcome}, {"ideal flooding", r.Ideal}} {
+		d.say("%-15s delivered %5.1f %%; within 1 h %5.1f %%, 6 h %5.1f %%, 24 h %5.1f %%; median %6.0f s; %6.1f copies each",
+			row.name, 100*row.o.Share, 100*row.o.Within1h, 100*row.o.Within6h, 100*row.o.Within24h, row.o.MedianSeconds, row.o.Copies)
+	}
+	d.say("%.0f bytes per delivered letter; events %s", r.BytesPerDelivered, r.Hash)
+	return nil
+}
+
+func (d *door) bench(_ context.Context, c *cli.Command) error {
+	what, err := arg(c, 0, "what to measure")
+	if err != nil {
+		return err
+	}
+	var figures []bench.Figure
+	switch what {
+	case "seal":
+		figures, err = bench.Seal()
+	case "store":
+		if n := c.Int("envelopes"); n < 1000 || n > 10_000_000 {
+			return usage("--envelopes is from 1,000 to 10,000,000")
+		}
+		figures, err = bench.Store(c.String("dir"), c.Int("envelopes"))
+	default:
+		return usage("bench: %q cannot be measured; say store or seal", what)
+	}
+	if err != nil || c.Bool("json") {
+		return errors.Join(err, d.jsonIf(err, figures))
+	}
+	for _, f := range figures {
+		d.say("%-48s %12.3f %-4s (promised: %s)", f.Name, f.Value, f.Unit, f.Limit)
+	}
+	return nil
+}

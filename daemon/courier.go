@@ -1,0 +1,198 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/node"
+)
+
+// packBytes bounds what is sealed at one go; the rest follows while this is
+// on its way.
+const packBytes = 4 << 20
+
+// step moves the courier and carries out what it asks for. What concerns the
+// person is put aside for settle.
+func (d *Daemon) step(evs ...node.Event) {
+	d.courier.Lock()
+	defer d.courier.Unlock()
+	for _, e := range d.node.Step(d.opts.Now(), evs...) {
+		d.effect(e)
+	}
+}
+
+func (d *Daemon) effect(e node.Effect) {
+	switch e := e.(type) {
+	case node.Send:
+		if m := d.meetings[e.Link]; m != nil {
+			m.push(e.Data)
+		}
+	case node.Close:
+		if m := d.meetings[e.Link]; m != nil {
+			m.end(e.Reason)
+		}
+	case node.Stored:
+		d.stored = append(d.stored, e.ID)
+	case node.Arrived:
+		d.arrived = append(d.arrived, arrival{e.ID, e.Raw})
+		d.kept++
+		d.watch.Passed(0, 1)
+	case node.Handed:
+		d.handed = append(d.handed, e)
+		d.leftAt = d.opts.Now()
+		if e.Peer.Relay {
+			d.watch.Passed(1, 0)
+		}
+	case node.Refused:
+		d.log.Info("courier", "refused", e.ID.String(), "reason", e.Reason)
+	case node.Trouble:
+		d.trouble["shelf"] = "the shelf cannot write: " + e.Err.Error()
+		d.log.Error("courier", "trouble", e.Err)
+	}
+}
+
+// settle lets the person's side catch up with the courier: open what arrived,
+// note who holds what, seal what waits. It returns when nothing is left to do.
+func (d *Daemon) settle() {
+	d.people.Lock()
+	defer d.people.Unlock()
+	d.settleLocked()
+}
+
+func (d *Daemon) settleLocked() {
+	for {
+		d.courier.Lock()
+		arrived, handed := d.arrived, d.handed
+		d.arrived, d.handed = nil, nil
+		linked := len(d.meetings) > 0
+		d.courier.Unlock()
+		d.open1(arrived)
+		d.noteHanded(handed)
+		if len(arrived)+len(handed) > 0 {
+			d.changes.bump()
+		}
+		moved := linked && d.pack()
+		if len(arrived)+len(handed) == 0 && !moved {
+			return
+		}
+	}
+}
+
+// open1 offers envelopes to the account.
+func (d *Daemon) open1(list []arrival) {
+	var raws [][]byte
+	for _, a := range list {
+		if e, err := envelope.Parse(a.raw); err == nil && (e.Class() == envelope.Done || d.acc.Knows(e.Tag())) {
+			raws = append(raws, a.raw)
+		}
+	}
+	if len(raws) == 0 {
+		return
+	}
+	m, _ := d.clock.moment()
+	results, err := d.acc.ReceiveAll(m, raws)
+	if err != nil {
+		// They are on the shelf: the next start offers them again.
+		d.setTrouble("vault", "arrived letters wait: "+err.Error())
+		return
+	}
+	d.setTrouble("vault", "")
+	for _, r := range results {
+		if r.Err != nil && !errors.Is(r.Err, account.ErrNotOurs) {
+			d.log.Warn("an envelope for us does not open", "error", r.Err)
+		}
+		d.opened += r.Parts
+	}
+}
+
+func (d *Daemon) noteHanded(list []node.Handed) {
+	if len(list) == 0 {
+		return
+	}
+	all := make([]account.Handover, len(list))
+	for i, h := range list {
+		all[i] = account.Handover{ID: h.ID, Who: h.Peer.Key, Abroad: h.Peer.Abroad}
+		if h.Peer.Key == "" {
+			all[i].Who = fmt.Sprintf("meeting %d", h.Link)
+		}
+	}
+	m, _ := d.clock.moment()
+	if err := d.acc.HandedAll(m, all); err != nil {
+		d.setTrouble("vault", "letter states: "+err.Error())
+	}
+}
+
+// pack seals what waits and puts it on the shelf, together with the proofs
+// that are due; it says whether anything moved. people is held.
+func (d *Daemon) pack() bool {
+	m, known := d.clock.moment()
+	if !known {
+		return false // Status tells of the clock
+	}
+	proofs, err := d.acc.Proofs(m, d.opts.Prompt)
+	if err != nil {
+		d.log.Warn("proofs", "error", err)
+	}
+	var evs []node.Event
+	for _, p := range proofs {
+		evs = append(evs, node.Submit{Raw: p})
+	}
+	if len(evs) > 0 {
+		d.step(evs...)
+	}
+	packed, err := d.acc.Pack(m, packBytes)
+	why := ""
+	if err != nil {
+		why = err.Error()
+	}
+	d.setTrouble("seal", why)
+	return d.submit(packed) > 0
+}
+
+// submit hands sealed envelopes to the courier and lets the vault forget
+// those that the shelf has synced; it answers how many.
+func (d *Daemon) submit(packed []account.Packed) int {
+	if len(packed) == 0 {
+		return 0
+	}
+	evs := make([]node.Event, len(packed))
+	for i, p := range packed {
+		evs[i] = node.Submit{Raw: p.Bytes}
+	}
+	d.setTrouble("shelf", "")
+	d.step(evs...)
+	d.courier.Lock()
+	ids := d.stored
+	d.stored = nil
+	d.courier.Unlock()
+	if err := d.acc.Submitted(ids...); err != nil {
+		d.log.Warn("outbox", "error", err)
+	}
+	return len(ids)
+}
+
+func (d *Daemon) setTrouble(what, why string) {
+	d.courier.Lock()
+	defer d.courier.Unlock()
+	if why == "" {
+		delete(d.trouble, what)
+		return
+	}
+	if d.trouble[what] != why {
+		d.log.Warn("trouble", "where", what, "why", why)
+	}
+	d.trouble[what] = why
+}
+
+// troubles lists what a person should know, in a fixed order. courier is held.
+func (d *Daemon) troubles() []string {
+	list := []string{}
+	for _, why := range d.trouble {
+		list = append(list, why)
+	}
+	slices.Sort(list)
+	return list
+}

@@ -1,0 +1,325 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/account/sqlite"
+	"github.com/jauap/jauap/chat"
+	"github.com/jauap/jauap/config"
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/durable"
+	"github.com/jauap/jauap/link/lan"
+	"github.com/jauap/jauap/node"
+	"github.com/jauap/jauap/observe"
+	"github.com/jauap/jauap/store"
+	"github.com/jauap/jauap/web"
+	"github.com/jauap/jauap/web/api"
+)
+
+// Errors of Init and Open that a caller can act on.
+var (
+	ErrNoProfile     = errors.New("there is no Jauap profile here yet: run `jauap init`")
+	ErrProfileExists = errors.New("there is a Jauap profile here already")
+	ErrPassphrase    = errors.New("wrong passphrase")
+	ErrInUse         = errors.New("another Jauap is using this data folder")
+)
+
+// Options of one node.
+type Options struct {
+	Dir        string // data folder
+	Config     config.Config
+	Passphrase []byte // nil for a profile without one
+	TrustClock bool   // believe the wall clock whatever was seen before
+	Now        func() time.Time
+	Log        *slog.Logger
+	// Prompt lets receipts, proofs and hellos leave at once instead of after
+	// a random delay: for the demo and for tests.
+	Prompt bool
+}
+
+// Daemon is one running node with its person. Its methods may be called from
+// any goroutine.
+type Daemon struct {
+	opts   Options
+	log    *slog.Logger
+	clock  *clock
+	unlock func() error
+
+	// people guards the account and its conversations. It is taken before
+	// courier where both are needed.
+	people sync.Mutex
+	vault  account.Vault
+	acc    *account.Account
+	chat   *chat.Chat
+
+	// courier guards the node, the shelf and all that follows.
+	courier  sync.Mutex
+	shelf    *store.Shelf
+	node     *node.Node
+	room     *lan.Room
+	meetings map[node.LinkID]*meeting
+	lastLink node.LinkID
+	arrived  []arrival
+	handed   []node.Handed
+	stored   []envelope.ID // submitted units that the shelf has synced
+	kept     int           // units that arrived since Open
+	opened   int           // parts of letters among them, under people
+	watch    *observe.Log
+	rows     map[string]*row
+	trouble  map[string]string
+	leftAt   time.Time
+
+	changes *changes
+	stop    context.CancelFunc
+	ctx     context.Context
+	group   sync.WaitGroup
+	page    *http.Server
+	site    *web.Site
+	base    string // of the page's address
+	door    api.Door
+	lanAddr string
+}
+
+// arrival is an envelope that the courier kept and the person may own.
+type arrival struct {
+	id  envelope.ID
+	raw []byte
+}
+
+// ConfigPath is the settings file of a data folder.
+func ConfigPath(dir string) string { return filepath.Join(dir, "jauap.conf") }
+
+func vaultPath(dir string) string { return filepath.Join(dir, "vault.db") }
+
+// LoadConfig reads the settings of a data folder; a missing file means the
+// defaults.
+func LoadConfig(dir string) (config.Config, error) {
+	f, err := os.Open(ConfigPath(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return config.Default(), nil
+	}
+	if err != nil {
+		return config.Config{}, err
+	}
+	defer f.Close()
+	c, err := config.Parse(f)
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", ConfigPath(dir), err)
+	}
+	return c, nil
+}
+
+// Exists reports whether the folder holds a profile.
+func Exists(dir string) bool {
+	_, err := os.Stat(vaultPath(dir))
+	return err == nil
+}
+
+// NeedsPassphrase reports whether the profile in the folder has one.
+func NeedsPassphrase(dir string) bool {
+	yes, err := sqlite.Protected(vaultPath(dir))
+	return yes || err != nil
+}
+
+// Init makes a pseudonym in an empty data folder. A nil passphrase makes a
+// profile that the disk alone protects.
+func Init(dir, name string, passphrase []byte, now func() time.Time) error {
+	if now == nil {
+		now = time.Now
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if Exists(dir) {
+		return fmt.Errorf("%w: %s", ErrProfileExists, dir)
+	}
+	unlock, err := lockDir(dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	c, err := openClock(dir, now, false)
+	if err != nil {
+		return err
+	}
+	v, err := createVault(dir, passphrase)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	m, _ := c.moment()
+	if _, err := account.Create(v, name, m); err != nil {
+		return err
+	}
+	if _, err := os.Stat(ConfigPath(dir)); errors.Is(err, fs.ErrNotExist) {
+		if err := replaceFile(ConfigPath(dir), []byte(config.Default().Text())); err != nil {
+			return err
+		}
+	}
+	return c.save()
+}
+
+func createVault(dir string, passphrase []byte) (account.Vault, error) {
+	return sqlite.Create(vaultPath(dir), passphrase, sqlite.Params{NoPassphrase: passphrase == nil})
+}
+
+// Open opens a profile without starting any link.
+func Open(o Options) (*Daemon, error) {
+	if !Exists(o.Dir) {
+		return nil, fmt.Errorf("%w (%s)", ErrNoProfile, o.Dir)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	unlock, err := lockDir(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{
+		opts: o, log: o.Log, unlock: unlock,
+		meetings: map[node.LinkID]*meeting{}, rows: map[string]*row{}, trouble: map[string]string{},
+		changes: newChanges(), watch: &observe.Log{},
+	}
+	d.ctx, d.stop = context.WithCancel(context.Background())
+	if err := d.open(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func (d *Daemon) open() (err error) {
+	o := d.opts
+	if d.clock, err = openClock(o.Dir, o.Now, o.TrustClock); err != nil {
+		return err
+	}
+	v, err := sqlite.Open(vaultPath(o.Dir), o.Passphrase)
+	if errors.Is(err, sqlite.ErrWrongPassphrase) {
+		return fmt.Errorf("%w; nothing was changed, try again", ErrPassphrase)
+	}
+	if err != nil {
+		return err
+	}
+	d.vault = v
+	m, _ := d.clock.moment()
+	if d.acc, err = account.Open(d.vault, m); err != nil {
+		return err
+	}
+	d.acc.Configure(d.accountConfig())
+	d.chat = chat.New(d.acc, d.chatConfig())
+	if err := d.openShelf(m); err != nil {
+		return err
+	}
+	if b, err := os.ReadFile(d.windowsPath()); err == nil {
+		if d.watch, err = observe.Restore(b); err != nil {
+			d.log.Warn("window log", "error", err)
+		}
+	}
+	return d.recover()
+}
+
+func (d *Daemon) openShelf(m account.Moment) error {
+	dir := filepath.Join(d.opts.Dir, "shelf")
+	fsys, err := durable.OS(dir)
+	if err != nil {
+		return fmt.Errorf("daemon: shelf: %w", err)
+	}
+	sh, report, err := store.Open(fsys, store.Options{Quota: d.opts.Config.Quota, Today: m.Day})
+	if err != nil {
+		return fmt.Errorf("daemon: shelf: %w", err)
+	}
+	logReport(d.log, report)
+	d.shelf = sh
+	d.node = node.New(node.Config{Today: m.Day}, sh, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	return nil
+}
+
+// logReport tells what a shelf found when it was opened, if anything was odd.
+func logReport(log *slog.Logger, r store.Report) {
+	if r.Cut > 0 || r.Damaged > 0 || len(r.Ignored) > 0 {
+		log.Warn("shelf opened", "envelopes", r.Envelopes, "torn_bytes", r.Cut, "damaged", r.Damaged, "foreign_files", len(r.Ignored))
+	}
+}
+
+// recover puts right what a crash left between vault and shelf: sealed
+// envelopes that the shelf never got, and envelopes on the shelf that the
+// person never saw.
+func (d *Daemon) recover() error {
+	d.people.Lock()
+	defer d.people.Unlock()
+	left, err := d.acc.Unhanded()
+	if err != nil {
+		return err
+	}
+	d.submit(left)
+	var seq uint64
+	for {
+		list := d.shelf.Since(seq, 4096)
+		if len(list) == 0 {
+			break
+		}
+		for _, e := range list {
+			seq = e.Seq
+			if e.Own || !d.acc.Knows(e.Tag) {
+				continue
+			}
+			raw, err := d.shelf.Get(e.ID)
+			if err != nil {
+				d.log.Warn("shelf", "envelope", e.ID.String(), "error", err)
+				continue
+			}
+			d.arrived = append(d.arrived, arrival{e.ID, raw})
+		}
+	}
+	d.settleLocked()
+	return nil
+}
+
+// Close ends links and page, and releases the folder. It may be called on a
+// daemon that is only half open.
+func (d *Daemon) Close() error {
+	d.stop()
+	if d.page != nil {
+		ctx, done := context.WithTimeout(context.Background(), 2*time.Second)
+		if d.page.Shutdown(ctx) != nil {
+			d.page.Close()
+		}
+		done()
+	}
+	d.courier.Lock()
+	for _, m := range d.meetings {
+		m.conn.Close()
+	}
+	d.courier.Unlock()
+	d.group.Wait()
+	var errs []error
+	if d.page != nil {
+		errs = append(errs, api.RemoveDoor(d.opts.Dir, d.door))
+	}
+	if d.clock != nil {
+		errs = append(errs, d.clock.save(), d.saveWindows())
+	}
+	if d.shelf != nil {
+		errs = append(errs, d.shelf.Close())
+	}
+	if d.vault != nil {
+		errs = append(errs, d.vault.Close())
+	}
+	if d.unlock != nil {
+		errs = append(errs, d.unlock())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,227 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/chat"
+	"github.com/jauap/jauap/identity"
+	"github.com/jauap/jauap/link/folder"
+	"github.com/jauap/jauap/web/api"
+)
+
+var (
+	_ api.Backend = (*Daemon)(nil)
+	_ api.Opener  = (*Daemon)(nil)
+)
+
+// moment is the time for requests; a clock that nobody can believe still
+// dates what a person writes, and Status says so.
+func (d *Daemon) moment() account.Moment {
+	m, _ := d.clock.moment()
+	return m
+}
+
+// changed lets waiting pages look again and sends what can be sent. people is
+// held.
+func (d *Daemon) changed() {
+	d.settleLocked()
+	d.changes.bump()
+}
+
+// Me implements api.People.
+func (d *Daemon) Me(context.Context) (api.Me, error) {
+	me := d.acc.Me()
+	f, err := d.acc.MyFingerprint()
+	if err != nil {
+		return api.Me{}, err
+	}
+	return api.Me{Name: me.Name(), ID: me.Public().ID(), Words: f.Words(), Digits: f.Digits()}, nil
+}
+
+// People implements api.People.
+func (d *Daemon) People(context.Context) ([]api.Person, error) {
+	people := []api.Person{}
+	for _, c := range d.acc.Contacts() {
+		p, err := d.person(c)
+		if err != nil {
+			return nil, err
+		}
+		people = append(people, p)
+	}
+	return people, nil
+}
+
+// person puts together what the rooms know of a contact.
+func (d *Daemon) person(c account.Contact) (api.Person, error) {
+	h, err := d.chat.Head(c.ID)
+	if err != nil {
+		return api.Person{}, err
+	}
+	f, err := d.acc.Fingerprint(c.ID)
+	if err != nil {
+		return api.Person{}, err
+	}
+	p := api.Person{
+		Name: c.Name, ID: c.ID.String(), Verified: verified(c), VerifiedAt: known(c.VerifiedAt), KeyChanged: c.KeyChanged,
+		WroteAt: known(h.WroteAt), Unread: h.Unread, Waiting: d.acc.WaitingFor(c.ID),
+		Words: f.Words(), Digits: f.Digits(), LastText: h.LastText, LastAt: known(h.LastAt),
+		HeardAt: known(c.HeardAt), Forked: c.Forked, Stuck: c.Stuck,
+	}
+	return p, nil
+}
+
+func verified(c account.Contact) string {
+	switch c.Verified {
+	case account.InPerson:
+		return "in person"
+	case account.ByVoice:
+		return "by voice"
+	case account.Introduced:
+		return "introduced by " + c.By
+	}
+	return ""
+}
+
+// Invite implements api.People.
+func (d *Daemon) Invite(context.Context) (api.Invite, error) {
+	f, err := d.acc.MyFingerprint()
+	if err != nil {
+		return api.Invite{}, err
+	}
+	d.people.Lock()
+	defer d.people.Unlock()
+	i, err := d.acc.Invite(d.moment())
+	if err != nil {
+		return api.Invite{}, doorError(err)
+	}
+	return api.Invite{Link: i.Link(), QR: i.QRText(), Digits: f.Digits()}, nil
+}
+
+// Accept implements api.People.
+func (d *Daemon) Accept(_ context.Context, ask api.AcceptAsk) (api.Person, error) {
+	i, err := identity.ParseInvite(ask.Code)
+	if err != nil {
+		return api.Person{}, fmt.Errorf("%w: %v", api.ErrBadInvite, err)
+	}
+	d.people.Lock()
+	defer d.people.Unlock()
+	c, err := d.acc.Accept(d.moment(), i, ask.Name, ask.InPerson)
+	if err != nil {
+		return api.Person{}, doorError(err)
+	}
+	d.changed()
+	return d.person(c)
+}
+
+// Verify implements api.People.
+func (d *Daemon) Verify(_ context.Context, ask api.VerifyAsk) (api.Person, error) {
+	d.people.Lock()
+	defer d.people.Unlock()
+	c, err := d.acc.Contact(ask.Name)
+	if err == nil {
+		c, err = d.acc.Verify(d.moment(), c.ID, ask.Code, ask.Compared)
+	}
+	if err != nil {
+		return api.Person{}, doorError(err)
+	}
+	d.changed()
+	return d.person(c)
+}
+
+// Wait implements api.Net.
+func (d *Daemon) Wait(ctx context.Context, seen uint64) (uint64, error) {
+	return d.changes.wait(ctx, seen)
+}
+
+// Page implements api.Opener.
+func (d *Daemon) Page(context.Context) (string, error) {
+	if d.site == nil {
+		return "", api.ErrNotFound
+	}
+	return d.PageURL(), nil
+}
+
+// Status implements api.Net.
+func (d *Daemon) Status(context.Context) (api.Status, error) {
+	waiting := d.acc.Waiting()
+	doubt := d.clock.doubt()
+	d.courier.Lock()
+	defer d.courier.Unlock()
+	state, since := d.watch.Verdict(d.opts.Now())
+	st := d.shelf.Stats()
+	s := api.Status{
+		Network: api.Network{State: string(state), Since: known(since)},
+		Links:   []api.Link{}, Windows: []api.Window{},
+		Shelf:   api.Shelf{Envelopes: st.Envelopes, Bytes: st.Bytes, Quota: st.Quota},
+		Waiting: waiting, Clock: doubt, Trouble: d.troubles(), LeftAt: known(d.leftAt),
+	}
+	for _, r := range d.rows {
+		l := api.Link{Kind: r.kind, Addr: r.addr, State: r.state, Since: known(r.since), Error: r.err, In: r.in, Out: r.out}
+		if r.m != nil {
+			l.In, l.Out = l.In+r.m.in.Load(), l.Out+r.m.out.Load()
+		}
+		s.Links = append(s.Links, l)
+	}
+	slices.SortFunc(s.Links, func(a, b api.Link) int { return strings.Compare(a.Kind+" "+a.Addr, b.Kind+" "+b.Addr) })
+	for _, w := range d.watch.Windows() {
+		s.Windows = append(s.Windows, api.Window{From: w.From.UTC(), To: known(w.To), Sent: w.Sent, Received: w.Received})
+	}
+	return s, nil
+}
+
+// known is nil for a time that nobody knows.
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// Carry implements api.Net.
+func (d *Daemon) Carry(ctx context.Context, ask api.CarryAsk) (api.Haul, error) {
+	drop, err := folder.Open(ask.Path, folder.Options{})
+	if err != nil {
+		return api.Haul{}, fmt.Errorf("%w: %v", api.ErrUsage, err)
+	}
+	d.people.Lock()
+	defer d.people.Unlock()
+	before := d.opened
+	haul, seen, err := d.takeFrom(ctx, drop)
+	if err != nil {
+		return haul, doorError(err)
+	}
+	d.settleLocked()
+	for d.pack() {
+	}
+	err = d.leaveAt(ctx, drop, seen, ask.Max, &haul)
+	haul.Opened = d.opened - before
+	d.changed()
+	return haul, doorError(err)
+}
+
+// doorError turns errors of the rooms into those that the door promises.
+func doorError(err error) error {
+	for _, pair := range []struct{ is, door error }{
+		{account.ErrUnknown, api.ErrUnknownPerson},
+		{account.ErrSelf, api.ErrUsage},
+		{account.ErrNoMatch, api.ErrMismatch},
+		{account.ErrFull, api.ErrFull},
+		{account.ErrClock, api.ErrClock},
+		{chat.ErrNotFound, api.ErrNotFound},
+		{chat.ErrIncomplete, api.ErrNotFound},
+		{chat.ErrTooLarge, api.ErrTooLarge},
+		{chat.ErrEmpty, api.ErrUsage},
+	} {
+		if errors.Is(err, pair.is) {
+			return fmt.Errorf("%w: %v", pair.door, err)
+		}
+	}
+	return err
+}

@@ -1,0 +1,214 @@
+package daemon
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jauap/jauap/exchange"
+	"github.com/jauap/jauap/link"
+	"github.com/jauap/jauap/node"
+)
+
+// creditBytes is how much the courier may have on its way into one link. It
+// is small so that what became urgent is not stuck behind what is large.
+const creditBytes = 256 << 10
+
+// meeting is one use of a Conn.
+type meeting struct {
+	id   node.LinkID
+	kind string
+	conn link.Conn
+
+	mu    sync.Mutex
+	more  sync.Cond
+	queue [][]byte
+	ended bool
+	why   error
+
+	in, out atomic.Int64
+}
+
+// push queues one frame for the writer. It never blocks: the courier keeps
+// within its credit.
+func (m *meeting) push(frame []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.ended {
+		m.queue = append(m.queue, frame)
+		m.more.Signal()
+	}
+}
+
+// end closes the meeting with a reason; the first one stays.
+func (m *meeting) end(why error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ended {
+		return
+	}
+	m.ended, m.why = true, why
+	m.more.Broadcast()
+	m.conn.Close()
+}
+
+// pull takes what is queued; ok is false when the meeting has ended.
+func (m *meeting) pull() (frames [][]byte, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for len(m.queue) == 0 && !m.ended {
+		m.more.Wait()
+	}
+	frames, m.queue = m.queue, nil
+	return frames, !m.ended
+}
+
+// hold runs a meeting over conn until either side ends it. It answers why it
+// ended; nil means that the far end closed it in order.
+func (d *Daemon) hold(conn link.Conn, kind string) error {
+	m := &meeting{kind: kind, conn: conn}
+	m.more.L = &m.mu
+	d.courier.Lock()
+	if d.ctx.Err() != nil {
+		d.courier.Unlock()
+		conn.Close()
+		return d.ctx.Err()
+	}
+	d.lastLink++
+	m.id = d.lastLink
+	d.meetings[m.id] = m
+	d.courier.Unlock()
+	// Seal now, so that the first flight holds what waits.
+	d.settle()
+	d.step(node.Up{Link: m.id, Peer: conn.Peer(), Traits: conn.Traits()}, node.Ready{Link: m.id, Bytes: creditBytes})
+	d.rowUp(m)
+
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.write(m)
+	}()
+	err := d.read(m)
+	m.end(nil)
+	<-done
+	d.courier.Lock()
+	delete(d.meetings, m.id)
+	d.courier.Unlock()
+	d.step(node.Down{Link: m.id})
+	d.settle()
+	d.changes.bump()
+	if m.why != nil {
+		return m.why
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+func (d *Daemon) read(m *meeting) error {
+	r := bufio.NewReaderSize(m.conn, 64<<10)
+	for {
+		frame, err := exchange.ReadFrame(r, nil)
+		if err != nil {
+			return err
+		}
+		m.in.Add(int64(len(frame)) + 3)
+		d.step(node.Frame{Link: m.id, Data: frame})
+		d.settleIfNeeded()
+	}
+}
+
+// settleIfNeeded avoids the people's lock for frames that concern nobody here.
+func (d *Daemon) settleIfNeeded() {
+	d.courier.Lock()
+	work := len(d.arrived)+len(d.handed) > 0
+	d.courier.Unlock()
+	if work {
+		d.settle()
+	}
+}
+
+func (d *Daemon) write(m *meeting) {
+	w := bufio.NewWriterSize(m.conn, 64<<10)
+	for {
+		frames, ok := m.pull()
+		if !ok {
+			return
+		}
+		n := 0
+		for _, f := range frames {
+			if err := exchange.WriteFrame(w, f); err != nil {
+				m.end(fmt.Errorf("the link broke while sending: %w", err))
+				return
+			}
+			n += len(f) + 3
+		}
+		if err := w.Flush(); err != nil {
+			m.end(fmt.Errorf("the link broke while sending: %w", err))
+			return
+		}
+		m.out.Add(int64(n))
+		d.step(node.Ready{Link: m.id, Bytes: n})
+	}
+}
+
+// row is one line of the status: a way that is in use or was tried.
+type row struct {
+	kind, addr, state string
+	since             time.Time
+	err               string
+	m                 *meeting
+	in, out           int64 // of ended meetings
+}
+
+// maxRows bounds the status; the oldest that are down go first.
+const maxRows = 64
+
+func (d *Daemon) rowUp(m *meeting) {
+	d.courier.Lock()
+	defer d.courier.Unlock()
+	r := d.row(m.kind, m.conn.Peer().Addr)
+	r.state, r.since, r.err, r.m = "up", d.opts.Now(), "", m
+	d.changes.bump()
+}
+
+func (d *Daemon) rowDown(kind, addr string, err error) {
+	d.courier.Lock()
+	defer d.courier.Unlock()
+	r := d.row(kind, addr)
+	if r.m != nil {
+		r.in, r.out, r.m = r.in+r.m.in.Load(), r.out+r.m.out.Load(), nil
+	}
+	if r.state != "down" {
+		r.state, r.since = "down", d.opts.Now()
+	}
+	r.err = ""
+	if err != nil {
+		r.err = err.Error()
+	}
+}
+
+// row finds or makes a line. courier is held.
+func (d *Daemon) row(kind, addr string) *row {
+	key := kind + " " + addr
+	if r := d.rows[key]; r != nil {
+		return r
+	}
+	if len(d.rows) >= maxRows {
+		oldest := ""
+		for k, r := range d.rows {
+			if r.state != "up" && (oldest == "" || r.since.Before(d.rows[oldest].since)) {
+				oldest = k
+			}
+		}
+		delete(d.rows, oldest)
+	}
+	r := &row{kind: kind, addr: addr, state: "trying", since: d.opts.Now()}
+	d.rows[key] = r
+	return r
+}
