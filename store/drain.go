@@ -15,9 +15,6 @@ import (
 // durable before the index follows it; a crash in between leaves a unit in two
 // places, of which Open keeps one.
 
-// stepBytes is how much one step moves, in bytes.
-const stepBytes = 1 << 20
-
 // maxTries is how often a unit that cannot be read is tried before it is
 // given up, so that one bad place of a disk does not keep a file for ever.
 const maxTries = 3
@@ -35,17 +32,28 @@ type move struct {
 	until envelope.Day
 }
 
-// chores pays the debt of moving that recent puts have made.
-func (s *Shelf) chores() {
-	for s.debt > 0 || len(s.old) > 1 {
-		n, err := s.step(false)
-		if n == 0 || err != nil {
+// chores moves on after a Sync that wrote n bytes: a step at a time while
+// little comes in. In a burst journals may lie about up to s.lag bytes, so
+// that a window is used for receiving; beyond that every byte in moves two.
+func (s *Shelf) chores(n int64) {
+	waiting := int64(0)
+	for _, f := range s.old {
+		waiting += f.size
+	}
+	due := int64(1)
+	if waiting > s.lag {
+		due = 2 * n
+	} else if n > s.lag/64 {
+		return
+	}
+	for due > 0 {
+		moved, err := s.step(false)
+		if moved == 0 || err != nil {
 			// Nothing that was promised depends on it. If the disk stays
 			// bad, Put tells as soon as it lacks the space.
-			s.debt = 0
 			return
 		}
-		s.debt -= max(n, 4<<10)
+		due -= max(moved, 4<<10)
 	}
 }
 
@@ -61,7 +69,9 @@ func (s *Shelf) step(pressure bool) (int64, error) {
 	case len(j.moves) > 0:
 		return s.move(j)
 	case len(j.graves) > 0:
-		return s.bury(j)
+		rest, err := s.bury(j.graves)
+		j.graves = rest
+		return 64 << 10, err // a flush costs about as much as that
 	default:
 		return 1, s.finish(j)
 	}
@@ -86,11 +96,7 @@ func (s *Shelf) begin(pressure bool) error {
 				j.moves = append(j.moves, move{p, s.x.at(p.slot).until})
 			}
 		}
-		j.graves = slices.Clone(j.src.graves)
-		slices.SortFunc(j.graves, func(a, b grave) int {
-			return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.off, b.off))
-		})
-		j.graves = slices.Compact(j.graves)
+		j.graves = inOrder(j.src.graves)
 	} else if j.src = s.deadest(pressure); j.src != nil {
 		if s.targets[j.src.day] == j.src {
 			delete(s.targets, j.src.day)
@@ -167,11 +173,15 @@ func (s *Shelf) move(j *job) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	var b, heads []byte
-	var moved []place // offsets in t
+	b, heads, moved := s.piece[:0], s.heads[:0], s.moved[:0] // moved: offsets in t
+	defer func() {
+		if cap(b) <= maxBuffer {
+			s.piece, s.heads, s.moved = b, heads, moved
+		}
+	}()
 	var lost []uint32
 	n := 0
-	for ; n < len(j.moves) && len(b) < stepBytes; n++ {
+	for ; n < len(j.moves) && int64(len(b)) < s.stepSize; n++ {
 		m := j.moves[n]
 		if !s.stands(j.src, m.place) {
 			continue
@@ -181,7 +191,7 @@ func (s *Shelf) move(j *job) (int64, error) {
 		if m.until != day || len(b) > 0 && end+u.total() > s.segment {
 			break
 		}
-		payload, err := s.payload(j, u)
+		b, err = s.copyRecord(b, j, t, u)
 		if errors.Is(err, ErrCorrupt) {
 			lost = append(lost, m.slot)
 			continue
@@ -189,11 +199,8 @@ func (s *Shelf) move(j *job) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		r := u.record()
-		r.off = uint32(end)
-		b = appendRecord(b, &r, payload, t.salt)
-		heads = append(heads, b[end-t.size:][:r.head()]...)
-		moved = append(moved, place{m.slot, r.off})
+		heads = append(heads, b[end-t.size:][:headSize(unitRecord, u.class)]...)
+		moved = append(moved, place{m.slot, uint32(end)})
 	}
 	if len(b) > 0 {
 		if err := s.extend(t, b); err != nil {
@@ -213,20 +220,33 @@ func (s *Shelf) move(j *job) (int64, error) {
 	return max(int64(len(b)), 1), nil
 }
 
-// payload reads and checks a unit where it stands. ErrCorrupt also after too
-// many tries.
-func (s *Shelf) payload(j *job, u *unit) ([]byte, error) {
-	raw, err := s.read(u, 0, int(u.size))
+// copyRecord appends the unit's record as it has to stand at the end of b in
+// t. ErrCorrupt, and nothing appended, if it is damaged or could not be read
+// too many times.
+func (s *Shelf) copyRecord(b []byte, j *job, t *logFile, u *unit) ([]byte, error) {
+	at, n := len(b), int(u.total())
+	b = slices.Grow(b, n)[:at+n]
+	h, err := s.handles.get(j.src)
 	if err != nil {
-		if j.tries++; j.tries >= maxTries {
-			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return b[:at], err
+	}
+	if _, err = readFull(h, b[at:], int64(u.off)); err != nil {
+		// Only a place may be given up, not a disk that is away for a while.
+		_, away := readFull(h, make([]byte, fileHeadSize), 0)
+		if j.tries++; away == nil && j.tries >= maxTries {
+			err = ErrCorrupt
 		}
-		return nil, err
+		return b[:at], fmt.Errorf("store: move a unit: %w", err)
 	}
-	if envelope.IDOf(raw) != u.id {
-		return nil, ErrCorrupt
+	old, ok := parseRecord(b[at:], j.src.salt, int64(u.off))
+	payload := b[at+headSize(unitRecord, u.class):][:u.size]
+	if !ok || old.id != u.id || old.size != u.size || checksum(j.src.salt, payload) != old.sum {
+		return b[:at], ErrCorrupt
 	}
-	return raw, nil
+	r := u.record()
+	r.off, r.sum = uint32(t.size)+uint32(at), checksum(t.salt, payload)
+	r.append(b[:at], t.salt)
+	return b, nil
 }
 
 // target is the segment of the day to which n bytes are to be written.
@@ -245,26 +265,32 @@ func (s *Shelf) target(day envelope.Day, n int64) (*logFile, error) {
 // maxDeadOffsets is how many units one record may declare dead.
 const maxDeadOffsets = 16 << 10
 
-// bury notes in one segment which of its units the journal's drops speak of.
-func (s *Shelf) bury(j *job) (int64, error) {
-	f := s.files[j.graves[0].file]
+func inOrder(graves []grave) []grave {
+	graves = slices.Clone(graves)
+	slices.SortFunc(graves, func(a, b grave) int {
+		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.off, b.off))
+	})
+	return slices.Compact(graves)
+}
+
+// bury notes in the segment of the first graves which of its units are dead,
+// for good, and answers the rest.
+func (s *Shelf) bury(graves []grave) (rest []grave, err error) {
 	n := 1
-	for n < len(j.graves) && j.graves[n].file == j.graves[0].file && n < maxDeadOffsets {
+	for n < min(len(graves), maxDeadOffsets) && graves[n].file == graves[0].file {
 		n++
 	}
-	switch {
+	switch f := s.files[graves[0].file]; {
 	case f == nil: // drained or expired meanwhile
 	case f.live == 0:
-		if err := s.erase(f); err != nil {
-			return 0, err
-		}
+		err = s.erase(f)
 	default:
-		if err := s.noteDead(f, j.graves[:n]); err != nil {
-			return 0, err
-		}
+		err = s.noteDead(f, graves[:n])
 	}
-	j.graves = j.graves[n:]
-	return stepBytes / 16, nil // a flush costs about as much as that
+	if err != nil {
+		return graves, err
+	}
+	return graves[n:], nil
 }
 
 // noteDead appends to the segment that units in it are dead.

@@ -5,7 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/internal/durable"
@@ -57,18 +60,20 @@ const (
 
 // parseName reads the name of a log file or of its sidecar.
 func parseName(name string) (f logFile, side, ok bool) {
-	var day uint16
-	if n := len(name); n > 4 && name[n-4:] == ".idx" {
-		name, side = name[:n-4], true
+	rest, side := strings.CutSuffix(name, ".idx")
+	if num, ok := strings.CutPrefix(rest, "log-"); ok && !side {
+		f.kind, rest = journalFile, num
+	} else if day, ok := strings.CutPrefix(rest, "day-"); ok {
+		day, num, _ := strings.Cut(day, "-")
+		n, err := strconv.ParseUint(day, 16, 16)
+		if err != nil {
+			return f, side, false
+		}
+		f.kind, f.day, rest = dayFile, envelope.Day(n), num
 	}
-	if n, err := fmt.Sscanf(name, "log-%08x", &f.num); err == nil && n == 1 {
-		f.kind = journalFile
-	} else if n, err := fmt.Sscanf(name, "day-%04x-%08x", &day, &f.num); err == nil && n == 2 {
-		f.kind, f.day = dayFile, envelope.Day(day)
-	} else {
-		return f, side, false
-	}
-	return f, side, f.name() == name && !(side && f.journal())
+	n, err := strconv.ParseUint(rest, 16, 32)
+	f.num = uint32(n)
+	return f, side, err == nil && (f.name() == name || f.sideName() == name)
 }
 
 func newSalt() uint32 {
@@ -78,8 +83,8 @@ func newSalt() uint32 {
 }
 
 // maxHandles is how many segments are open at once. Some systems allow a
-// process 256 files.
-const maxHandles = 64
+// process only 256 files.
+const maxHandles = 128
 
 // handles keeps the files used last open.
 type handles struct {
@@ -150,6 +155,36 @@ func (s *Shelf) cut(f *logFile) error {
 	return nil
 }
 
+// readFull reads all of b at off, or as much as there is.
+func readFull(r io.ReaderAt, b []byte, off int64) (int, error) {
+	n, err := r.ReadAt(b, off)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}
+
+// scanFile reads the records of a small file of size bytes. errFormat if its
+// head is not one of that kind.
+func (s *Shelf) scanFile(name string, kind uint8, size int64, take func(record, []byte) error) (h fileHead, damaged int, err error) {
+	f, err := s.fs.Open(name, durable.Read)
+	if err != nil {
+		return h, 0, err
+	}
+	defer f.Close()
+	b := make([]byte, fileHeadSize)
+	n, err := readFull(f, b, 0)
+	if err != nil {
+		return h, 0, err
+	}
+	if h, err = parseFileHead(b[:n]); err != nil || h.kind != kind {
+		return h, 0, errFormat
+	}
+	sc := scan{f: f, salt: h.salt, size: size}
+	_, err = sc.records(fileHeadSize, take)
+	return h, sc.damaged, err
+}
+
 // extend writes records behind the valid bytes of a segment and syncs them.
 // When it fails the segment is what it was.
 func (s *Shelf) extend(f *logFile, b []byte) error {
@@ -188,7 +223,9 @@ func (s *Shelf) create(h fileHead) (*logFile, error) {
 	}
 	if err != nil {
 		_ = file.Close()
-		_ = s.fs.Remove(f.name()) // what is left of it is known for torn by Open
+		if s.fs.Remove(f.name()) != nil {
+			s.disk += fileHeadSize // the next Open knows it for torn
+		}
 		return nil, fmt.Errorf("store: begin a file: %w", err)
 	}
 	s.handles.keep(f, file)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 
 	"github.com/jauap/jauap/envelope"
 )
@@ -36,6 +37,8 @@ const (
 	markRecord   uint8 = 3 // payload: length of the name u8, name, value
 	expireRecord uint8 = 4 // all before it with an earlier until are gone
 	deadRecord   uint8 = 5 // payload: offsets u32 of units in this file that are gone
+	partRecord   uint8 = 6 // the partial with this id; seq: size of the whole unit
+	pieceRecord  uint8 = 7 // payload: the next bytes of the partial
 )
 
 // Flags of a unit's record.
@@ -128,8 +131,9 @@ func recordTotal(kind uint8, c envelope.Class, size uint32) int64 {
 // append encodes the head.
 func (r *record) append(b []byte, salt uint32) []byte {
 	at := len(b)
-	b = append(b, make([]byte, r.head())...)
+	b = slices.Grow(b, r.head())[:at+r.head()]
 	h := b[at:]
+	clear(h)
 	binary.LittleEndian.PutUint16(h[4:], recordMagic)
 	h[6], h[7] = r.kind, r.flags
 	binary.LittleEndian.PutUint32(h[8:], r.size)
@@ -195,6 +199,10 @@ func (r *record) plausible() bool {
 		return r.size == 0
 	case markRecord:
 		return r.size <= maxMarkSize
+	case partRecord:
+		return r.size == 0 && r.seq > 0 && r.seq <= envelope.MaxSize
+	case pieceRecord:
+		return r.size > 0 && r.size <= envelope.MaxSize
 	case deadRecord:
 		return r.size <= 4*maxDeadOffsets && r.size%4 == 0
 	}

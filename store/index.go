@@ -155,9 +155,9 @@ func (x *index) remove(slot uint32) {
 	x.free = slot
 }
 
-// build puts all units in order, after they were added in any. What has the
-// seq of another is answered, to be removed.
-func (x *index) build() (twins []uint32) {
+// build puts all units in order, after they were added in any. Those with the
+// seq of another, which no shelf writes, are taken out by forget.
+func (x *index) build(forget func(slot uint32)) {
 	all := make([]uint32, 0, x.count)
 	for slot := uint32(1); slot <= x.slots; slot++ {
 		if x.at(slot).seq != 0 {
@@ -165,16 +165,21 @@ func (x *index) build() (twins []uint32) {
 		}
 	}
 	slices.SortFunc(all, func(a, b uint32) int { return cmp.Compare(x.at(a).seq, x.at(b).seq) })
-	x.built = true
 	last := uint64(0)
-	for _, slot := range all {
-		if x.at(slot).seq == last {
-			twins = append(twins, slot)
+	for k, slot := range all {
+		if seq := x.at(slot).seq; seq == last {
+			forget(slot)
+			all[k] = 0
+		} else {
+			last = seq
 		}
-		last = x.at(slot).seq
-		x.place(slot)
 	}
-	return twins
+	x.built = true
+	for _, slot := range all {
+		if slot != 0 {
+			x.place(slot)
+		}
+	}
 }
 
 // unruly lists units that break a rule beside others, as a crash in the midst
@@ -263,23 +268,15 @@ func (r *run) itemAt(seq uint64) int {
 // leave takes the slot out of the order of arrival.
 func (x *index) leave(slot uint32) {
 	seq := x.at(slot).seq
-	// Twins may straddle two runs, hence the way back.
-	for k := x.runAt(seq); k >= 0; k-- {
-		r := &x.runs[k]
-		for i := r.itemAt(seq); i < len(r.items) && r.first+uint64(r.items[i].delta) == seq; i++ {
-			if r.items[i].slot != slot {
-				continue
-			}
-			r.items[i].slot = 0
-			r.live--
-			switch {
-			case r.live == 0:
-				x.runs = slices.Delete(x.runs, k, k+1)
-			case len(r.items) > 32 && r.live < len(r.items)/4:
-				r.items = slices.Clip(slices.DeleteFunc(slices.Clone(r.items), func(a arrival) bool { return a.slot == 0 }))
-			}
-			return
-		}
+	k := x.runAt(seq)
+	r := &x.runs[k]
+	r.items[r.itemAt(seq)].slot = 0
+	r.live--
+	switch {
+	case r.live == 0:
+		x.runs = slices.Delete(x.runs, k, k+1)
+	case len(r.items) > 32 && r.live < len(r.items)/4:
+		r.items = slices.Clip(slices.DeleteFunc(slices.Clone(r.items), func(a arrival) bool { return a.slot == 0 }))
 	}
 }
 

@@ -17,33 +17,36 @@ const (
 	// maxBuffer is how many bytes wait for Sync; with more, Put syncs.
 	maxBuffer = 4 << 20
 	// keptBuffer is what is kept allotted from one Sync to the next.
-	keptBuffer = 256 << 10
+	keptBuffer = 2 << 20
 	// seqsPerJournal is the block of seqs that a journal may give. Open goes
 	// on behind the block, since what was given may have been seen by others
 	// before a power cut took it away here.
 	seqsPerJournal = 1 << 20
 )
 
-// write appends a record to the buffer and answers its place in the newest
-// journal.
-func (s *Shelf) write(r *record, payload []byte) (off uint32, err error) {
-	n := recordTotal(r.kind, r.class, uint32(len(payload)))
+// ready makes sure that n bytes of records can be appended: that cannot fail
+// then.
+func (s *Shelf) ready(n int64) error {
 	if int64(len(s.buf))+n > maxBuffer {
 		if err := s.flush(); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	end := s.active.size + int64(len(s.buf))
 	if end > fileHeadSize && (end+n > s.segment || s.next-s.active.base >= seqsPerJournal) {
-		if err := s.rotate(); err != nil {
-			return 0, err
-		}
-		end = s.active.size
+		return s.rotate()
 	}
-	r.off = uint32(end)
+	return nil
+}
+
+// append appends a record to the buffer and answers its place in the newest
+// journal.
+func (s *Shelf) append(r *record, payload []byte) (off uint32) {
+	n := len(s.buf)
+	r.off = uint32(s.active.size) + uint32(n)
 	s.buf = appendRecord(s.buf, r, payload, s.active.salt)
-	s.disk += n // as if it were there, so that the quota holds
-	return r.off, nil
+	s.disk += int64(len(s.buf) - n) // as if it were there, so that the quota holds
+	return r.off
 }
 
 // flush puts the buffer on stable storage.
@@ -67,7 +70,6 @@ func (s *Shelf) flush() error {
 	s.active.size += int64(len(s.buf))
 	s.active.extent = s.active.size
 	s.active.graves = append(s.active.graves, s.bufGraves...)
-	s.debt += 2 * int64(len(s.buf))
 	s.bufGraves = s.bufGraves[:0]
 	if cap(s.buf) > keptBuffer {
 		s.buf = nil
@@ -98,18 +100,29 @@ func (s *Shelf) rotate() error {
 	return nil
 }
 
-// drop removes a unit for good. r is the head of the record that says so.
+// drop removes a unit for good.
 func (s *Shelf) drop(slot uint32) error {
-	u := s.x.at(slot)
-	r := record{kind: dropRecord, seq: u.seq, id: u.id, tag: u.tag}
-	if _, err := s.write(&r, nil); err != nil {
+	if err := s.ready(recordHeadSize); err != nil {
 		return err
 	}
+	s.dropNow(slot)
+	return nil
+}
+
+// dropNow is drop once the shelf is ready for its record.
+func (s *Shelf) dropNow(slot uint32) {
+	u := s.x.at(slot)
+	s.append(&record{kind: dropRecord, seq: u.seq, id: u.id, tag: u.tag}, nil)
+	s.entomb(u)
+	s.forget(slot)
+}
+
+// entomb notes that the unit is dead where it stands now, if that is in a
+// segment. A journal is drained before the one with its drop is.
+func (s *Shelf) entomb(u *unit) {
 	if f := s.files[u.file]; f != nil && !f.journal() {
 		s.bufGraves = append(s.bufGraves, grave{u.file, u.off})
 	}
-	s.forget(slot)
-	return nil
 }
 
 // forget removes a unit from memory.

@@ -44,7 +44,7 @@ type loader struct {
 	rep     Report
 	found   []*logFile // sorted by kind, segments first, then by number
 	sides   map[string]int64
-	parts   []string
+	parts   []durable.Info
 	kills   []grave  // copies in segments that lost against another
 	units   []record // of a segment
 	dead    []uint32 // offsets of what is dead in it
@@ -78,8 +78,8 @@ func (l *loader) load() error {
 			}
 		}
 	}
-	for _, name := range l.parts {
-		if err := s.loadPart(name, &l.rep); err != nil {
+	for _, i := range l.parts {
+		if err := s.loadPart(i.Name, i.Size, &l.rep); err != nil {
 			return err
 		}
 	}
@@ -109,7 +109,7 @@ func (l *loader) list() error {
 		case i.Name == marksName+".new" && durable.Unfinished(i.Name):
 			_ = l.s.fs.Remove(i.Name)
 		case isPart(i.Name):
-			l.parts = append(l.parts, i.Name)
+			l.parts = append(l.parts, i)
 		default:
 			l.rep.Ignored = append(l.rep.Ignored, i.Name)
 		}
@@ -120,14 +120,14 @@ func (l *loader) list() error {
 	})
 	for _, f := range l.found {
 		l.s.disk += f.extent
-		if n, ok := l.sides[f.sideName()]; ok {
+		if n := l.sides[f.sideName()]; n >= fileHeadSize {
 			f.side = n
 			l.s.disk += n
 			delete(l.sides, f.sideName())
 		}
 	}
 	for name := range l.sides {
-		_ = l.s.fs.Remove(name) // its segment is gone
+		_ = l.s.fs.Remove(name) // its segment is gone, or it has no head
 	}
 	return nil
 }
@@ -380,16 +380,20 @@ func (l *loader) expire(r record) {
 // begin makes the shelf ready for work, once everything is read.
 func (l *loader) begin() error {
 	s := l.s
-	twins := s.x.build()
+	s.x.build(s.forget)
 	if l.rep.NewEpoch = !l.trusted; l.rep.NewEpoch {
 		_, _ = rand.Read(s.epoch[:]) // never fails
 		s.next += seqsPerJournal
 	}
-	if err := s.rotate(); err != nil {
+	err := s.rotate()
+	if err != nil {
 		return err
 	}
-	if err := l.bury(); err != nil {
-		return err
+	// The drop of a unit speaks of one copy only, so the others go for good.
+	for graves := inOrder(l.kills); len(graves) > 0; {
+		if graves, err = s.bury(graves); err != nil {
+			return err
+		}
 	}
 	for _, f := range s.segments() {
 		if f.live == 0 {
@@ -398,7 +402,7 @@ func (l *loader) begin() error {
 			}
 		}
 	}
-	for _, slot := range append(twins, s.x.unruly()...) {
+	for _, slot := range s.x.unruly() {
 		if s.x.at(slot).seq == 0 {
 			continue
 		}
@@ -411,32 +415,14 @@ func (l *loader) begin() error {
 	return nil
 }
 
-// bury notes for good which copies lost: the drop of a unit speaks of one.
-func (l *loader) bury() error {
-	slices.SortFunc(l.kills, func(a, b grave) int {
-		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.off, b.off))
-	})
-	for len(l.kills) > 0 {
-		n := 1
-		for n < min(len(l.kills), maxDeadOffsets) && l.kills[n].file == l.kills[0].file {
-			n++
-		}
-		f := l.s.files[l.kills[0].file]
-		if f != nil && f.live > 0 {
-			if err := l.s.noteDead(f, l.kills[:n]); err != nil {
-				return err
-			}
-		}
-		l.kills = l.kills[n:]
-	}
-	return nil
-}
+// maxOld is how many journals of earlier lives are left for later.
+const maxOld = 16
 
-// tidy drains most journals of earlier lives and keeps a lowered quota. It is
-// tried again later if the disk does not let it.
+// tidy drains journals of earlier lives if there are many, and keeps a lowered
+// quota. It is tried again later if the disk does not let it.
 func (l *loader) tidy() {
 	s := l.s
-	for len(s.old) > 0 && (len(s.old) > 2 || s.old[0].size == fileHeadSize) {
+	for len(s.old) > maxOld || len(s.old) > 0 && s.old[0].size == fileHeadSize {
 		if n, err := s.step(false); n == 0 || err != nil {
 			return
 		}

@@ -84,10 +84,10 @@ func (s *Shelf) SetMark(name string, v []byte) error {
 	if err := s.makeSpaceToDrop(); err != nil {
 		return err
 	}
-	r := record{kind: markRecord}
-	if _, err := s.write(&r, markPayload(name, v)); err != nil {
+	if err := s.ready(markCost(name, v)); err != nil {
 		return err
 	}
+	s.append(&record{kind: markRecord}, markPayload(name, v))
 	s.active.marks = true
 	s.marks.set(name, slices.Clone(v))
 	return nil
@@ -111,30 +111,17 @@ func (s *Shelf) saveMarks() error {
 
 // loadMarks reads the file of marks, if there is one.
 func (s *Shelf) loadMarks(rep *Report) error {
-	f, err := s.fs.Open(marksName, durable.Read)
-	if errors.Is(err, durable.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("store: read the marks: %w", err)
-	}
-	defer f.Close()
-	head := make([]byte, fileHeadSize)
-	if _, err := readFull(f, head, 0); err != nil {
-		return err
-	}
-	h, err := parseFileHead(head)
-	if err != nil || h.kind != marksFile {
-		rep.Damaged++
-		return nil
-	}
-	sc := scan{f: f, salt: h.salt, size: s.marks.file}
-	_, err = sc.records(fileHeadSize, func(r record, payload []byte) error {
+	_, damaged, err := s.scanFile(marksName, marksFile, s.marks.file, func(r record, payload []byte) error {
 		if name, v, ok := parseMark(payload); ok && r.kind == markRecord {
 			s.marks.set(name, v)
 		}
 		return nil
 	})
-	rep.Damaged += sc.damaged
-	return err
+	rep.Damaged += damaged
+	if errors.Is(err, errFormat) {
+		rep.Damaged++
+	} else if err != nil && !errors.Is(err, durable.ErrNotExist) {
+		return fmt.Errorf("store: read the marks: %w", err)
+	}
+	return nil
 }

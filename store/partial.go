@@ -1,11 +1,9 @@
 package store
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -14,13 +12,11 @@ import (
 )
 
 // A partial is a unit of which only the beginning is here. Its file holds
-// pieces with a checksum each, written without a flush: after a power cut what
-// is torn is cut and asked for again. spec/store.md, 5.
+// pieces as records, written without a flush: after a power cut what is torn
+// is cut and asked for again. spec/store.md, 5.
 
 // maxPartials is how many there may be; the oldest makes place.
 const maxPartials = 256
-
-const pieceHead = 8 // checksum u32, length u32
 
 type parts struct {
 	all   map[envelope.ID]*part
@@ -28,67 +24,43 @@ type parts struct {
 }
 
 type part struct {
-	id     envelope.ID
-	began  envelope.Day
-	order  uint64 // who began first has the lowest
-	salt   uint32
-	size   int   // of the unit
-	have   int   // bytes of it
-	extent int64 // of the file
+	fileHead // day: when it began; base: who began first has the lowest
+	id       envelope.ID
+	size     int   // of the unit
+	have     int   // bytes of it
+	extent   int64 // of the file; 0: not made yet
 }
 
 func (p *part) name() string { return "part-" + hex.EncodeToString(p.id[:]) }
 
-// head is the file's head: the epoch's place has the first half of the id,
-// base the order, and 36.. size and id.
-func (p *part) head() []byte {
-	h := fileHead{kind: partialFile, day: p.began, base: p.order, salt: p.salt}
-	b := h.encode()
-	binary.LittleEndian.PutUint32(b[36:], uint32(p.size))
-	copy(b[40:], p.id[:])
-	binary.LittleEndian.PutUint32(b[60:], checksum(0, b[:60]))
-	return b
-}
+func isPart(name string) bool { return strings.HasPrefix(name, "part-") }
 
-func parsePart(b []byte) (*part, error) {
-	h, err := parseFileHead(b)
-	if err != nil || h.kind != partialFile {
-		return nil, errFormat
-	}
-	p := &part{began: h.day, order: h.base, salt: h.salt, id: envelope.ID(b[40:56])}
-	p.size = int(binary.LittleEndian.Uint32(b[36:]))
-	if p.size <= 0 || p.size > envelope.MaxSize {
-		return nil, errFormat
-	}
-	return p, nil
-}
-
-// pieces reads the pieces of a partial's file that are whole: at most size
-// bytes. end is where the next piece belongs.
-func (p *part) pieces(b []byte) (data []byte, end int64) {
-	at := fileHeadSize
-	for len(b)-at >= pieceHead {
-		n := int(binary.LittleEndian.Uint32(b[at+4:]))
-		if n <= 0 || n > len(b)-at-pieceHead || n > p.size-len(data) {
-			break
+// readPart reads a partial's file of size bytes as far as it is whole, and
+// calls take for each piece.
+func (s *Shelf) readPart(name string, size int64, take func(piece []byte)) (*part, error) {
+	p := &part{extent: fileHeadSize}
+	h, _, err := s.scanFile(name, partialFile, size, func(r record, payload []byte) error {
+		first := p.extent == fileHeadSize
+		switch {
+		case int64(r.off) != p.extent || first != (r.kind == partRecord):
+			return nil // behind a torn place, or not ours
+		case first:
+			p.id, p.size = r.id, int(r.seq)
+		case p.have+len(payload) > p.size:
+			return nil
+		default:
+			p.have += len(payload)
+			take(payload)
 		}
-		piece := b[at+pieceHead:][:n]
-		if binary.LittleEndian.Uint32(b[at:]) != p.sum(len(data), piece) {
-			break
-		}
-		data = append(data, piece...)
-		at += pieceHead + n
+		p.extent += r.total()
+		return nil
+	})
+	if err == nil && p.name() != name {
+		err = errFormat
 	}
-	return data, int64(at)
+	p.fileHead = h
+	return p, err
 }
-
-func (p *part) sum(off int, piece []byte) uint32 {
-	return checksum(p.salt^uint32(off)*0x9e3779b1, piece)
-}
-
-// maxPartFile bounds the reading of a partial's file, in bytes: pieces of one
-// byte each are the worst that AddPartial writes.
-const maxPartFile = fileHeadSize + envelope.MaxSize*(1+pieceHead)
 
 // PartialSize is the number of bytes held of a unit that is not whole yet.
 func (s *Shelf) PartialSize(id envelope.ID) int {
@@ -127,15 +99,20 @@ func (s *Shelf) AddPartial(id envelope.ID, size, off int, data []byte) error {
 		s.dropPart(id)
 		p = nil
 	}
-	n := int64(pieceHead + len(data))
+	if p != nil && p.extent > 2*int64(p.size)+64<<10 {
+		// Somebody sends crumbs, of which each costs a head.
+		s.dropPart(id)
+		return fmt.Errorf("%w: too many small pieces", ErrPartial)
+	}
+	n := recordTotal(pieceRecord, 0, uint32(len(data)))
 	if p == nil {
-		n += fileHeadSize
+		n += fileHeadSize + recordHeadSize
 	}
 	if err := s.placeForPart(id, n); err != nil {
 		return err
 	}
 	if p == nil {
-		p = &part{id: id, began: s.today, order: s.next, salt: newSalt(), size: size}
+		p = &part{fileHead: fileHead{kind: partialFile, day: s.today, base: s.next, salt: newSalt()}, id: id, size: size}
 	}
 	return s.writePiece(p, data)
 }
@@ -147,16 +124,7 @@ func (s *Shelf) placeForPart(id envelope.ID, n int64) error {
 			return ErrFull
 		}
 	}
-	for !s.fits(n) {
-		moved, err := s.step(true)
-		if err != nil {
-			return err
-		}
-		if moved == 0 && !s.dropOldestPart(id) {
-			return ErrFull
-		}
-	}
-	return nil
+	return s.makeSpace(n, id)
 }
 
 // writePiece appends to the partial's file, which it makes if need be.
@@ -164,16 +132,17 @@ func (s *Shelf) writePiece(p *part, data []byte) error {
 	var b []byte
 	mode := durable.Write
 	if p.extent == 0 {
-		mode, b = durable.Create, p.head()
+		mode = durable.Create
+		r := record{kind: partRecord, id: p.id, seq: uint64(p.size), off: fileHeadSize}
+		b = appendRecord(p.encode(), &r, nil, p.salt)
 	}
+	r := record{kind: pieceRecord, off: uint32(p.extent) + uint32(len(b))}
+	b = appendRecord(b, &r, data, p.salt)
 	f, err := s.fs.Open(p.name(), mode)
 	if err != nil {
 		return fmt.Errorf("store: partial: %w", err)
 	}
 	defer f.Close()
-	b = le32(b, p.sum(p.have, data))
-	b = le32(b, uint32(len(data)))
-	b = append(b, data...)
 	if _, err := f.WriteAt(b, p.extent); err != nil {
 		if p.extent == 0 || f.Truncate(p.extent) != nil {
 			// What it takes on disk is not known any more.
@@ -206,11 +175,11 @@ func (s *Shelf) TakePartial(id envelope.ID) ([]byte, error) {
 	if p.have < p.size {
 		return nil, fmt.Errorf("%w: %d of %d bytes", ErrPartial, p.have, p.size)
 	}
-	b, err := durable.ReadFile(s.fs, p.name(), maxPartFile)
-	if err != nil {
+	data := make([]byte, 0, p.size)
+	_, err := s.readPart(p.name(), p.extent, func(piece []byte) { data = append(data, piece...) })
+	if err != nil && !errors.Is(err, errFormat) {
 		return nil, fmt.Errorf("store: partial: %w", err)
 	}
-	data, _ := p.pieces(b)
 	s.dropPart(id)
 	if len(data) != p.size || envelope.IDOf(data) != id {
 		return nil, ErrCorrupt
@@ -247,42 +216,37 @@ func (s *Shelf) dropOldestPart(spare envelope.ID) bool {
 }
 
 func (p *part) before(o *part) bool {
-	return p.order < o.order || p.order == o.order && slices.Compare(p.id[:], o.id[:]) < 0
+	return p.base < o.base || p.base == o.base && slices.Compare(p.id[:], o.id[:]) < 0
 }
 
 // expireParts drops what was begun a lifetime ago.
 func (s *Shelf) expireParts(today envelope.Day) {
 	for id, p := range s.parts.all {
-		if p.began.Add(envelope.Lifetime) < today {
+		if p.day.Add(envelope.Lifetime) < today {
 			s.dropPart(id)
 		}
 	}
 }
 
 // loadPart finds a partial again, and removes what is none.
-func (s *Shelf) loadPart(name string, rep *Report) error {
-	b, err := durable.ReadFile(s.fs, name, maxPartFile)
-	if err != nil && !errors.Is(err, durable.ErrTooLarge) {
-		return fmt.Errorf("store: partial: %w", err)
-	}
-	p, perr := parsePart(b)
-	if err != nil || perr != nil || p.name() != name {
-		rep.Cut += int64(len(b))
+func (s *Shelf) loadPart(name string, size int64, rep *Report) error {
+	p, err := s.readPart(name, size, func([]byte) {})
+	if errors.Is(err, errFormat) || err == nil && p.have == 0 {
+		rep.Cut += size
 		_ = s.fs.Remove(name)
 		return nil
 	}
-	data, end := p.pieces(b)
-	p.have, p.extent = len(data), end
-	if end < int64(len(b)) {
-		rep.Cut += int64(len(b)) - end
-		if err := truncate(s.fs, name, end); err != nil {
-			return fmt.Errorf("store: partial: %w", err)
-		}
+	if err == nil && p.extent < size {
+		rep.Cut += size - p.extent
+		err = truncate(s.fs, name, p.extent)
+	}
+	if err != nil {
+		return fmt.Errorf("store: partial: %w", err)
 	}
 	s.parts.all[p.id] = p
 	s.parts.bytes += p.extent
 	s.disk += p.extent
-	if p.have == 0 || s.x.find(p.id) != 0 || len(s.parts.all) > maxPartials {
+	if s.x.find(p.id) != 0 || len(s.parts.all) > maxPartials {
 		s.dropPart(p.id)
 	}
 	return nil
@@ -294,18 +258,4 @@ func truncate(fs durable.FS, name string, size int64) error {
 		return err
 	}
 	return errors.Join(f.Truncate(size), f.Close())
-}
-
-func isPart(name string) bool { return strings.HasPrefix(name, "part-") }
-
-// readFull reads all of b at off, or as much as there is.
-func readFull(r io.ReaderAt, b []byte, off int64) (int, error) {
-	n, err := r.ReadAt(b, off)
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	if err != nil {
-		err = fmt.Errorf("store: read: %w", err)
-	}
-	return n, err
 }

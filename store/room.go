@@ -9,15 +9,17 @@ import (
 
 // room is how the quota is shared out, in bytes.
 type room struct {
-	quota   int64
-	segment int64 // length of journals and segments
-	largest int64 // record that is taken
-	gap     int64 // what one move may hold twice
-	reserve int64 // kept free by what is put, for moves, drops and marks
-	limit   int64 // of the cost of all units here
-	floor   int64 // sure for partials
-	ceiling int64 // of partials
-	marked  int64 // of marks
+	quota    int64
+	segment  int64 // length of journals and segments
+	stepSize int64 // of a move
+	lag      int64 // of journals that may wait to be drained
+	largest  int64 // record that is taken
+	gap      int64 // what one move may hold twice
+	reserve  int64 // kept free by what is put, for moves, drops and marks
+	limit    int64 // of the cost of all units here
+	floor    int64 // sure for partials
+	ceiling  int64 // of partials
+	marked   int64 // of marks
 }
 
 func roomOf(o Options) (room, error) {
@@ -26,11 +28,12 @@ func roomOf(o Options) (room, error) {
 		return room{}, fmt.Errorf("%w, not %d bytes", ErrQuota, q)
 	}
 	r := room{quota: q}
-	r.segment = min(max(q/32, 32<<10), 16<<20)
-	r.segment = max(r.segment, min(q/1024, 64<<20))
+	r.segment = min(max(q/32, 32<<10), 64<<20)
 	if o.SegmentSize > 0 {
 		r.segment = min(max(o.SegmentSize, 4<<10), q/32, 64<<20)
 	}
+	r.stepSize = min(max(r.segment/16, 64<<10), 4<<20)
+	r.lag = min(q/8, 256<<20)
 	r.largest = min(q/16, maxRecordSize+align)
 	r.gap = max(r.segment, r.largest) + fileHeadSize
 	r.marked = min(256<<10, q/64)
@@ -62,7 +65,7 @@ func (s *Shelf) makeRoom(u *unit, gone []envelope.ID) error {
 			return err
 		}
 	}
-	return s.makeSpace(u.total())
+	return s.makeSpace(u.total(), envelope.ID{})
 }
 
 // evict drops units of others until over bytes are free: high rank first, then
@@ -93,16 +96,17 @@ func (s *Shelf) evict(u *unit, over int64) error {
 	return nil
 }
 
-// makeSpace brings space back on disk until n bytes may be put. A call rarely
-// moves more than a segment, since Sync pays for it bit by bit.
-func (s *Shelf) makeSpace(n int64) error {
+// makeSpace brings space back on disk until n bytes may be put, at last from
+// partials but one. A call rarely moves more than a segment, since Sync pays
+// for it bit by bit.
+func (s *Shelf) makeSpace(n int64, spare envelope.ID) error {
 	for moved := int64(0); !s.fits(n); {
 		m, err := s.step(true)
 		if err != nil {
 			return err
 		}
 		moved += m
-		if m == 0 && !s.dropOldestPart(envelope.ID{}) || moved > 4*s.quota {
+		if m == 0 && !s.dropOldestPart(spare) || moved > 4*s.quota {
 			return ErrFull
 		}
 	}
@@ -112,7 +116,7 @@ func (s *Shelf) makeSpace(n int64) error {
 // makeSpaceToDrop is makeSpace for records that let go of something: they may
 // use the reserve.
 func (s *Shelf) makeSpaceToDrop() error {
-	err := s.makeSpace(recordHeadSize)
+	err := s.makeSpace(recordHeadSize, envelope.ID{})
 	if errors.Is(err, ErrFull) && s.disk+recordHeadSize <= s.quota-s.gap {
 		return nil
 	}

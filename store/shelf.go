@@ -34,7 +34,9 @@ type Shelf struct {
 	bufGraves []grave // of the drops in buf
 	targets   map[envelope.Day]*logFile
 	job       *job
-	debt      int64 // bytes of moving that are due
+	piece     []byte // scratch of move
+	heads     []byte
+	moved     []place
 	marks     marks
 	parts     parts
 }
@@ -77,28 +79,24 @@ func (s *Shelf) Put(e envelope.Envelope, m Meta) (Entry, error) {
 	return s.admit(u, e.Bytes(), gone)
 }
 
-// admit writes the unit and lets go of what it displaces.
+// admit writes the unit and lets go of what it displaces: all or nothing.
 func (s *Shelf) admit(u unit, raw []byte, gone []envelope.ID) (Entry, error) {
-	// The write may begin a new journal, which only takes seqs from its base on.
-	u.seq = s.next
-	r := u.record()
-	off, err := s.write(&r, raw)
-	if err != nil {
+	// This may begin a new journal, which only takes seqs from its base on.
+	if err := s.ready(u.total() + recordHeadSize*int64(len(gone))); err != nil {
 		return Entry{}, err
 	}
+	u.seq = s.next
 	s.next++
+	r := u.record()
+	off := s.append(&r, raw)
 	s.settle(s.x.add(u), s.active, off)
-	entry := u.entry()
-	// Should one of these drops fail, Open finishes it: it knows the rules.
 	for _, id := range gone {
 		if slot := s.x.find(id); slot != 0 {
-			if err := s.drop(slot); err != nil {
-				return entry, err
-			}
+			s.dropNow(slot)
 		}
 	}
 	s.dropPart(u.id)
-	return entry, nil
+	return u.entry(), nil
 }
 
 // until is the last day on which the unit is kept.
@@ -176,24 +174,13 @@ func (s *Shelf) upgrade(slot uint32, m Meta) {
 		return
 	}
 	raw, err := s.read(u, 0, int(u.size))
-	if err != nil || envelope.IDOf(raw) != u.id {
+	if err != nil || envelope.IDOf(raw) != u.id || s.ready(u.total()) != nil {
 		return
 	}
-	r := u.record()
-	r.rank = rank
-	if own {
-		r.flags |= ownFlag
-	}
-	off, err := s.write(&r, raw)
-	if err != nil {
-		return
-	}
-	u = s.x.at(slot)
-	if f := s.files[u.file]; f != nil && !f.journal() {
-		s.bufGraves = append(s.bufGraves, grave{u.file, u.off})
-	}
+	s.entomb(u)
 	s.x.regrade(slot, own, rank)
-	s.settle(slot, s.active, off)
+	r := u.record()
+	s.settle(slot, s.active, s.append(&r, raw))
 }
 
 // Sync puts everything Put, Dropped and Marked before on stable storage. If it
@@ -205,10 +192,11 @@ func (s *Shelf) Sync() error {
 	if s.closed {
 		return ErrClosed
 	}
+	n := int64(len(s.buf))
 	if err := s.flush(); err != nil {
 		return err
 	}
-	s.chores()
+	s.chores(n)
 	return nil
 }
 
@@ -361,10 +349,10 @@ func (s *Shelf) Expire(today envelope.Day) (n int, err error) {
 	}
 	// Journals still hold some of them and are not deleted now: the record
 	// keeps those away after the next Open.
-	r := record{kind: expireRecord, until: today, seq: s.next}
-	if _, err := s.write(&r, nil); err != nil {
+	if err := s.ready(recordHeadSize); err != nil {
 		return 0, err
 	}
+	s.append(&record{kind: expireRecord, until: today, seq: s.next}, nil)
 	for k := 0; k < len(s.x.buckets); {
 		b := s.x.buckets[k]
 		if b.day() >= today {

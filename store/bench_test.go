@@ -1,0 +1,152 @@
+package store
+
+import (
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strconv"
+	"testing"
+
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/durable"
+)
+
+// benchUnits is the size of the large shelf; JAUAP_BENCH_UNITS=1000000 is the
+// figure that the project states.
+func benchUnits(b *testing.B) int {
+	if v := os.Getenv("JAUAP_BENCH_UNITS"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return n
+	}
+	return 100_000
+}
+
+func benchShelf(b *testing.B, dir string) *Shelf {
+	fs, err := durable.OS(dir)
+	must(b, err)
+	return open(b, fs, Options{Quota: 4 << 30, Today: testDay})
+}
+
+// fill puts n S1 over 30 days in batches of 1,000, each synced.
+func fill(b *testing.B, s *Shelf, from, n int) {
+	for k := from; k < from+n; k++ {
+		if _, err := s.Put(fake(envelope.S1, uint64(k), testDay+envelope.Day(k%30)), Meta{Rank: 2}); err != nil {
+			b.Fatal(err)
+		}
+		if k%1000 == 999 {
+			must(b, s.Sync())
+		}
+	}
+	must(b, s.Sync())
+}
+
+func BenchmarkPut(b *testing.B) {
+	s := benchShelf(b, b.TempDir())
+	b.SetBytes(1024)
+	b.ResetTimer()
+	fill(b, s, 0, b.N)
+	b.StopTimer()
+	must(b, s.Close())
+}
+
+// BenchmarkPutFull puts into a shelf that has to let another go each time.
+func BenchmarkPutFull(b *testing.B) {
+	fs, err := durable.OS(b.TempDir())
+	must(b, err)
+	s := open(b, fs, Options{Quota: 64 << 20, Today: testDay})
+	fill(b, s, 0, 30_000)
+	b.SetBytes(1024)
+	b.ResetTimer()
+	for k := range b.N {
+		// Later than all that is there, so that these are not refused.
+		day := testDay + 30 + envelope.Day(min(k/10_000, 90))
+		_, err := s.Put(fake(envelope.S1, uint64(1<<30+k), day), Meta{Rank: 2})
+		must(b, err)
+		if k%1000 == 999 {
+			must(b, s.Sync())
+		}
+	}
+	must(b, s.Sync())
+	b.StopTimer()
+	if st := s.Stats(); b.N > 20_000 && st.Envelopes > 50_000 {
+		b.Fatalf("%d units: it was not full", st.Envelopes)
+	}
+	must(b, s.Close())
+}
+
+func BenchmarkGet(b *testing.B) {
+	s := benchShelf(b, b.TempDir())
+	n := benchUnits(b)
+	fill(b, s, 0, n)
+	ids := make([]envelope.ID, 0, n)
+	for _, e := range s.Since(0, n) {
+		ids = append(ids, e.ID)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	b.SetBytes(1024)
+	b.ResetTimer()
+	for b.Loop() {
+		if _, err := s.Get(ids[rng.IntN(n)]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	must(b, s.Close())
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	n := benchUnits(b)
+	s := benchShelf(b, dir)
+	fill(b, s, 0, n)
+	must(b, s.Close())
+	s = nil
+	before := heap()
+	var used uint64
+	for b.Loop() {
+		s := benchShelf(b, dir)
+		b.StopTimer()
+		if s.Stats().Envelopes != n {
+			b.Fatalf("%d units", s.Stats().Envelopes)
+		}
+		used = heap() - before
+		must(b, s.Close())
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(used)/float64(n), "mem-B/unit")
+	b.ReportMetric(float64(n), "units")
+}
+
+func BenchmarkForeignTag(b *testing.B) {
+	s := benchShelf(b, b.TempDir())
+	n := benchUnits(b)
+	fill(b, s, 0, n)
+	rng := rand.New(rand.NewPCG(1, 2))
+	tags := make([]envelope.Tag, 1<<16)
+	for k := range tags {
+		for i := range tags[k] {
+			tags[k][i] = byte(rng.Uint32())
+		}
+	}
+	b.ResetTimer()
+	k := 0
+	for b.Loop() {
+		if _, ok := s.ByTag(tags[k&0xffff]); ok {
+			b.Fatal("found")
+		}
+		k++
+	}
+	b.StopTimer()
+	must(b, s.Close())
+}
