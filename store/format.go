@@ -184,7 +184,7 @@ func parseRecord(b []byte, salt uint32, off int64) (r record, ok bool) {
 	if n > recordHeadSize {
 		r.proves = envelope.ID(b[recordHeadSize:])
 	}
-	return r, int64(r.off) == off && r.plausible()
+	return r, int64(r.off) == off && [5]byte(b[67:]) == [5]byte{} && r.plausible()
 }
 
 func (r *record) plausible() bool {

@@ -78,7 +78,11 @@ func (s *Shelf) SetMark(name string, v []byte) error {
 	if name == "" || len(name) > maxMarkName || len(v) > maxMarkValue {
 		return fmt.Errorf("%w: a name of %d and a value of %d bytes", ErrMark, len(name), len(v))
 	}
-	if len(v) > 0 && s.marks.bytes+markCost(name, v) > s.marked {
+	after := s.marks.bytes + markCost(name, v)
+	if old != nil {
+		after -= markCost(name, old)
+	}
+	if len(v) > 0 && after > s.marked {
 		return fmt.Errorf("%w: %d bytes already", ErrMark, s.marks.bytes)
 	}
 	if err := s.makeSpaceToDrop(); err != nil {

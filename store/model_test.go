@@ -359,6 +359,7 @@ func isRuled(err error) bool {
 
 // TestModel runs random deeds with power cuts, kills and closings in between.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	const seeds = 2400
 	crashes := 0
 	for seed := range uint64(seeds) {
