@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -69,7 +70,7 @@ func NewServer(h http.Handler) *http.Server {
 			return context.WithValue(context.Background(), stopKey{}, (<-chan struct{})(stop))
 		},
 	}
-	s.RegisterOnShutdown(func() { close(stop) })
+	s.RegisterOnShutdown(sync.OnceFunc(func() { close(stop) })) // Shutdown may be called again
 	return s
 }
 

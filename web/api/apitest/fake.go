@@ -201,9 +201,9 @@ func (f *Fake) People(context.Context) ([]api.Person, error) {
 		for _, l := range f.letters {
 			switch {
 			case l.From == p.Name:
-				p.LastText, p.LastAt = l.Text, l.ReceivedAt
+				p.LastText, p.LastAt, p.LastMine = l.Text, l.ReceivedAt, false
 			case l.To == p.Name:
-				p.LastText, p.LastAt = l.Text, &l.SentAt
+				p.LastText, p.LastAt, p.LastMine = l.Text, &l.SentAt, true
 			}
 			if l.From == p.Name && f.unread[l.ID] {
 				p.Unread++
@@ -240,7 +240,7 @@ func (f *Fake) Accept(_ context.Context, a api.AcceptAsk) (api.Person, error) {
 		return api.Person{}, err
 	}
 	if !ok || code == "" {
-		return api.Person{}, fmt.Errorf("%w: it starts with jauap:1:", api.ErrBadInvite)
+		return api.Person{}, fmt.Errorf("%w: it starts with jauap:1", api.ErrBadInvite)
 	}
 	p := api.Person{Name: a.Name, ID: idOf(code)}
 	if p.Name == "" {

@@ -1,0 +1,166 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jauap/jauap/web/api"
+)
+
+const (
+	shownLetters = 30 // on the network screen
+	shownWindows = 12
+)
+
+// sentence says the state of the network in one or two sentences, for every
+// screen. What cannot be learned is not known.
+func (x *turn) sentence() {
+	s, err := x.p.b.Status(x.ctx())
+	x.NetIcon = networkIcon(s.Network.State)
+	if err != nil {
+		x.NetIcon = "not-known"
+		x.Sentence = x.T("net.not-known")
+		return
+	}
+	x.Status = s
+	x.Sentence = x.T("net."+x.NetIcon) + " "
+	if s.Waiting > 0 {
+		x.Sentence += x.T("wait.some", "n", s.Waiting)
+	} else {
+		x.Sentence += x.T("wait.none")
+	}
+	if s.Clock != "" || len(s.Trouble) > 0 {
+		x.Sentence += " " + x.T("net.trouble")
+	}
+}
+
+// networkIcon is the sign of a state; of one that we do not know, a question.
+func networkIcon(state string) string {
+	switch state {
+	case "no-link", "dark", "nearby", "open":
+		return state
+	}
+	return "not-known"
+}
+
+// networkScreen is what is known about ways, windows and my letters.
+type networkScreen struct {
+	Outbox  []outgoing
+	More    int
+	Ways    []wayView
+	Windows []windowView
+}
+
+type outgoing struct {
+	api.Outgoing
+	Begin string
+	State stateView
+}
+
+type wayView struct {
+	api.Link
+	Kind, Now string
+}
+
+type windowView struct {
+	From, To *moment
+	Passed   string
+}
+
+func (x *turn) network() error {
+	x.Tab = "net"
+	st, err := x.p.b.Status(x.ctx())
+	if err != nil {
+		return err
+	}
+	out, err := x.p.b.Outbox(x.ctx())
+	if err != nil {
+		return err
+	}
+	x.view("net", http.StatusOK, x.T("network.title"), x.networkScreen(st, out))
+	return nil
+}
+
+func (x *turn) networkScreen(st api.Status, out []api.Outgoing) networkScreen {
+	var s networkScreen
+	for _, o := range slices.Backward(out) {
+		if o.State == api.Delivered || o.State == api.Read {
+			continue
+		}
+		if len(s.Outbox) == shownLetters {
+			s.More++
+			continue
+		}
+		s.Outbox = append(s.Outbox, outgoing{o, cut(strings.TrimSpace(o.Text), 60), x.state(o.State, &o.At, o.Carriers)})
+	}
+	for _, l := range st.Links {
+		v := wayView{Link: l, Kind: x.T("way.other"), Now: x.T("unknown")}
+		switch l.Kind {
+		case "lan", "relay", "folder":
+			v.Kind = x.T("way." + l.Kind)
+		}
+		switch l.State {
+		case "up", "down", "trying":
+			v.Now = x.T("way." + l.State)
+		}
+		s.Ways = append(s.Ways, v)
+	}
+	windows := slices.Clone(st.Windows)
+	slices.SortStableFunc(windows, func(a, b api.Window) int { return b.From.Compare(a.From) })
+	for _, w := range windows[:min(len(windows), shownWindows)] {
+		s.Windows = append(s.Windows, windowView{
+			From: x.clock(&w.From), To: x.clock(w.To),
+			Passed: x.T("network.passed", "sent", w.Sent, "received", w.Received),
+		})
+	}
+	return s
+}
+
+// clock shows a time by date and hour: ages do not tell a span.
+func (x *turn) clock(t *time.Time) *moment {
+	m := x.Age(t)
+	if m != nil {
+		m.Age = t.In(x.p.o.Zone).Format("2006-01-02 15:04")
+	}
+	return m
+}
+
+// carryScreen is the form for a stick and what came of it.
+type carryScreen struct {
+	Path    string
+	Problem string
+	Haul    *api.Haul
+}
+
+func (x *turn) stick() error {
+	x.Tab = "carry"
+	s, _ := x.told("carry").(carryScreen)
+	x.view("carry", http.StatusOK, x.T("carry.title"), s)
+	return nil
+}
+
+func (x *turn) carry() error {
+	x.Tab = "carry"
+	s := carryScreen{Path: strings.TrimSpace(x.form.Get("path"))}
+	if s.Path == "" {
+		s.Problem = x.T("carry.empty")
+		x.view("carry", http.StatusBadRequest, x.T("carry.title"), s)
+		return nil
+	}
+	haul, err := x.p.b.Carry(x.ctx(), api.CarryAsk{Path: s.Path})
+	if err != nil {
+		s.Problem = x.T("carry.bad", "why", isolate(err.Error()))
+		status := http.StatusInternalServerError
+		if errors.Is(err, api.ErrNotFound) || errors.Is(err, api.ErrUsage) {
+			status = http.StatusNotFound
+		}
+		x.view("carry", status, x.T("carry.title"), s)
+		return nil
+	}
+	s.Haul = &haul
+	x.tell("carry", s)
+	return x.see(x.Path("carry"))
+}

@@ -1,0 +1,200 @@
+package web
+
+import (
+	"embed"
+	"errors"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jauap/jauap/web/api"
+)
+
+//go:embed html/*.html
+var htmlFiles embed.FS
+
+//go:embed static
+var staticFiles embed.FS
+
+// Options of a page. The zero value is right for a person's own device.
+type Options struct {
+	Now  func() time.Time // time.Now when nil
+	Zone *time.Location   // for exact times; time.Local when nil
+	Lang string           // en, ru or kk until the person chooses; by browser when empty
+}
+
+func (o Options) filled() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Zone == nil {
+		o.Zone = time.Local
+	}
+	return o
+}
+
+// Site is the page of this device: an http.Handler for the root of a server
+// on loopback.
+type Site struct {
+	http.Handler
+	gate *Gate
+}
+
+// New is the page of b, closed until somebody follows a Link.
+func New(b api.Backend, o Options) *Site {
+	g := NewGate(o.Now)
+	return &Site{Handler: newPages(b, g, "", o).guarded("'none'"), gate: g}
+}
+
+// Link is a new link to the page below base, such as "http://127.0.0.1:8384".
+// It works once, within an hour.
+func (s *Site) Link(base string) string { return s.gate.Link(base) }
+
+// Pane is the page of b below prefix ("/p/aigerim"), to be shown in a frame of
+// another page of the same server. It opens with g, so that one link opens
+// all panes and the page around them. Mount it at prefix + "/", unstripped.
+func Pane(b api.Backend, g *Gate, prefix string, o Options) http.Handler {
+	p := newPages(b, g, strings.TrimSuffix(prefix, "/"), o)
+	p.framed = true
+	return p.guarded("'self'")
+}
+
+// pages are the screens of one person's Backend.
+type pages struct {
+	b      api.Backend
+	o      Options
+	gate   *Gate
+	prefix string // "" or "/p/aigerim"
+	framed bool
+	mux    *http.ServeMux
+	looks  map[string]*template.Template
+	words  []*language
+
+	mu     sync.Mutex
+	invite *api.Invite // shown until it was used or renewed
+	knew   int         // people when it was made
+}
+
+func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
+	p := &pages{b: b, o: o.filled(), gate: g, prefix: prefix, looks: loadLooks(), words: loadWords()}
+	m := http.NewServeMux()
+	m.Handle("GET /{$}", p.screen((*turn).people))
+	m.Handle("GET /add", p.screen((*turn).add))
+	m.Handle("POST /add", p.act((*turn).accept))
+	m.Handle("POST /invite", p.act((*turn).renew))
+	m.Handle("GET /invite.png", p.screen((*turn).inviteImage))
+	m.Handle("GET /invite.txt", p.screen((*turn).inviteText))
+	m.Handle("GET /with/{id}", p.screen((*turn).talk))
+	m.Handle("POST /with/{id}", p.act((*turn).send))
+	m.Handle("GET /person/{id}", p.screen((*turn).person))
+	m.Handle("POST /person/{id}", p.act((*turn).verify))
+	m.Handle("GET /file/{id}", p.screen((*turn).file))
+	m.Handle("GET /net", p.screen((*turn).network))
+	m.Handle("GET /carry", p.screen((*turn).stick))
+	m.Handle("POST /carry", p.act((*turn).carry))
+	m.Handle("GET /me", p.screen((*turn).me))
+	m.Handle("POST /lang", p.act((*turn).language))
+	m.Handle("POST /leave", p.act((*turn).leave))
+	m.Handle("GET /events", p.screen((*turn).events))
+	m.Handle("/", p.screen(func(*turn) error { return api.ErrNotFound }))
+	p.mux = m
+	return p
+}
+
+func (p *pages) guarded(ancestors string) http.Handler {
+	return p.gate.guard(p.prefix, ancestors, p, http.StripPrefix(p.prefix, p.mux))
+}
+
+// loadLooks parses each screen together with the frame around it.
+func loadLooks() map[string]*template.Template {
+	names, err := fs.Glob(htmlFiles, "html/*.html")
+	if err != nil {
+		panic("web: internal error: " + err.Error())
+	}
+	base := template.Must(template.ParseFS(htmlFiles, "html/frame.html", "html/parts.html"))
+	looks := map[string]*template.Template{}
+	for _, n := range names {
+		if name := strings.TrimSuffix(path.Base(n), ".html"); name != "frame" && name != "parts" {
+			looks[name] = template.Must(template.Must(base.Clone()).ParseFS(htmlFiles, n))
+		}
+	}
+	return looks
+}
+
+// static serves the few files beside the screens. They hold nothing private,
+// so the closed page may use them too.
+func (p *pages) static(w http.ResponseWriter, r *http.Request) {
+	serveStatic(w, r, strings.TrimPrefix(r.URL.Path, p.prefix+"/static/"))
+}
+
+func serveStatic(w http.ResponseWriter, r *http.Request, name string) {
+	kind := ""
+	switch name {
+	case "style.css":
+		kind = "text/css; charset=utf-8"
+	case "live.js":
+		kind = "text/javascript; charset=utf-8"
+	case "icon.svg":
+		kind = "image/svg+xml"
+	}
+	b, err := staticFiles.ReadFile("static/" + name)
+	if kind == "" || err != nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Cache-Control", "no-cache") // a newer Jauap brings newer files
+	_, _ = w.Write(b)
+}
+
+// closed says how the page is opened, and nothing else.
+func (p *pages) closed(w http.ResponseWriter, r *http.Request, why string) {
+	x := p.turn(w, r, nil)
+	x.view("closed", http.StatusForbidden, x.T("closed.title"), why)
+}
+
+// entered leads on by a page instead of a redirect: the cookie is Strict, and
+// a browser that came from another program's link would not send it along.
+func (p *pages) entered(w http.ResponseWriter, r *http.Request) {
+	x := p.turn(w, r, nil)
+	x.view("entered", http.StatusOK, x.T("entered.title"), nil)
+}
+
+// screen serves a question, act serves a form.
+func (p *pages) screen(f func(*turn) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := p.turn(w, r, visitIn(r.Context()))
+		if r.Header.Get("Sec-Purpose") != "" { // a prefetch would mark letters as read
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		if err := f(x); err != nil {
+			x.trouble(err)
+		}
+	})
+}
+
+func (p *pages) act(f func(*turn) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := p.turn(w, r, visitIn(r.Context()))
+		var err error
+		x.form, err = readForm(w, r, x.visit)
+		switch {
+		case errors.Is(err, errForged):
+			x.view("forged", http.StatusForbidden, x.T("forged.title"), nil)
+			return
+		case errors.Is(err, api.ErrTooLarge):
+			x.cut = true // the screen says so beside its form
+		case err != nil:
+			x.trouble(err)
+			return
+		}
+		if err := f(x); err != nil {
+			x.trouble(err)
+		}
+	})
+}

@@ -1,0 +1,136 @@
+// Keeps an open page fresh. Everything works without this file: it only asks
+// for the page again when something changed, and replaces the parts that are
+// marked with data-live. It stores nothing.
+"use strict";
+(() => {
+	const root = document.documentElement;
+	const { page, events } = root.dataset;
+	const inner = window.parent !== window; // one of several panes
+	let source = null, timer = 0, asking = false, again = false, silent = 0;
+
+	// Somebody is marking text there: leave it alone.
+	const busy = (el) => !getSelection().isCollapsed && el.contains(getSelection().anchorNode);
+
+	// Do the change and put the focus back where it was.
+	const reach = "a, button, summary";
+	function holding(now, change) {
+		const at = [...now.querySelectorAll(reach)].indexOf(document.activeElement);
+		const el = change() || now;
+		if (at >= 0) el.querySelectorAll(reach)[at]?.focus({ preventScroll: true });
+	}
+
+	// Same content: leave the element alone, so that nothing is read out anew.
+	function whole(now, next) {
+		if (now.className !== next.className) now.className = next.className;
+		if (now.innerHTML !== next.innerHTML && !busy(now)) holding(now, () => now.replaceChildren(...next.childNodes));
+	}
+
+	function rows(now, next) {
+		const follow = "follow" in now.dataset && innerHeight + scrollY > root.scrollHeight - 80;
+		const old = new Map([...now.children].map((el) => [el.id, el]));
+		let last = null, grown = false;
+		for (let el of [...next.children]) {
+			const was = old.get(el.id);
+			if (was) {
+				old.delete(el.id);
+				if (was.querySelector("details[open]")) el.querySelector("details").open = true;
+				if (was.outerHTML === el.outerHTML || busy(was)) el = was;
+				else holding(was, () => { was.replaceWith(el); return el; });
+			} else grown = true;
+			const place = last ? last.nextElementSibling : now.firstElementChild;
+			if (place !== el) now.insertBefore(el, place);
+			last = el;
+		}
+		for (const el of old.values()) el.remove();
+		if (follow && grown) scrollTo(0, root.scrollHeight);
+	}
+
+	const typing = () => [...document.querySelectorAll("textarea, input")].some((el) => el.value !== el.defaultValue);
+
+	async function refresh() {
+		if (asking) { again = true; return; }
+		asking = true;
+		try {
+			const answer = await fetch(page, { headers: { "X-Jauap-Live": "1" }, cache: "no-store" });
+			if (answer.status === 403) { location.reload(); return; }
+			if (answer.ok) {
+				const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+				// Another screen now, as after the first person was added.
+				if (next.body.className !== document.body.className && !typing()) { location.reload(); return; }
+				for (const el of next.querySelectorAll("[data-live]")) {
+					const now = document.getElementById(el.id);
+					if (now) (el.dataset.live === "list" ? rows : whole)(now, el);
+				}
+				lost(false);
+			}
+		} catch { lost(true); }
+		asking = false;
+		if (again) { again = false; soon(); }
+	}
+
+	function soon() {
+		clearTimeout(timer);
+		if (!document.hidden) timer = setTimeout(refresh, 150);
+	}
+
+	// Ages on a page that hears nothing are wrong: say so.
+	function lost(is) {
+		clearTimeout(silent);
+		silent = 0;
+		const el = document.getElementById("lost");
+		if (el) el.hidden = !is;
+	}
+
+	function listen() {
+		if (source) { source.close(); source = null; }
+		if (document.hidden || inner && root.classList.contains("framed")) return;
+		source = new EventSource(events);
+		source.onopen = () => { lost(false); soon(); }; // what changed before it opened
+		source.onmessage = (e) => {
+			for (const f of document.querySelectorAll("iframe"))
+				if (f.name === e.data) f.contentWindow.postMessage("jauap", location.origin);
+			soon();
+		};
+		source.onerror = () => { if (!silent) silent = setTimeout(() => lost(true), 5000); };
+	}
+
+	if (page && events) {
+		listen();
+		addEventListener("visibilitychange", () => { listen(); soon(); });
+		addEventListener("message", (e) => { if (e.origin === location.origin && e.source === window.parent) soon(); });
+		setInterval(soon, 30000); // ages grow
+	}
+
+	// Small comforts.
+	for (const b of document.querySelectorAll("[data-copy]")) {
+		if (!navigator.clipboard) break;
+		b.hidden = false;
+		b.addEventListener("click", async () => {
+			await navigator.clipboard.writeText(document.getElementById(b.dataset.copy).value);
+			b.textContent = b.dataset.done;
+		});
+	}
+	for (const f of document.querySelectorAll("input[type=file][data-max]")) {
+		f.addEventListener("change", () => {
+			const sum = [...f.files].reduce((n, file) => n + file.size, 0);
+			f.setCustomValidity(sum > Number(f.dataset.max) ? f.dataset.over : "");
+			f.reportValidity();
+		});
+	}
+	for (const form of document.querySelectorAll("form")) {
+		form.addEventListener("submit", (e) => {
+			if (form.dataset.sent) { e.preventDefault(); return; } // pressed twice
+			form.dataset.sent = "yes";
+			if (!("press" in form.dataset)) return;
+			e.preventDefault(); // the board: press without reloading its panes
+			const fields = new URLSearchParams(new FormData(form));
+			if (e.submitter && e.submitter.name) fields.set(e.submitter.name, e.submitter.value);
+			fetch(form.action, { method: "POST", body: fields }).then(refresh, () => lost(true)).finally(() => delete form.dataset.sent);
+		});
+	}
+	addEventListener("pageshow", () => { for (const f of document.forms) delete f.dataset.sent; });
+	const text = document.querySelector("#write textarea");
+	if (text) text.addEventListener("keydown", (e) => {
+		if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) text.form.requestSubmit();
+	});
+})();

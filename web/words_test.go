@@ -1,0 +1,193 @@
+package web
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// inGo are the keys that Go code puts together; the others stand in the
+// templates and in the sources as they are.
+func madeKeys() []string {
+	var list []string
+	for prefix, names := range map[string]string{
+		"nav.":   "people add carry net me",
+		"net.":   "no-link dark nearby open not-known",
+		"state.": "saved carried left delivered read expired",
+		"way.":   "lan relay folder up down trying",
+	} {
+		for _, n := range strings.Fields(names) {
+			list = append(list, prefix+n)
+		}
+	}
+	return append(list, "net.trouble", "trust.in person", "trust.by voice", "lang.name", "lang.dir")
+}
+
+// usedKeys finds what templates and sources ask for.
+func usedKeys(t *testing.T) map[string]bool {
+	t.Helper()
+	used := map[string]bool{}
+	for _, k := range madeKeys() {
+		used[k] = true
+	}
+	find := func(text string, re *regexp.Regexp) {
+		for _, m := range re.FindAllStringSubmatch(text, -1) {
+			used[m[1]] = true
+		}
+	}
+	_ = fs.WalkDir(htmlFiles, "html", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := htmlFiles.ReadFile(path)
+		find(string(b), regexp.MustCompile(`\.T "([^"]+)"`))
+		return err
+	})
+	sources, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range sources {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		find(string(b), regexp.MustCompile(`"((?:closed|error|fail|size|age|unknown|accept|talk|verify|person|people|me|network|carry|add|welcome|trust|state|wait|net|way|fact|forged|entered)\.[a-z-]+)"`))
+	}
+	used["unknown"] = true
+	delete(used, "people.html")
+	return used
+}
+
+func TestCataloguesAreComplete(t *testing.T) {
+	used := usedKeys(t)
+	list := loadWords()
+	if len(list) != len(languages) {
+		t.Fatalf("%d catalogues", len(list))
+	}
+	holes := regexp.MustCompile(`\{[a-z]+\}`)
+	want := map[string][]string{"en": {"one", "other"}, "kk": {"one", "other"}, "ru": {"few", "many", "one"}}
+	english := list[0]
+	for _, l := range list {
+		for k := range used {
+			if _, ok := l.text[k]; !ok {
+				t.Errorf("%s: %q is missing", l.Tag, k)
+			}
+		}
+		for k, forms := range l.text {
+			if !used[k] {
+				t.Errorf("%s: nothing says %q", l.Tag, k)
+			}
+			base, ok := english.text[k]
+			if !ok {
+				t.Errorf("%s: %q is not in the English catalogue", l.Tag, k)
+				continue
+			}
+			if len(base) > 1 != (len(forms) > 1) {
+				t.Errorf("%s: %q has %d forms, English %d", l.Tag, k, len(forms), len(base))
+			}
+			if got := slices.Sorted(maps.Keys(forms)); len(forms) > 1 && !slices.Equal(got, want[l.Tag]) {
+				t.Errorf("%s: %q has the forms %v, want %v", l.Tag, k, got, want[l.Tag])
+			}
+			var pattern []string
+			for _, s := range base {
+				pattern = slices.Compact(slices.Sorted(slices.Values(holes.FindAllString(s, -1))))
+			}
+			for form, s := range forms {
+				got := slices.Compact(slices.Sorted(slices.Values(holes.FindAllString(s, -1))))
+				if strings.TrimSpace(s) == "" || !slices.Equal(got, pattern) {
+					t.Errorf("%s: %q (%s) is %q with %v, want %v", l.Tag, k, form, s, got, pattern)
+				}
+			}
+		}
+	}
+}
+
+// TestPlainWords keeps the words of engineers off the page.
+func TestPlainWords(t *testing.T) {
+	banned := map[string]string{
+		"en": `(?i)\b(nodes?|relays?|sync\w*|bundles?|envelopes?|shel(f|ves)|peers?|server|daemon|token|crypto\w*|encrypt\w*|fingerprint|failed|invalid|error)\b`,
+		"ru": `(?i)(узел|узл[ао]|ретрансл|синхрон|бандл|конверт|сервер|токен|шифр|ошибк)`,
+		"kk": `(?i)(түйін|ретрансл|синхрон|конверт|сервер|токен|шифр|қате\b)`,
+	}
+	for _, l := range loadWords() {
+		re := regexp.MustCompile(banned[l.Tag])
+		for k, forms := range l.text {
+			for _, s := range forms {
+				if m := re.FindString(s); m != "" {
+					t.Errorf("%s: %q says %q: %s", l.Tag, k, m, s)
+				}
+			}
+		}
+	}
+}
+
+func TestPlurals(t *testing.T) {
+	for n, want := range map[int]string{0: "many", 1: "one", 2: "few", 4: "few", 5: "many", 11: "many", 12: "many", 14: "many", 21: "one", 22: "few", 25: "many", 101: "one", 111: "many", 112: "many"} {
+		if got := plural("ru", n); got != want {
+			t.Errorf("ru %d: %s, want %s", n, got, want)
+		}
+	}
+	ru := loadWords()[1]
+	if got := ru.say("wait.some", "n", 3); got != "3 письма ждут на этом устройстве и уйдут сами." {
+		t.Errorf("%q", got)
+	}
+	if got := isolate("a\u2069\u202eb"); got != "\u2068ab\u2069" {
+		t.Errorf("isolate: %q", got)
+	}
+	// What a person calls somebody is not a placeholder.
+	en := loadWords()[0]
+	if got := en.say("talk.news", "name", "{text}", "text", "{name}"); got != "{text} wrote: {name}" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestChooseLanguage(t *testing.T) {
+	list := loadWords()
+	for accept, want := range map[string]string{
+		"": "en", "en-GB,en;q=0.9": "en", "ru": "ru", "kk-KZ, ru;q=0.8": "kk", "de, ru;q=0.3": "ru", "de": "en",
+		"ru;q=0.1, kk;q=0.9": "kk", "ru;q=x": "en", "ru;q=9": "en", "RU": "ru", ";;,,=": "en", "ru;q=0": "en", "*": "en",
+	} {
+		if got := choose(list, accept); got.Tag != want {
+			t.Errorf("%q: %s, want %s", accept, got.Tag, want)
+		}
+	}
+}
+
+func FuzzChooseLanguage(f *testing.F) {
+	f.Add("kk-KZ, ru;q=0.8, en")
+	list := loadWords()
+	f.Fuzz(func(t *testing.T, accept string) {
+		if choose(list, accept) == nil {
+			t.Fatal("no language")
+		}
+	})
+}
+
+func TestAges(t *testing.T) {
+	en := loadWords()[0]
+	now := time.Date(2022, 1, 7, 12, 0, 0, 0, time.UTC)
+	for d, want := range map[time.Duration]string{
+		0: "just now", 59 * time.Second: "just now", time.Minute: "1 min ago", 59*time.Minute + 59*time.Second: "59 min ago",
+		time.Hour: "1 h ago", 23*time.Hour + 59*time.Minute: "23 h ago", 24 * time.Hour: "1 day ago", 6*24*time.Hour + 23*time.Hour: "6 days ago",
+		7 * 24 * time.Hour: "2021-12-31 18:00", -time.Minute: "just now", -time.Hour: "2022-01-07 19:00",
+	} {
+		if got := en.age(now, now.Add(-d), almaty()); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+	for n, want := range map[int64]string{0: "0 bytes", 1: "1 byte", 999: "999 bytes", 1000: "1 KB", 179_600: "180 KB", 1_234_567: "1.2 MB", 33_554_433: "34 MB", 5_000_000_000: "5.0 GB"} {
+		if got := en.size(n); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}
