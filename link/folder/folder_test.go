@@ -345,3 +345,39 @@ func TestShow(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkStick leaves about 10 MiB in a fresh folder and finds them again.
+func BenchmarkStick(b *testing.B) {
+	units := linktest.Units(1, 300)
+	size := int64(0)
+	for _, u := range units {
+		size += int64(len(u))
+	}
+	for _, what := range []string{"leave", "each"} {
+		b.Run(what, func(b *testing.B) {
+			b.SetBytes(size)
+			dir := b.TempDir()
+			f, err := Open(dir, Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if what == "each" {
+				if _, err := f.Leave(context.Background(), linktest.From(units)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				if what == "each" {
+					if _, err := f.Each(context.Background(), func([]byte) error { return nil }); err != nil {
+						b.Fatal(err)
+					}
+					continue
+				}
+				f.path = b.TempDir()
+				if _, err := f.Leave(context.Background(), linktest.From(units)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

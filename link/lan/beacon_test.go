@@ -525,6 +525,11 @@ func TestPlaces(t *testing.T) {
 	if only := mustPlaces(t, Config{Addr: "127.0.0.1:0"}); len(only) != 1 || !only[0].loopback {
 		t.Errorf("a loopback room uses %+v", only)
 	}
+	for _, p := range mustPlaces(t, Config{Addr: "0.0.0.0:0", Loopback: true}) {
+		if p.v6.IsValid() || !p.v4.IsValid() {
+			t.Errorf("a room that listens on IPv4 only uses %+v", p)
+		}
+	}
 	if none := mustPlaces(t, Config{Interfaces: []string{"nosuch0"}}); len(none) != 0 {
 		t.Errorf("an absent interface gave %+v", none)
 	}

@@ -35,10 +35,14 @@ func (p place) same(q place) bool {
 // places lists the interfaces that config allows. An error leaves one place
 // without a name, the system's own choice.
 func places(config Config) ([]place, error) {
-	only, loopback := netip.Addr{}, config.Loopback
-	if ap, err := netip.ParseAddrPort(config.Addr); err == nil && !ap.Addr().IsUnspecified() {
-		only = ap.Addr().Unmap()
-		loopback = loopback || only.IsLoopback()
+	only, loopback, no6 := netip.Addr{}, config.Loopback, false
+	if ap, err := netip.ParseAddrPort(config.Addr); err == nil {
+		if ap.Addr().IsUnspecified() {
+			no6 = ap.Addr().Is4() // we do not listen on IPv6
+		} else {
+			only = ap.Addr().Unmap()
+			loopback = loopback || only.IsLoopback()
+		}
 	}
 	all, err := net.Interfaces()
 	if err != nil { // Android 11 and later forbid it
@@ -58,6 +62,9 @@ func places(config Config) ([]place, error) {
 			continue // it went away meanwhile
 		}
 		p := placeOf(i, addrs, only)
+		if no6 {
+			p.v6 = netip.Addr{}
+		}
 		if p.v4.IsValid() || p.v6.IsValid() {
 			found = append(found, p)
 		}
