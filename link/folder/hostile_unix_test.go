@@ -224,6 +224,31 @@ func TestPipeInPlaceOfFile(t *testing.T) {
 	}
 }
 
+// TestFileInPlaceOfFile swaps a file for another one meanwhile: what was looked
+// at is not what was opened, so it is left alone.
+func TestFileInPlaceOfFile(t *testing.T) {
+	dir := t.TempDir()
+	name, other := filepath.Join(dir, "A.DAT"), filepath.Join(t.TempDir(), "B.DAT")
+	for _, n := range []string{name, other} {
+		if err := os.WriteFile(n, packOf(linktest.Units(1, 1)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := open(t, dir, Options{})
+	f.open = func(path string) (disk, error) {
+		d, err := openRoot(path)
+		return swapDisk{d, func() {
+			if err := os.Rename(other, name); err != nil {
+				t.Error(err)
+			}
+		}}, err
+	}
+	units, notes := each(t, f)
+	if len(units) != 0 || len(notes) != 1 || !strings.Contains(notes[0].What, "exchanged") {
+		t.Errorf("%d units, notes %v", len(units), notes)
+	}
+}
+
 type swapDisk struct {
 	disk
 	swap func()

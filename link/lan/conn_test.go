@@ -1,10 +1,13 @@
 package lan
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -220,5 +223,53 @@ func BenchmarkThroughput(b *testing.B) {
 			_ = out.Close()
 			<-done
 		})
+	}
+}
+
+// slowCarrier's Read takes a while to notice that it was woken.
+type slowCarrier struct {
+	woken   chan struct{}
+	reading atomic.Bool
+	early   atomic.Bool // finish came while a Read was running
+}
+
+func (c *slowCarrier) Read([]byte) (int, error) {
+	c.reading.Store(true)
+	defer c.reading.Store(false)
+	<-c.woken
+	time.Sleep(30 * time.Millisecond)
+	return 0, os.ErrDeadlineExceeded
+}
+
+func (c *slowCarrier) SetDeadline(t time.Time) error {
+	if !t.IsZero() {
+		close(c.woken)
+	}
+	return nil
+}
+
+func (c *slowCarrier) finish() error               { c.early.Store(c.reading.Load()); return nil }
+func (c *slowCarrier) Write(p []byte) (int, error) { return len(p), nil }
+func (c *slowCarrier) linger(context.Context)      {}
+func (c *slowCarrier) kill(bool)                   {}
+
+// TestGoodbyeWaitsForReader: a Read that is still on its way out would else be
+// caught again by the goodbye's own deadline and wait as long as that.
+func TestGoodbyeWaitsForReader(t *testing.T) {
+	r := room(t, nil)
+	slow := &slowCarrier{woken: make(chan struct{})}
+	c := newConn(r, slow, token{}, netip.AddrPort{}, true)
+	done := make(chan error)
+	go func() { _, err := c.Read(make([]byte, 1)); done <- err }()
+	for !slow.reading.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	_ = c.Close()
+	if err := <-done; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the read answered %v", err)
+	}
+	_ = r.Close()
+	if slow.early.Load() {
+		t.Error("the goodbye began while a read was running")
 	}
 }
