@@ -104,7 +104,7 @@ func Conference() (Scenario, error) {
 const step = 20 * time.Second
 
 // maxTime is the latest second that a trace may name.
-const maxTime = 1 << 32
+const maxTime = 1<<31 - 1
 
 // ReadTrace reads rows `t i j` and joins adjacent ones to contacts. People are
 // numbered in the order of their names; time begins with the first contact.

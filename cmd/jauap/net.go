@@ -55,6 +55,9 @@ func (d *door) up(ctx context.Context, c *cli.Command, browser bool) error {
 	if err := tooMany(c, 0); err != nil {
 		return err
 	}
+	if running, err := api.Dial(ctx, c.String("data")); err == nil {
+		return d.again(ctx, running, browser)
+	}
 	if err := d.firstRun(c); err != nil {
 		return err
 	}
@@ -81,6 +84,20 @@ func (d *door) up(ctx context.Context, c *cli.Command, browser bool) error {
 	}
 	<-ctx.Done()
 	return node.Close()
+}
+
+// again shows the page of the node that is up already.
+func (d *door) again(ctx context.Context, running *api.Client, browser bool) error {
+	url, err := running.Page(ctx)
+	if err != nil {
+		return err
+	}
+	d.say("page %s", url)
+	fmt.Fprintln(d.errs, "Jauap is running on this data already; this is its page.")
+	if browser {
+		openBrowser(url)
+	}
+	return nil
 }
 
 // firstRun makes a pseudonym when a person starts Jauap for the first time.

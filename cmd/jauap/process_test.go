@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 
 // program is one person's installation.
 type program struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 }
 
@@ -152,7 +152,7 @@ func (p program) send(to, text string) string {
 
 // running is a process that stays.
 type running struct {
-	t     *testing.T
+	t     testing.TB
 	cmd   *exec.Cmd
 	lines map[string]string // first word of a line to its rest
 	errs  *bytes.Buffer
