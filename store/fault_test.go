@@ -21,7 +21,7 @@ var small = Options{Quota: 1 << 20, SegmentSize: 4 << 10, Today: testDay}
 // expiry and restarts. What the disk refuses is refused.
 func script(m *model) {
 	ignore := func(err error) {
-		if !isRuled(err) && !errors.Is(err, errDisk) && !errors.Is(err, durable.ErrNoSpace) {
+		if !isRuled(err) && !errors.Is(err, errDisk) && !errors.Is(err, durable.ErrClosed) {
 			m.fail("%v", err)
 		}
 	}
@@ -62,42 +62,45 @@ func script(m *model) {
 }
 
 // TestErrorAtEveryCall lets the n-th call on the disk fail, for every n, once
-// or from then on, and wants all that was acknowledged afterwards, whether the
-// process then is killed, loses power, or goes on.
+// or from then on, or ends the process there, and wants all that was
+// acknowledged afterwards, whether power is lost, the process is killed, or
+// life goes on.
 func TestErrorAtEveryCall(t *testing.T) {
 	t.Parallel()
+	faults := []struct {
+		err     error
+		forever bool
+		end     string
+	}{{errDisk, false, "power"}, {errDisk, false, "kill"}, {errDisk, false, "on"},
+		{errDisk, true, "power"}, {errDisk, true, "on"}, {durable.ErrClosed, true, "kill"}}
 	failed := 0
-	for n := 1; ; n++ {
-		beyond := false
-		for _, forever := range []bool{false, true} {
-			for _, end := range []string{"power", "kill", "on"} {
-				m := newModel(t, uint64(n), small)
-				m.fs.FailAt(n, errDisk, forever)
-				m.faulty = true
-				before := m.fs.Calls()
-				script(m)
-				m.say = fmt.Sprintf("call %d, forever %v, then %s", n, forever, end)
-				beyond = m.fs.Calls()-before < n
-				m.fs.FailAt(0, nil, false)
-				failed++
-				switch end {
-				case "power":
-					m.crash()
-				case "kill":
-					m.kill()
-				case "on":
-					must(t, m.sync())
-					m.verify(false)
-					m.crash()
-				}
-				m.say = "the error is over"
-				must(t, m.put(fake(envelope.S1, 1<<40, testDay+5), Meta{Today: m.today}))
+	for n, beyond := 1, false; !beyond; n++ {
+		for _, f := range faults {
+			m := newModel(t, uint64(n), small)
+			m.fs.FailAt(n, f.err, f.forever)
+			m.faulty = true
+			before := m.fs.Calls()
+			script(m)
+			m.say = fmt.Sprintf("call %d, forever %v, then %s", n, f.forever, f.end)
+			beyond = m.fs.Calls()-before < n
+			m.fs.FailAt(0, nil, false)
+			failed++
+			switch f.end {
+			case "power":
+				m.crash()
+			case "kill":
+				m.kill()
+				m.say += ", opened"
+			case "on":
 				must(t, m.sync())
-				must(t, m.s.Close())
+				m.verify(false)
 			}
-		}
-		if beyond {
-			break
+			m.crash()
+			m.say += ", the error is over"
+			must(t, m.put(fake(envelope.S1, 1<<40, testDay+5), Meta{Today: m.today}))
+			must(t, m.sync())
+			m.crash()
+			must(t, m.s.Close())
 		}
 	}
 	if failed < 600 {

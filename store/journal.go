@@ -61,6 +61,11 @@ func (s *Shelf) flush() error {
 	if _, err = h.WriteAt(s.buf, s.active.size); err == nil {
 		err = h.Sync()
 	}
+	if err != nil {
+		// Whoever opens the shelf after us must not take for sure what the
+		// system shows but could not write.
+		_ = h.Truncate(s.active.size)
+	}
 	if errors.Is(err, durable.ErrNoSpace) {
 		return fmt.Errorf("store: what was put waits in memory: %w", err)
 	}

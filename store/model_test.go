@@ -102,6 +102,9 @@ func (m *model) verify(crashed bool) {
 			m.fail("get %v: %v", e.ID, err)
 		}
 		seen[e.ID] = true
+		if p, ok := m.s.Entry(u.e.Proves()); ok && e.Class == envelope.Done {
+			m.fail("envelope %v stands beside its proof, or beside a bogus one", p.ID)
+		}
 		m.top = max(m.top, e.Seq)
 	}
 	for _, id := range m.order {
@@ -190,9 +193,9 @@ func (m *model) put(e envelope.Envelope, meta Meta) error {
 				}
 			}
 		}
-		if m.tight {
-			m.sweep()
-		}
+	}
+	if m.tight {
+		m.sweep()
 	}
 	return err
 }
@@ -253,6 +256,23 @@ func (m *model) crash() {
 	m.fs = m.fs.CrashClone(m.rng)
 	m.reopen()
 	m.verify(true)
+}
+
+// crashAmid cuts the power in the midst of some call.
+func (m *model) crashAmid() {
+	m.faulty = true
+	m.fs.FailAt(1+m.rng.IntN(12), durable.ErrClosed, true)
+	for range 60 {
+		err := m.act()
+		if errors.Is(err, durable.ErrClosed) {
+			break
+		}
+		if !isRuled(err) {
+			m.fail("%v", err)
+		}
+	}
+	m.fs.FailAt(0, nil, false)
+	m.crash()
 }
 
 // kill ends the process and opens anew.
@@ -389,8 +409,10 @@ func runModel(t *testing.T, seed uint64) int {
 	}
 	for range deeds {
 		switch k := m.rng.IntN(100); {
-		case k < 3:
+		case k < 2:
 			m.crash()
+		case k < 3:
+			m.crashAmid()
 		case k < 4:
 			m.kill()
 		case k < 5:

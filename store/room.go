@@ -69,10 +69,11 @@ func (s *Shelf) makeRoom(u *unit, gone []envelope.ID) error {
 }
 
 // evict drops units of others until over bytes are free: high rank first, then
-// the nearest last day, then the oldest. What would go after the unit itself
-// stays, unless that is our own.
+// the nearest last day, then the oldest. What has a lower rank than the unit
+// stays, unless that is our own. The unit's own last day is not compared: short
+// letters are the urgent ones and must get in.
 func (s *Shelf) evict(u *unit, over int64) error {
-	last := u.key()
+	last := bucketKey(false, u.rank, envelope.NoDay)
 	if u.own() {
 		last = ownKey - 1
 	}

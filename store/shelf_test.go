@@ -321,6 +321,26 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// TestUpgradeLeavesNoGhost: the copy that an upgrade left behind in a segment
+// must not come back when the unit is dropped.
+func TestUpgradeLeavesNoGhost(t *testing.T) {
+	m := durable.NewMem()
+	s := open(t, m, plain)
+	e := fake(envelope.S1, 1, testDay+9)
+	put(t, s, e, Meta{Rank: 2})
+	put(t, s, fake(envelope.S1, 2, testDay+9), Meta{})
+	settleAll(t, s)
+	_, err := s.Put(e, Meta{Own: true})
+	wantErr(t, err, ErrHave)
+	must(t, s.Drop(e.ID()))
+	settleAll(t, s)
+	must(t, s.Close())
+	s = open(t, m, plain)
+	if s.Has(e.ID()) || s.Stats().Envelopes != 1 {
+		t.Fatal("it came back")
+	}
+}
+
 func TestEvictionOrder(t *testing.T) {
 	m := durable.NewMem()
 	s := open(t, m, Options{Quota: MinQuota, Today: testDay})
@@ -366,12 +386,17 @@ func TestEvictionOrder(t *testing.T) {
 	before := s.Stats().Envelopes
 	_, err := s.Put(fake(envelope.S3, 5000, testDay+25), Meta{Rank: 1})
 	wantErr(t, err, ErrFull)
-	_, err = s.Put(fake(envelope.S3, 5001, testDay+19), Meta{Rank: 0})
-	wantErr(t, err, ErrFull)
 	_, err = s.Put(fake(envelope.S5, 5002, testDay+25), Meta{Own: true})
 	wantErr(t, err, ErrFull)
 	if s.Stats().Envelopes != before {
 		t.Fatal("a refused unit displaced others")
+	}
+	// What is alike takes turns, however short its time is.
+	brief := fake(envelope.S3, 5003, testDay+1)
+	put(t, s, brief, Meta{Rank: 0})
+	put(t, s, fake(envelope.S3, 5004, testDay+20), Meta{Rank: 0})
+	if s.Has(brief.ID()) || s.Stats().Envelopes != before {
+		t.Fatal("the nearest last day did not go first")
 	}
 	// Own units displace all others, and then nothing more fits.
 	for k := range uint64(200) {

@@ -74,7 +74,8 @@ func (m *Mem) Used() int64 {
 
 // FailAt lets the n-th call from now (1 is the next) answer err, and with
 // forever every call after it too. A write that fails has written its first
-// half, a Sync that fails has lost what it should have saved. n = 0 ends it.
+// half, a Sync that fails has lost what it should have saved; with ErrClosed,
+// which is what a process that was killed would see, it has not. n = 0 ends it.
 func (m *Mem) FailAt(n int, err error, forever bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -367,7 +368,7 @@ func (h *handle) Sync() error {
 	}
 	if err := h.m.call(); err != nil {
 		for k := range h.i.changes {
-			h.i.changes[k].lost = true
+			h.i.changes[k].lost = h.i.changes[k].lost || !errors.Is(err, ErrClosed)
 		}
 		return err
 	}
