@@ -1,0 +1,83 @@
+package relay
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// throughProxy asks an HTTP proxy for a way to hostport. RFC 9110, 9.3.6
+func (d *Dialer) throughProxy(ctx context.Context, hostport string) (net.Conn, error) {
+	u, err := url.Parse(d.Proxy)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+		return nil, fmt.Errorf("%w: its address must look like http://HOST:PORT", ErrProxy)
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	c, err := d.open(ctx, net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrProxy, err)
+	}
+	if u.Scheme == "https" {
+		c = tls.Client(c, &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12})
+	}
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	err = connect(c, hostport, u.User)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		_ = c.Close()
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("%w: %w", ErrProxy, ctx.Err())
+		}
+		return nil, err
+	}
+	return c, nil
+}
+
+// connect asks and reads the answer byte by byte: what follows it belongs to
+// the relay.
+func connect(c net.Conn, hostport string, user *url.Userinfo) error {
+	ask := "CONNECT " + hostport + " HTTP/1.1\r\nHost: " + hostport + "\r\n"
+	if user != nil {
+		password, _ := user.Password()
+		ask += "Proxy-Authorization: Basic " +
+			base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)) + "\r\n"
+	}
+	if _, err := c.Write([]byte(ask + "\r\n")); err != nil {
+		return fmt.Errorf("%w: %w", ErrProxy, err)
+	}
+	var head []byte
+	for b := make([]byte, 1); !bytes.HasSuffix(head, []byte("\r\n\r\n")) && !bytes.HasSuffix(head, []byte("\n\n")); {
+		if _, err := c.Read(b); err != nil {
+			return fmt.Errorf("%w: %w", ErrProxy, err)
+		}
+		if head = append(head, b[0]); len(head) > maxAnswer {
+			return fmt.Errorf("%w: an endless answer", ErrProxy)
+		}
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head)), &http.Request{Method: http.MethodConnect})
+	if err != nil {
+		return fmt.Errorf("%w: it does not speak HTTP", ErrProxy)
+	}
+	_ = resp.Body.Close() // there is none in head
+	switch to := resp.Header.Get("Location"); {
+	case resp.StatusCode/100 == 2:
+		return nil
+	case resp.StatusCode == http.StatusProxyAuthRequired:
+		return fmt.Errorf("%w: it asks for a name and password; put them into its address", ErrProxy)
+	case resp.StatusCode/100 == 3 && to != "":
+		return &NotOurRelay{SeenRedirect, "the proxy's redirect to " + clean(to)}
+	}
+	return fmt.Errorf("%w: it answers %q", ErrProxy, clean(resp.Status))
+}

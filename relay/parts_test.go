@@ -1,0 +1,288 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/exchange"
+)
+
+func TestBucket(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	r := Rate{PerSecond: 10, Burst: 100}
+	var b bucket
+	if d := b.spend(r, 100, now); d != 0 {
+		t.Errorf("the burst waited %v", d)
+	}
+	if d := b.spend(r, 50, now); d != 5*time.Second {
+		t.Errorf("50 too many waited %v, want 5 s", d)
+	}
+	if d := b.spend(r, 0, now.Add(-time.Hour)); d != 5*time.Second {
+		t.Errorf("a clock that went back: %v", d)
+	}
+	now = now.Add(-time.Hour + 6*time.Second)
+	if d := b.spend(r, 10, now); d != 0 {
+		t.Errorf("after 6 s: %v", d)
+	}
+	now = now.Add(time.Hour)
+	for i := range 101 {
+		if ok := b.take(r, now); ok != (i < 100) {
+			t.Fatalf("take %d: %v", i, ok)
+		}
+	}
+	if d := b.spend(r, 1<<40, now); d != time.Hour {
+		t.Errorf("a giant spend waits %v, at most an hour", d)
+	}
+}
+
+func newTestLoads(l Limits) *loads { return newLoads(Options{Limits: l}.filled().Limits) }
+
+func TestLoadsByPrefix(t *testing.T) {
+	l := newTestLoads(Limits{LoopbackFree: true})
+	now := time.Unix(1e9, 0)
+	same := func(a, b string) bool {
+		x, ok := l.enter(a, now)
+		y, ok2 := l.enter(b, now)
+		if !ok || !ok2 {
+			t.Fatal("not let in")
+		}
+		return x == y
+	}
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"192.0.2.1:5", "192.0.2.200:99", true},
+		{"192.0.2.1:5", "192.0.3.1:5", false},
+		{"192.0.2.1:5", "[::ffff:192.0.2.9]:5", true},
+		{"[2001:db8:1:2::1]:5", "[2001:db8:1:ff::9]:5", true},
+		{"[2001:db8:1::1]:5", "[2001:db8:2::1]:5", false},
+		{"[fe80::1%eth0]:5", "[fe80::1%eth1]:5", true},
+		{"pipe", "@", true},
+		{"pipe", "127.0.0.1:1", false},
+	} {
+		if same(c.a, c.b) != c.same {
+			t.Errorf("%s and %s", c.a, c.b)
+		}
+	}
+	home, _ := l.enter("127.0.0.1:9", now)
+	away, _ := l.enter("192.0.2.1:9", now)
+	if !home.free || away.free {
+		t.Error("only loopback is free")
+	}
+	if d := l.received(home, 1<<40, now); d != 0 {
+		t.Errorf("loopback waits %v", d)
+	}
+}
+
+// The table stays small whatever addresses come, and forgets none that is
+// connected or in debt before those that are not.
+func TestLoadsAreBounded(t *testing.T) {
+	l := newTestLoads(Limits{Conns: 1 << 20})
+	l.max = 1000
+	now := time.Unix(1e9, 0)
+	debtor, _ := l.enter("192.0.2.1:1", now)
+	l.received(debtor, 1<<40, now)
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 20_000 {
+		a := fmt.Sprintf("%d.%d.%d.1:1", 1+rng.IntN(200), rng.IntN(250), rng.IntN(250))
+		if x, ok := l.enter(a, now); ok {
+			l.leave(x)
+		}
+		now = now.Add(time.Millisecond)
+		if len(l.table) > l.max+1 {
+			t.Fatalf("%d loads in the table", len(l.table))
+		}
+	}
+	if again, ok := l.enter("192.0.2.9:1", now); !ok || again != debtor {
+		t.Error("a debtor with an open connection was forgotten")
+	}
+	if l.open != 2 {
+		t.Errorf("%d open, want 2", l.open)
+	}
+}
+
+func TestRankGrowsWithWhatOneLeaves(t *testing.T) {
+	l := newTestLoads(Limits{FairShare: 1000})
+	now := time.Unix(1e9, 0)
+	x, _ := l.enter("192.0.2.1:1", now)
+	var ranks []uint8
+	for range 6 {
+		ranks = append(ranks, l.deposited(x, 1000, now))
+	}
+	if fmt.Sprint(ranks) != "[2 3 4 4 5 5]" {
+		t.Errorf("ranks %v", ranks)
+	}
+	if r := l.deposited(x, 1<<40, now); r != rankLast {
+		t.Errorf("a giant has rank %d", r)
+	}
+	y, _ := l.enter("192.0.2.1:1", now)
+	if y != x {
+		t.Fatal("another load")
+	}
+	if r := l.deposited(x, 0, now.Add(60*24*time.Hour)); r != rankStranger {
+		t.Errorf("after two months the rank is %d", r)
+	}
+}
+
+func TestPartials(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	p := newPartials(1000)
+	id := func(n byte) envelope.ID { return envelope.ID{n} }
+	add := func(a *partial, n int) {
+		t.Helper()
+		if !p.grow(n) {
+			t.Fatalf("no room for %d, %d used", n, p.used)
+		}
+		a.data = append(a.data, make([]byte, n)...)
+	}
+	a, free, _ := p.claim(id(1), 64<<10, now)
+	if !free {
+		t.Fatal("a new unit is taken")
+	}
+	if _, free, alone := p.claim(id(1), 64<<10, now); free || alone {
+		t.Fatal("two holders")
+	}
+	if _, free, alone := p.claim(id(1), 64<<10, now.Add(20*time.Second)); free || !alone {
+		t.Fatal("a slow holder keeps others out for ever")
+	}
+	add(a, 400)
+	p.pause(a)
+	b, free, _ := p.claim(id(1), 64<<10, now)
+	if !free || len(b.data) != 400 {
+		t.Fatal("the beginning is lost")
+	}
+	p.settle(b)
+	if p.used != 0 || len(p.byID) != 0 {
+		t.Fatalf("%d used, %d kept", p.used, len(p.byID))
+	}
+	// Full: the oldest idle one goes, held ones stay.
+	for n := byte(1); n <= 3; n++ {
+		c, _, _ := p.claim(id(n), 1000, now)
+		add(c, 300)
+		if n < 3 {
+			p.pause(c)
+		}
+	}
+	d, _, _ := p.claim(id(4), 1000, now)
+	add(d, 300)
+	if len(p.byID) != 3 || p.byID[id(1)] != nil || p.byID[id(2)] == nil {
+		t.Fatal("not the oldest went")
+	}
+	add(d, 300)
+	if p.byID[id(2)] != nil || p.used != 900 {
+		t.Fatalf("%d used", p.used)
+	}
+	if p.grow(200) {
+		t.Fatal("grew past the limit")
+	}
+	// One that was assembled alone is kept for others, unless there is one.
+	alone := &partial{id: id(4)}
+	alone.data = make([]byte, 50)
+	p.used += 50
+	p.pause(alone)
+	if p.byID[id(4)] != d || p.used != 900 {
+		t.Fatal("a second beginning took the place of the first")
+	}
+}
+
+// What helloSlots reads from a greeting is what exchange wrote into it.
+func TestHelloSlots(t *testing.T) {
+	var lanes exchange.Mark
+	lanes.Epoch, lanes.Seq = [8]byte{1}, 1<<40
+	for i := range lanes.Lane {
+		lanes.Lane[i] = 1<<50 + uint64(i)
+	}
+	for _, take := range []exchange.Mark{{}, {Epoch: [8]byte{9}, Seq: 300}, lanes} {
+		for _, epoch := range [][8]byte{{}, {7}} {
+			for _, shards := range [][]uint8{nil, {0}, {5}, {1, 63, 64, 200, 255}} {
+				x := exchange.New(exchange.Config{Epoch: epoch, Top: 1 << 33, Take: take, Shards: shards}, nil)
+				hello := x.Next(exchange.MaxFrame)
+				slots, ok := helloSlots(hello)
+				if ok != (len(shards) > 0) || ok && slots != SlotsOf(append(shards, 0)...) {
+					t.Errorf("shards %v: %x, %v from % x", shards, slots, ok, hello)
+				}
+				for n := range hello {
+					if _, ok := helloSlots(hello[:n]); ok {
+						t.Errorf("shards %v: %d bytes of %d were enough", shards, n, len(hello))
+					}
+				}
+			}
+		}
+	}
+}
+
+func FuzzHelloSlots(f *testing.F) {
+	f.Add([]byte{0x81, 1, 6, 0, 64, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 0, 5, 1, 7})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if slots, ok := helloSlots(b); ok && !slots.Has(0) {
+			t.Error("everybody's slot is missing")
+		}
+	})
+}
+
+func TestHubRings(t *testing.T) {
+	h := newHub()
+	now := time.Now()
+	a, b := h.join(SlotsOf(0, 1)), h.join(SlotsOf(0, 2))
+	rung := func(e *ear) bool {
+		select {
+		case <-e.wake:
+			return true
+		default:
+			return false
+		}
+	}
+	h.ring(SlotsOf(1), now)
+	if !rung(a) || rung(b) {
+		t.Error("slot 1 is a's alone")
+	}
+	h.ring(SlotsOf(0), now.Add(time.Second))
+	h.ring(SlotsOf(0), now.Add(2*time.Second))
+	if !rung(a) || !rung(b) || rung(a) {
+		t.Error("slot 0 is everybody's, and two rings are one")
+	}
+	h.narrow(b, SlotsOf(0, 9))
+	h.ring(SlotsOf(2), now.Add(3*time.Second))
+	if rung(b) {
+		t.Error("b does not listen to slot 2 any more")
+	}
+	h.leave(a)
+	h.ring(SlotsOf(1, 9), now.Add(4*time.Second))
+	if rung(a) || !rung(b) {
+		t.Error("a left")
+	}
+	// Rings that come too fast are gathered, not lost.
+	h.ring(SlotsOf(9), now.Add(4*time.Second))
+	<-b.wake
+	h.leave(b)
+}
+
+func TestSlots(t *testing.T) {
+	s := SlotsOf(0, 63, 64, 255)
+	for n := range 256 {
+		want := n == 0 || n == 63 || n == 64 || n == 255
+		if s.Has(Slot(n)) != want {
+			t.Errorf("slot %d", n)
+		}
+	}
+	if !s.Meets(SlotsOf(255)) || s.Meets(SlotsOf(1, 254)) || !s.Plus(SlotsOf(1)).Has(1) || !allSlots().Has(77) {
+		t.Error("sets")
+	}
+}
+
+func TestCheckDays(t *testing.T) {
+	const today = envelope.Day(1000)
+	for _, c := range []struct {
+		expiry envelope.Day
+		want   error
+	}{{999, ErrExpired}, {1000, nil}, {1122, nil}, {1123, ErrTooLong}, {envelope.NoDay - 1, ErrTooLong}, {envelope.NoDay, nil}} {
+		if err := checkDay(c.expiry, today); !errors.Is(err, c.want) || c.want == nil && err != nil {
+			t.Errorf("expiry %d: %v", c.expiry, err)
+		}
+	}
+}
