@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jauap/jauap/envelope"
@@ -61,7 +63,7 @@ type Watcher interface {
 
 // Config is the policy of an account.
 type Config struct {
-	Rand *rand.Rand // delays and jitter, never keys
+	Rand *rand.Rand // delays and jitter, never keys; shared with nobody
 
 	ProofMin, ProofMax time.Duration // how long a proof of delivery is held back
 	AckMin, AckMax     time.Duration // how long an answer without content is held back
@@ -228,22 +230,44 @@ func (a *Account) loadMe(tx Tx) error {
 }
 
 func (a *Account) loadPeople(tx Tx) error {
-	return tx.Scan(tableContacts, nil, nil, false, func(k, v []byte) (bool, error) {
+	err := tx.Scan(tableContacts, nil, nil, false, func(k, v []byte) (bool, error) {
 		p, err := parsePerson(k, v)
 		if err != nil {
 			return false, err
 		}
 		a.people[p.ID] = p
-		if err := a.loadSessions(tx, p); err != nil {
-			return false, err
-		}
-		for _, s := range p.sessions {
-			for _, t := range s.s.Tags() {
-				a.tags[t] = owner{session: s}
-			}
-		}
-		return true, nil
+		return true, a.loadSessions(tx, p)
 	})
+	if err != nil {
+		return err
+	}
+	var all []*session
+	for _, p := range a.people {
+		all = append(all, p.sessions...)
+	}
+	for i, tags := range tagsOf(all) {
+		for _, t := range tags {
+			a.tags[t] = owner{session: all[i]}
+		}
+	}
+	return nil
+}
+
+// tagsOf derives the tags of many sessions, which takes some milliseconds for
+// each, on all processors.
+func tagsOf(list []*session) [][]envelope.Tag {
+	out := make([][]envelope.Tag, len(list))
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(list)) {
+		wait.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
+				out[i] = list[i].s.Tags()
+			}
+		})
+	}
+	wait.Wait()
+	return out
 }
 
 func (a *Account) loadCards(tx Tx) error {

@@ -526,3 +526,171 @@ func TestReceiveAll(t *testing.T) {
 		t.Errorf("%d refused, %d letters", bad, len(b.notes()))
 	}
 }
+
+// TestCarriers: a letter of several pieces is carried, or has left, only when
+// all of it is.
+func TestCarriers(t *testing.T) {
+	a, b := newUser(t, "A"), newUser(t, "B")
+	befriend(t, a, b)
+	exchange(t, a, b)
+	id := a.writeStream("B", "x")
+	packed := a.pack(2048)
+	packed = append(packed, a.pack(1<<20)...)
+	if len(packed) < 2 || a.a.Waiting() != 1 {
+		t.Fatalf("%d pieces, %d waiting", len(packed), a.a.Waiting())
+	}
+	hand := func(who string, abroad bool, which ...Packed) string {
+		t.Helper()
+		var list []Handover
+		for _, p := range which {
+			list = append(list, Handover{p.ID, who, abroad})
+		}
+		if err := a.a.HandedAll(a.at, append(list, Handover{envelope.ID{9}, who, abroad})); err != nil {
+			t.Fatal(err)
+		}
+		return a.progress(id)
+	}
+	const none = "sealed=true carriers=0 left=false proven=false expired=false"
+	if s := hand("Timur", false, packed[0]); s != none {
+		t.Error(s)
+	}
+	if s := hand("relay", true, packed[0]); s != none {
+		t.Error(s)
+	}
+	if s := hand("Timur", false, packed[1:]...); s != "sealed=true carriers=1 left=false proven=false expired=false" {
+		t.Error(s)
+	}
+	if a.a.Waiting() != 0 {
+		t.Error("still waiting")
+	}
+	if s := hand("relay", true, packed[1:]...); s != "sealed=true carriers=2 left=true proven=false expired=false" {
+		t.Error(s)
+	}
+	for i := range 300 {
+		hand(fmt.Sprint("carrier ", i), false, packed...)
+	}
+	if s := a.progress(id); s != "sealed=true carriers=63 left=true proven=false expired=false" {
+		t.Error(s)
+	}
+	for _, p := range packed {
+		b.receive(p.Bytes)
+	}
+	exchange(t, a, b)
+	if s := hand("late", false, packed...); s != "sealed=true carriers=0 left=false proven=true expired=false" {
+		t.Error(s)
+	}
+}
+
+// TestManySessions: a contact who starts again and again does not fill the
+// vault, and the newest session is the one that is used.
+func TestManySessions(t *testing.T) {
+	a, b := newUser(t, "A"), newUser(t, "B")
+	befriend(t, a, b)
+	exchange(t, a, b)
+	for i := range 2 * maxSessions {
+		for _, u := range []*user{a, b} {
+			u.at.Tick += 2 * day
+			u.at.Day += 2
+		}
+		if _, err := b.a.Accept(b.at, mustInvite(t, a), "", false); err != nil {
+			t.Fatal(err)
+		}
+		exchange(t, a, b)
+		a.write("B", fmt.Sprint("a", i))
+		b.write("A", fmt.Sprint("b", i))
+		exchange(t, a, b)
+	}
+	p := a.a.people[a.contact("B").ID]
+	if n := len(p.sessions); n != maxSessions {
+		t.Errorf("%d sessions", n)
+	}
+	if len(a.notes()) != 2*maxSessions || len(b.notes()) != 2*maxSessions {
+		t.Errorf("%d and %d letters", len(a.notes()), len(b.notes()))
+	}
+	if len(a.a.Contacts()) != 1 {
+		t.Errorf("%d contacts", len(a.a.Contacts()))
+	}
+	a.at.Tick += keepOld + day
+	a.write("B", "later")
+	a.pack(1 << 20)
+	if n := len(p.sessions); n != 1 {
+		t.Errorf("%d sessions after %d days", n, keepOld/day)
+	}
+	tags := 0
+	for _, o := range a.a.tags {
+		if o.session != nil {
+			tags++
+			if o.session != p.sessions[0] {
+				t.Fatal("a tag leads to a session that is gone")
+			}
+		}
+	}
+	if want := len(p.sessions[0].s.Tags()); tags != want {
+		t.Errorf("%d tags, want %d", tags, want)
+	}
+}
+
+// TestOneBadContact: what goes wrong with one does not hold up the others.
+func TestOneBadContact(t *testing.T) {
+	a, b, c := newUser(t, "A"), newUser(t, "B"), newUser(t, "C")
+	befriend(t, a, b)
+	befriend(t, a, c)
+	exchange(t, a, b, c)
+	a.a.people[a.contact("B").ID].lifeDays = 1000 // seal refuses it
+	a.write("B", "to B")
+	a.write("C", "to C")
+	packed := a.pack(1 << 20)
+	if len(packed) != 1 || packed[0].To != a.contact("C").ID {
+		t.Fatalf("%d envelopes", len(packed))
+	}
+	a.restart(a.vault)
+	if packed = a.pack(1 << 20); len(packed) != 1 || packed[0].To != a.contact("B").ID {
+		t.Fatalf("%d envelopes after mending", len(packed))
+	}
+	// The same for what arrives: the App fails for one part only.
+	for _, u := range []*user{b, c} {
+		u.write("A", "from "+u.name)
+	}
+	raws := [][]byte{b.pack(1 << 20)[0].Bytes, c.pack(1 << 20)[0].Bytes}
+	a.book.poison = "from B"
+	results, err := a.a.ReceiveAll(a.at, raws)
+	if err != nil || results[0].Err == nil || results[1].Err != nil {
+		t.Fatal(err, results[0].Err, results[1].Err)
+	}
+	a.book.poison = ""
+	if !a.receive(raws[0]) || len(a.notes()) != 2 {
+		t.Errorf("%q", a.notes())
+	}
+}
+
+// TestLongTextsPassAttachments: an early stream leaves before a late one.
+func TestLongTextsPassAttachments(t *testing.T) {
+	a, b := newUser(t, "A"), newUser(t, "B")
+	befriend(t, a, b)
+	exchange(t, a, b)
+	a.writeStream("B", "film")
+	c := a.contact("B")
+	err := a.vault.Update(func(tx Tx) error {
+		if err := tx.Put(tableNotes, []byte("lefttext"), binary.BigEndian.AppendUint64(nil, 9000)); err != nil {
+			return err
+		}
+		return a.a.Queue(tx, a.at, Outgoing{To: c.ID, Letter: LetterID{1}, Early: []StreamID{"text"}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := func(s StreamID) (n int64) {
+		if err := a.vault.View(func(tx Tx) (err error) { n, err = a.book.Left(tx, s); return err }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	a.pack(3 * 4096)
+	if left("text") != 0 || left("film") == 0 {
+		t.Errorf("text %d, film %d", left("text"), left("film"))
+	}
+	a.pack(1 << 20)
+	if left("film") != 0 {
+		t.Error("the film does not leave")
+	}
+}

@@ -87,18 +87,25 @@ func (a *Account) Pack(at Moment, max int) ([]Packed, error) {
 	if err := a.tend(at); err != nil {
 		return nil, err
 	}
-	var out []Packed
-	err := a.update(at, func(tx Tx) error {
-		out = nil
-		r := &round{a: a, tx: tx, at: at, left: max}
-		err := r.run()
-		out = r.out
-		return err
-	})
-	if err != nil {
-		return nil, err
+	skip := map[ContactID]bool{}
+	for {
+		r := &round{a: a, at: at, left: max, skip: skip}
+		err := a.update(at, func(tx Tx) error {
+			r.tx = tx
+			return r.run()
+		})
+		if err == nil {
+			return r.out, nil
+		}
+		// What is wrong with one contact must not keep the letters of others.
+		if r.with == nil || errors.Is(err, ErrFull) || errors.Is(err, ErrClosed) {
+			return nil, err
+		}
+		skip[r.with.ID] = true
+		if len(skip) >= len(a.people) {
+			return nil, err
+		}
 	}
-	return out, nil
 }
 
 func (a *Account) believable(at Moment) error {
@@ -115,6 +122,8 @@ type round struct {
 	at   Moment
 	left int // bytes
 	out  []Packed
+	skip map[ContactID]bool // contacts with whom something is wrong
+	with *person            // whose turn it is
 }
 
 // run seals the texts for everybody, then the streams for everybody.
@@ -123,16 +132,17 @@ func (r *round) run() error {
 	if err != nil {
 		return err
 	}
-	for _, p := range people {
-		if err := r.texts(p); err != nil {
-			return err
+	for _, seal := range []func(*person) error{r.texts, r.streams} {
+		for _, p := range people {
+			if r.with = p; r.skip[p.ID] {
+				continue
+			}
+			if err := seal(p); err != nil {
+				return fmt.Errorf("account: sealing for %s: %w", p.Name, err)
+			}
 		}
 	}
-	for _, p := range people {
-		if err := r.streams(p); err != nil {
-			return err
-		}
-	}
+	r.with = nil
 	return nil
 }
 

@@ -39,9 +39,8 @@ type Result struct {
 }
 
 // ReceiveAll is Receive for several units with one transaction for all that
-// are ours: much faster than one after the other. err is a failure of the
-// vault, after which none was received; what is wrong with a unit stands in
-// its Result.
+// are ours: much faster than one after the other. What is wrong with a unit
+// stands in its Result. An error is a failure of the vault.
 func (a *Account) ReceiveAll(at Moment, raws [][]byte) ([]Result, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -49,14 +48,14 @@ func (a *Account) ReceiveAll(at Moment, raws [][]byte) ([]Result, error) {
 		return nil, err
 	}
 	results := make([]Result, len(raws))
-	ours := map[int]envelope.Envelope{}
+	var ours []arrival
 	for i, raw := range raws {
 		e, err := envelope.Parse(raw)
 		if err == nil && !a.Knows(e.Tag()) {
 			err = ErrNotOurs
 		}
 		if err == nil {
-			ours[i] = e
+			ours = append(ours, arrival{i, e})
 		}
 		results[i].Err = err
 	}
@@ -66,27 +65,39 @@ func (a *Account) ReceiveAll(at Moment, raws [][]byte) ([]Result, error) {
 	if a.app == nil {
 		return nil, ErrNoApp
 	}
-	err := a.update(at, func(tx Tx) error {
-		for i := range raws {
-			e, ok := ours[i]
-			if !ok {
-				continue
-			}
-			r, err := a.receive(tx, at, e)
+	err := a.take(at, ours, results)
+	if err == nil || len(ours) == 1 || errors.Is(err, ErrFull) || errors.Is(err, ErrClosed) {
+		return results, err
+	}
+	// One of them does it: the others must not suffer.
+	for _, u := range ours {
+		if err := a.take(at, []arrival{u}, results); err != nil {
+			results[u.place] = Result{Err: err}
+		}
+	}
+	return results, nil
+}
+
+// arrival is a unit of ours and its place in the list.
+type arrival struct {
+	place int
+	e     envelope.Envelope
+}
+
+func (a *Account) take(at Moment, list []arrival, results []Result) error {
+	return a.update(at, func(tx Tx) error {
+		for _, u := range list {
+			r, err := a.receive(tx, at, u.e)
 			var no refusal
 			if errors.As(err, &no) {
 				err = no.error
 			} else if err != nil {
 				return err
 			}
-			results[i] = Result{r, err}
+			results[u.place] = Result{r, err}
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return results, nil
 }
 
 // refusal is what is wrong with a unit, found before anything changed.
@@ -216,8 +227,19 @@ func (a *Account) flushContact(tx Tx, p *person) error {
 }
 
 // answer queues a letter without content: it tells the other device that its
-// letters arrive, which lets it use smaller envelopes and more of them.
+// letters arrive, which lets it use smaller envelopes and more of them. One
+// that waits already is enough.
 func (a *Account) answer(tx Tx, at Moment, p *person) error {
+	waits := false
+	from, to := append(p.ID[:], rankRider), append(p.ID[:], rankRider+1)
+	err := tx.Scan(tableQueue, from, to, false, func(k, v []byte) (bool, error) {
+		w, err := parseWaiting(k, v)
+		waits = err == nil && w.stream == ""
+		return !waits, err
+	})
+	if err != nil || waits {
+		return err
+	}
 	wait := max(a.now+a.config.between(a.config.AckMin, a.config.AckMax), 1)
 	return a.Queue(tx, at, Outgoing{To: p.ID, Parts: []seal.Part{{Kind: KindHello}}, Alone: wait})
 }

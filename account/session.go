@@ -28,6 +28,7 @@ type session struct {
 	s      *seal.Session
 	gen    int             // a restart opens the next generation; only the newest seals
 	heard  uint64          // person.heard when an envelope was last opened in it
+	born   seal.Tick       // when it was begun here
 	at     seal.Tick       // when it was begun or last heard
 	wished seal.Tick       // when its wish was last granted
 	card   identity.CardID // of ours, with which it was started; zero when we started it
@@ -45,7 +46,7 @@ type mark struct{ epoch, next uint32 }
 func (s *session) key() []byte { return append(append([]byte(nil), s.with[:]...), s.id[:]...) }
 
 func (s *session) record() []byte {
-	r := NewRecord(sessVersion).Uint(uint64(s.gen)).Uint(s.heard).Int(int64(s.at)).Int(int64(s.wished))
+	r := NewRecord(sessVersion).Uint(uint64(s.gen)).Uint(s.heard).Int(int64(s.born)).Int(int64(s.at)).Int(int64(s.wished))
 	return r.Raw(s.card[:]).Flag(s.proven).Uint(uint64(s.owed)).
 		Uint(uint64(s.sent.epoch)).Uint(uint64(s.sent.next)).Uint(uint64(s.acked.epoch)).Uint(uint64(s.acked.next)).
 		Flag(s.forked).Blob(s.s.Marshal()).Bytes()
@@ -54,7 +55,8 @@ func (s *session) record() []byte {
 func parseSession(key, b []byte) (*session, error) {
 	f := ReadRecord(b)
 	f.Version(sessVersion)
-	s := &session{gen: int(f.Uint()), heard: f.Uint(), at: seal.Tick(f.Int()), wished: seal.Tick(f.Int())}
+	s := &session{gen: int(f.Uint()), heard: f.Uint()}
+	s.born, s.at, s.wished = seal.Tick(f.Int()), seal.Tick(f.Int()), seal.Tick(f.Int())
 	s.card, s.proven, s.owed = identity.CardID(f.Raw(16)), f.Flag(), int(f.Uint())
 	s.sent = mark{uint32(f.Uint()), uint32(f.Uint())}
 	s.acked = mark{uint32(f.Uint()), uint32(f.Uint())}
@@ -147,24 +149,31 @@ func (p *person) top() (gen int) {
 	return gen
 }
 
-// preferred is the session to seal with, nil when there is none. When both
-// ends started one at once both live: the lower transcript wins on both sides
-// unless the peer evidently uses the other.
+// preferred is the session to seal with, nil when there is none.
 func (p *person) preferred() (best *session) {
 	gen := p.top()
 	for _, s := range p.sessions {
-		if s.gen != gen {
-			continue
-		}
-		switch {
-		case best == nil, s.heard >= best.heard+follow:
-			best = s
-		case best.heard >= s.heard+follow:
-		case s.s.Ranks(best.s):
+		if s.gen == gen && (best == nil || s.better(best)) {
 			best = s
 		}
 	}
 	return best
+}
+
+// better chooses between two sessions of one generation: both ends may have
+// started at once. One in which the peer was heard is alive for certain. When
+// both are, the lower transcript wins on both sides, unless the peer evidently
+// uses the other.
+func (s *session) better(o *session) bool {
+	switch {
+	case (s.heard > 0) != (o.heard > 0):
+		return s.heard > 0
+	case s.heard >= o.heard+follow:
+		return true
+	case o.heard >= s.heard+follow:
+		return false
+	}
+	return s.s.Ranks(o.s)
 }
 
 // errStuck is why nothing can be sealed for a contact now.
@@ -209,7 +218,7 @@ func (a *Account) start(p *person) (*session, error) {
 	if len(p.sessions) > 0 {
 		gen = p.top() + 1
 	}
-	s := &session{id: ss.ID(), with: p.ID, s: ss, gen: gen, at: a.now}
+	s := &session{id: ss.ID(), with: p.ID, s: ss, gen: gen, born: a.now, at: a.now}
 	p.sessions = append(p.sessions, s)
 	p.spend()
 	a.touch(p)
@@ -266,25 +275,23 @@ func (a *Account) join(p *person, ss *seal.Session, c *card) (s *session, fresh 
 	if len(p.sessions) > 0 && p.supersededBy(c) {
 		gen++
 	}
-	s = &session{id: id, with: p.ID, s: ss, gen: gen, at: a.now, card: c.id}
+	s = &session{id: id, with: p.ID, s: ss, gen: gen, born: a.now, at: a.now, card: c.id}
 	p.sessions = append(p.sessions, s)
 	return s, true
 }
 
-// supersededBy tells a deliberate restart from two first letters that crossed.
-// Only who had a session could have a restart card, and an invitation younger
-// than the session was asked for because the session is of no use.
+// supersededBy tells a deliberate restart with the card c of ours from two first
+// letters that crossed. Taking the latter for the former does no harm, because
+// both sessions live; the reverse would seal letters that nobody can open.
 func (p *person) supersededBy(c *card) bool {
 	gen := p.top()
 	for _, s := range p.sessions {
-		if s.gen != gen {
-			continue
-		}
-		if s.card == (identity.CardID{}) && !s.proven && gen > 0 {
-			return false // ours restarts it too, and is not answered yet: they crossed
-		}
-		if c.given == (ContactID{}) && (!s.proven || c.made < s.at) {
-			return false
+		switch {
+		case s.gen != gen:
+		case c.given == (ContactID{}) && c.made <= s.born && c.id != s.card:
+			return false // they had the invitation before our session
+		case c.given != (ContactID{}) && s.card == (identity.CardID{}) && !s.proven && gen > 0:
+			return false // ours is a restart too, and is not answered yet
 		}
 	}
 	return true

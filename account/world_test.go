@@ -22,12 +22,16 @@ const tableNotes = FirstAppTable
 
 // notebook is an App that keeps what it is given in the same vault.
 type notebook struct {
-	fail error // answered by Deliver
+	fail   error  // answered by Deliver
+	poison string // a note for which it fails
 }
 
 func (n *notebook) Deliver(tx Tx, from Contact, at Moment, p seal.Part) error {
 	if n.fail != nil {
 		return n.fail
+	}
+	if n.poison != "" && n.poison == string(p.Body) {
+		return errors.New("the App chokes")
 	}
 	if p.Kind == kindChunk {
 		key := append([]byte("bytes"), from.ID[:]...)

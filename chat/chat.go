@@ -11,7 +11,7 @@ import (
 
 // Config is the policy of a Chat.
 type Config struct {
-	Rand *rand.Rand // delays, never keys
+	Rand *rand.Rand // delays, never keys; shared with nobody
 
 	// How long a receipt may wait for a letter to ride with before it is worth
 	// an envelope of its own. Both zero: at once.

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/account/sqlite"
 	"github.com/jauap/jauap/seal"
 )
 
@@ -567,11 +570,154 @@ func FuzzDeliver(f *testing.F) {
 		if err != nil || len(list) > 1 {
 			t.Fatal(len(list), err)
 		}
-		if l, ok := parseLetter(body); ok && !bytes.Equal(l.part().Body, body) {
+		if l, ok := parseLetter(body); ok && l.at.UnixMilli() < maxTime && !bytes.Equal(l.part().Body, body) {
 			t.Fatalf("two encodings of one letter: %x", body)
 		}
 		if p, ok := parsePiece(body); ok && !bytes.Equal(p.part().Body, body) {
 			t.Fatalf("two encodings of one piece: %x", body)
 		}
 	})
+}
+
+func TestUnread(t *testing.T) {
+	a, b, x := newUser(t, "A"), newUser(t, "B"), newUser(t, "X")
+	befriend(t, a, b)
+	befriend(t, a, x)
+	var ids []account.LetterID
+	for i := range 6 {
+		from := []*user{b, x}[i%2]
+		ids = append(ids, from.send("A", fmt.Sprint(i)))
+		exchange(t, a, b, x)
+	}
+	check := func(from account.ContactID, want ...string) {
+		t.Helper()
+		list, err := a.c.Unread(from)
+		must(t, err)
+		if !slices.Equal(texts(list), want) {
+			t.Errorf("unread %q, want %q", texts(list), want)
+		}
+	}
+	check(account.ContactID{}, "0", "1", "2", "3", "4", "5")
+	check(a.id("X"), "1", "3", "5")
+	must(t, a.c.MarkRead(a.at, ids[1], ids[4], account.LetterID{7}))
+	check(account.ContactID{}, "0", "2", "3", "5")
+	for name, want := range map[string]int{"B": 2, "X": 2} {
+		if h, err := a.c.Head(a.id(name)); err != nil || h.Unread != want {
+			t.Errorf("%s: %+v %v", name, h, err)
+		}
+	}
+	exchange(t, a, b, x)
+	if b.letter(ids[4]).State != Read || b.letter(ids[2]).State != Delivered || x.letter(ids[1]).State != Read {
+		t.Error("receipts of the wrong letters")
+	}
+}
+
+// TestReadBeforeWhole: a letter that is read while its file is on the way is
+// confirmed when the file is there.
+func TestReadBeforeWhole(t *testing.T) {
+	a, b := newUser(t, "A"), newUser(t, "B")
+	befriend(t, a, b)
+	id := a.send("B", "look", Attachment{"a.jpg", make([]byte, 30_000)})
+	units := a.units()
+	b.receive(units[0])
+	l := b.letter(id)
+	if len(units) < 2 || l.Files[0].Whole() || l.Files[0].Bytes != 30_000 {
+		t.Fatalf("%d units, %+v", len(units), l.Files)
+	}
+	must(t, b.c.MarkRead(b.at, id))
+	exchange(t, a, b)
+	if s := a.letter(id).State; s != Saved {
+		t.Fatalf("%v before it is whole", s)
+	}
+	for _, raw := range units[1:] {
+		b.receive(raw)
+	}
+	exchange(t, a, b)
+	if got := states(a.letter(id)); !slices.Equal(got, []State{Saved, Delivered, Read}) {
+		t.Fatal(got)
+	}
+}
+
+// TestOnDisk runs two people on SQLite, with restarts and a reopened file.
+func TestOnDisk(t *testing.T) {
+	dir := t.TempDir()
+	open := func(u *user) {
+		t.Helper()
+		v, err := sqlite.Open(filepath.Join(dir, u.name), nil)
+		must(t, err)
+		u.vault = v
+		u.restart()
+	}
+	var users []*user
+	for _, name := range []string{"A", "B"} {
+		v, err := sqlite.Create(filepath.Join(dir, name), nil, sqlite.Params{NoPassphrase: true})
+		must(t, err)
+		users = append(users, newUserOn(t, name, v))
+	}
+	a, b := users[0], users[1]
+	t.Cleanup(func() { a.vault.Close(); b.vault.Close() })
+	befriend(t, a, b)
+	data := bytes.Repeat([]byte("0123456789"), 20_000)
+	id := a.send("B", strings.Repeat("long ", 2000), Attachment{"digits.txt", data})
+	packed, err := a.a.Pack(a.at, 60_000)
+	must(t, err)
+	must(t, a.vault.Close())
+	open(a)
+	again, err := a.a.Unhanded()
+	must(t, err)
+	if len(packed) == 0 || len(again) != len(packed) {
+		t.Fatalf("%d packed, %d after the restart", len(packed), len(again))
+	}
+	for _, p := range again {
+		if !slices.ContainsFunc(packed, func(q account.Packed) bool { return bytes.Equal(p.Bytes, q.Bytes) }) {
+			t.Fatal("other bytes after the restart")
+		}
+		b.receive(p.Bytes)
+	}
+	must(t, b.vault.Close())
+	open(b)
+	exchange(t, a, b)
+	l := b.letter(id)
+	if len(l.Text) != 10_000 || !l.Files[0].Whole() || !bytes.Equal(read(t, b.c, l.Files[0].ID), data) {
+		t.Fatalf("%d bytes, %+v", len(l.Text), l.Files)
+	}
+	if s := a.letter(id).State; s != Delivered {
+		t.Error(s)
+	}
+}
+
+// TestManyAtOnce uses one Chat from many goroutines, for the race detector.
+func TestManyAtOnce(t *testing.T) {
+	a, b := newUser(t, "A"), newUser(t, "B")
+	befriend(t, a, b)
+	to := a.id("B")
+	var wait sync.WaitGroup
+	for i := range 4 {
+		wait.Go(func() {
+			for n := range 10 {
+				if _, err := a.c.Send(a.at, to, fmt.Sprint(i, n), nil, 0); err != nil {
+					t.Error(err)
+				}
+				a.c.Conversation(to, account.LetterID{}, 5)
+				a.c.Head(to)
+				a.a.Contact("B")
+				a.a.Waiting()
+				a.a.Next()
+				packed, err := a.a.Pack(a.at, 1<<20)
+				if err != nil {
+					t.Error(err)
+				}
+				for _, p := range packed {
+					a.a.Knows([16]byte{byte(n)})
+					b.a.Receive(b.at, p.Bytes)
+					b.c.Unread(account.ContactID{})
+				}
+			}
+		})
+	}
+	wait.Wait()
+	exchange(t, a, b)
+	if n := len(b.conversation("A")); n != 40 {
+		t.Errorf("%d letters", n)
+	}
 }

@@ -41,7 +41,7 @@ func (u *user) run(a *account.Account) {
 	config.Rand = rand.New(rand.NewPCG(1, 7))
 	config.AckMin, config.AckMax, config.ProofMin, config.ProofMax = 0, 0, 0, 0
 	a.Configure(config)
-	u.a, u.c = a, New(a, Config{Rand: config.Rand})
+	u.a, u.c = a, New(a, Config{Rand: rand.New(rand.NewPCG(2, 7))})
 }
 
 func (u *user) restart() {
@@ -55,7 +55,6 @@ func (u *user) restart() {
 
 func (u *user) pass(d time.Duration) {
 	u.at.Wall = u.at.Wall.Add(d)
-	u.at.Tick += 0
 	u.at = account.Moment{Wall: u.at.Wall, Tick: u.at.Tick + tick(d), Day: envelope.DayOf(u.at.Wall)}
 }
 

@@ -164,7 +164,9 @@ func openData(path string, root []byte, vfs string) (*Vault, error) {
 	return connect(path, root, vfs)
 }
 
-// setup is run at each opening. The exclusive lock keeps a second process out
+// setup is run at each opening. The values stand beside the index and not in
+// it (WITHOUT ROWID): SQLite reads whole records to compare their keys, which
+// are up to 256 KiB here. The exclusive lock keeps a second process out
 // and needs no shared memory. Pages are 4 KiB because the cipher's blocks are.
 const setup = `
 PRAGMA locking_mode=EXCLUSIVE;
@@ -175,7 +177,8 @@ PRAGMA journal_mode=WAL;
 PRAGMA synchronous=FULL;
 PRAGMA secure_delete=ON;
 PRAGMA journal_size_limit=4194304;
-CREATE TABLE IF NOT EXISTS kv(t INTEGER NOT NULL, k BLOB NOT NULL, v BLOB NOT NULL, PRIMARY KEY(t,k)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kv(id INTEGER PRIMARY KEY, t INTEGER NOT NULL, k BLOB NOT NULL, v BLOB NOT NULL);
+CREATE UNIQUE INDEX IF NOT EXISTS place ON kv(t,k);
 CREATE TABLE IF NOT EXISTS opened(n INTEGER NOT NULL);
 INSERT INTO opened SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM opened);
 UPDATE opened SET n=n+1;
