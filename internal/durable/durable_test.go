@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -365,5 +366,30 @@ func TestKill(t *testing.T) {
 	must(t, l2.Close())
 	if get(t, m, "a") != "seen" {
 		t.Fatal("what the dead process wrote is gone")
+	}
+}
+
+func TestOSFolder(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
+	for _, bad := range []string{"file", "file/below"} {
+		if _, err := OS(filepath.Join(dir, bad)); err == nil {
+			t.Errorf("made a folder of %s", bad)
+		}
+	}
+	fs, err := OS(filepath.Join(dir, "x", "y", "z"))
+	must(t, err)
+	must(t, os.Mkdir(filepath.Join(dir, "x", "y", "z", "sub"), 0o700))
+	if runtime.GOOS != "windows" { // where it takes a right that few have
+		must(t, os.Symlink("loop", filepath.Join(dir, "x", "y", "z", "loop")))
+	}
+	must(t, WriteFile(fs, "a", []byte("1")))
+	list, err := fs.List()
+	must(t, err)
+	if len(list) != 1 || list[0] != (Info{"a", 1}) {
+		t.Fatalf("%v", list)
+	}
+	if i, err := os.Stat(filepath.Join(dir, "x", "y", "z", "a")); err != nil || runtime.GOOS != "windows" && i.Mode().Perm() != 0o600 {
+		t.Fatalf("others may read it: %v %v", i, err)
 	}
 }

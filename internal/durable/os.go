@@ -11,10 +11,38 @@ import (
 // OS is the folder dir on a real disk, made if it is absent and readable by
 // its owner alone. Errors are those of the system, in plain words first.
 func OS(dir string) (FS, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		err = makeFolder(dir)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("durable: make the folder: %w", plain(err))
 	}
 	return folder(dir), nil
+}
+
+// makeFolder makes dir and what is missing above it, each name sure before it
+// is used.
+func makeFolder(dir string) error {
+	i, err := os.Stat(dir)
+	if err == nil && !i.IsDir() {
+		return fmt.Errorf("%s is a file", dir)
+	}
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	above := filepath.Dir(dir)
+	if err := makeFolder(above); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	err = syncFolder(above)
+	if errors.Is(err, fs.ErrPermission) {
+		err = nil // it may be written but not read: no more can be done
+	}
+	return err
 }
 
 type folder string
