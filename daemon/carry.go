@@ -4,8 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/envelope"
-	"github.com/jauap/jauap/link"
+	"github.com/jauap/jauap/link/folder"
 	"github.com/jauap/jauap/node"
 	"github.com/jauap/jauap/web/api"
 )
@@ -14,10 +15,46 @@ import (
 // so share one sync of the disk.
 const foundAtOnce = 256
 
-// takeFrom puts what a drop holds on the shelf. It answers what was there, so
-// that it need not be written again. people is held.
-func (d *Daemon) takeFrom(ctx context.Context, drop link.Drop) (haul api.Haul, seen map[envelope.ID]bool, err error) {
-	seen = map[envelope.ID]bool{}
+// Carry implements api.Net: both ways in one visit.
+func (d *Daemon) Carry(ctx context.Context, ask api.CarryAsk) (api.Haul, error) {
+	drop, err := folder.Open(ask.Path, folder.Options{Keep: d.stillGood})
+	if err != nil {
+		return api.Haul{}, fmt.Errorf("%w: %v", api.ErrUsage, err)
+	}
+	d.people.Lock()
+	defer d.people.Unlock()
+	before := d.opened
+	haul, err := d.takeFrom(ctx, drop)
+	if err != nil {
+		return haul, doorError(err)
+	}
+	d.settleLocked()
+	for d.pack() {
+	}
+	err = d.leaveAt(ctx, drop, ask.Max, &haul)
+	haul.Opened = d.opened - before
+	d.changed()
+	return haul, doorError(err)
+}
+
+// stillGood says whether anybody can still use a unit that lies on a stick: a
+// pack in which none is gets cleaned away.
+func (d *Daemon) stillGood(unit []byte) bool {
+	e, err := envelope.Parse(unit)
+	if err != nil {
+		return true // perhaps of a newer Jauap
+	}
+	m, known := d.clock.moment()
+	if known && e.Expiry() != envelope.NoDay && e.Expiry() < m.Day {
+		return false
+	}
+	d.courier.Lock()
+	defer d.courier.Unlock()
+	return !d.shelf.Done(e.ID())
+}
+
+// takeFrom puts what a drop holds on the shelf. people is held.
+func (d *Daemon) takeFrom(ctx context.Context, drop *folder.Folder) (haul api.Haul, err error) {
 	before := d.keptCount()
 	var batch []node.Event
 	flush := func() {
@@ -25,7 +62,6 @@ func (d *Daemon) takeFrom(ctx context.Context, drop link.Drop) (haul api.Haul, s
 		batch = nil
 	}
 	notes, err := drop.Each(ctx, func(unit []byte) error {
-		seen[envelope.IDOf(unit)] = true
 		batch = append(batch, node.Found{Raw: unit})
 		if len(batch) == foundAtOnce {
 			flush()
@@ -37,7 +73,7 @@ func (d *Daemon) takeFrom(ctx context.Context, drop link.Drop) (haul api.Haul, s
 	for _, n := range notes {
 		haul.Notes = append(haul.Notes, fmt.Sprintf("%s: %s", n.Where, n.What))
 	}
-	return haul, seen, err
+	return haul, err
 }
 
 func (d *Daemon) keptCount() int {
@@ -46,39 +82,59 @@ func (d *Daemon) keptCount() int {
 	return d.kept
 }
 
+// given is a unit that was handed to a drop's Leave.
+type given struct {
+	id   envelope.ID
+	size int64
+}
+
 // leaveAt writes to a drop what it lacks, most urgent first, at most most
-// bytes unless that is 0. people is held.
-func (d *Daemon) leaveAt(ctx context.Context, drop link.Drop, seen map[envelope.ID]bool, most int64, haul *api.Haul) error {
+// bytes unless that is 0. What is on stable storage counts, also when the
+// drop fails on the way. people is held.
+func (d *Daemon) leaveAt(ctx context.Context, drop *folder.Folder, most int64, haul *api.Haul) error {
+	holds, err := drop.Holds()
+	if err != nil {
+		return err
+	}
 	d.courier.Lock()
 	offer := d.node.Offer(d.opts.Now(), drop.Traits())
 	d.courier.Unlock()
-	var offered int64
-	bytes, err := drop.Leave(ctx, func() ([]byte, bool) {
+	there := map[envelope.ID]bool{}
+	var wrote []given
+	var total int64
+	bytes, leaveErr := drop.Leave(ctx, func() ([]byte, bool) {
 		d.courier.Lock()
 		defer d.courier.Unlock()
 		for {
 			unit, ok := offer.Next()
-			if !ok || most > 0 && offered+int64(len(unit)) > most {
+			if !ok || most > 0 && total+int64(len(unit)) > most {
 				return nil, false
 			}
-			if seen[envelope.IDOf(unit)] {
+			if holds(unit) {
+				there[envelope.IDOf(unit)] = true
 				continue
 			}
-			offered += int64(len(unit))
-			haul.Written++
+			wrote = append(wrote, given{envelope.IDOf(unit), int64(len(unit))})
+			total += int64(len(unit))
 			return unit, true
 		}
 	})
 	haul.Bytes = bytes
-	if err != nil {
-		haul.Written = 0 // not known to be on the drop
-		return err
+	for _, g := range wrote {
+		if bytes -= g.size; bytes < 0 {
+			break
+		}
+		there[g.id] = true
+		haul.Written++
 	}
-	m := d.moment()
+	var handed []account.Handover
 	for _, id := range offer.Left() {
-		if err := d.acc.Handed(m, id, "stick", false); err != nil {
-			return err
+		if there[id] {
+			handed = append(handed, account.Handover{ID: id, Who: "stick"})
 		}
 	}
-	return nil
+	if err := d.acc.HandedAll(d.moment(), handed); err != nil {
+		return err
+	}
+	return leaveErr
 }

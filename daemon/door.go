@@ -11,7 +11,6 @@ import (
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/chat"
 	"github.com/jauap/jauap/identity"
-	"github.com/jauap/jauap/link/folder"
 	"github.com/jauap/jauap/web/api"
 )
 
@@ -182,28 +181,6 @@ func known(t time.Time) *time.Time {
 	}
 	t = t.UTC()
 	return &t
-}
-
-// Carry implements api.Net.
-func (d *Daemon) Carry(ctx context.Context, ask api.CarryAsk) (api.Haul, error) {
-	drop, err := folder.Open(ask.Path, folder.Options{})
-	if err != nil {
-		return api.Haul{}, fmt.Errorf("%w: %v", api.ErrUsage, err)
-	}
-	d.people.Lock()
-	defer d.people.Unlock()
-	before := d.opened
-	haul, seen, err := d.takeFrom(ctx, drop)
-	if err != nil {
-		return haul, doorError(err)
-	}
-	d.settleLocked()
-	for d.pack() {
-	}
-	err = d.leaveAt(ctx, drop, seen, ask.Max, &haul)
-	haul.Opened = d.opened - before
-	d.changed()
-	return haul, doorError(err)
 }
 
 // doorError turns errors of the rooms into those that the door promises.

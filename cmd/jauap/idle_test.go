@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func BenchmarkIdle(b *testing.B) {
 	p.ok("init", "--name", "idle", "--no-passphrase")
 	crowd(b, p.dir)
 	for b.Loop() {
-		cmd := p.command(quiet[0], append(append([]string{}, quiet[1:]...), "--listen", "127.0.0.1:0")...)
+		cmd := p.command(append(slices.Clone(quiet), "--listen", "127.0.0.1:0")...)
 		if err := cmd.Start(); err != nil {
 			b.Fatal(err)
 		}
@@ -43,8 +44,10 @@ func BenchmarkIdle(b *testing.B) {
 		}
 		for line := range strings.Lines(string(status)) {
 			var kb float64
-			if n, _ := fmt.Sscanf(line, "VmRSS: %f kB", &kb); n == 1 {
-				b.ReportMetric(kb/1000, "MB-rss")
+			for _, kind := range []string{"VmRSS", "RssAnon", "RssFile"} {
+				if n, _ := fmt.Sscanf(line, kind+": %f kB", &kb); n == 1 {
+					b.ReportMetric(kb/1000, "MB-"+kind)
+				}
 			}
 		}
 		cmd.Process.Kill()
@@ -76,6 +79,21 @@ func crowd(b *testing.B, dir string) {
 		}
 		if _, err := a.Accept(now, card.Invite(), "", false); err != nil {
 			b.Fatal(err)
+		}
+	}
+	// Sealed hellos make sessions, each with its window of expected tags.
+	for {
+		packed, err := a.Pack(now, 1<<20)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(packed) == 0 {
+			break
+		}
+		for _, p := range packed {
+			if err := a.Submitted(p.ID); err != nil {
+				b.Fatal(err)
+			}
 		}
 	}
 	if err := v.Close(); err != nil {

@@ -73,6 +73,19 @@ func (f *Folder) check(d disk) map[uint64]bool {
 	return there
 }
 
+// Holds says whether a unit lies in a whole pack that this Folder has read or
+// written, and that is still there: Leave would not write it again. The answer
+// is of the moment when Holds was called.
+func (f *Folder) Holds() (func(unit []byte) bool, error) {
+	d, err := f.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	there := f.check(d)
+	return func(unit []byte) bool { return there[maphash.Bytes(f.seed, unit)] }, nil
+}
+
 // writer is one call of Leave.
 type writer struct {
 	f     *Folder
