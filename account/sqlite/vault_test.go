@@ -65,7 +65,7 @@ func TestAgainstModel(t *testing.T) {
 	model := account.NewMemVault()
 	rng := rand.New(rand.NewPCG(1, 2))
 	abort := errors.New("abort")
-	for round := range 150 {
+	for round := range 100 {
 		seed := rng.Uint64()
 		stop := rng.IntN(4) == 0
 		var seen [2]string
@@ -376,7 +376,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	defer func() { v.Close() }()
 	acked, failures := 0, 0
-	for n := range 60 {
+	for n := range 36 {
 		disk.left, disk.limited = n, true
 		for range 8 {
 			big := bytes.Repeat([]byte{byte(acked)}, 20_000)
@@ -412,7 +412,7 @@ func TestFullDisk(t *testing.T) {
 			t.Fatalf("n=%d: %d records, %d acknowledged", n, got, acked)
 		}
 	}
-	if failures < 50 {
+	if failures < 30 {
 		t.Errorf("only %d failures: the test tests nothing", failures)
 	}
 }
@@ -462,7 +462,7 @@ func TestKill(t *testing.T) {
 	v.Close()
 	rng := rand.New(rand.NewPCG(3, 4))
 	total := 0
-	for round := range 12 {
+	for round := range 8 {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestKill$")
 		cmd.Env = append(os.Environ(), "JAUAP_TEST_VICTIM="+path)
 		out, err := cmd.StdoutPipe()
