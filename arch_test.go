@@ -42,6 +42,7 @@ var house = map[string]room{
 	"relay/boxtest":    {kind: 'E', may: []string{"relay", "envelope"}, never: []string{"seal", "identity"}, reason: "the suite knows only the contract"},
 	"relay/embedded":   {kind: 'E', may: []string{"relay", "envelope", "store", "internal/durable"}, never: []string{"seal", "identity"}, reason: "a relay cannot read what it keeps"},
 	"observe":          {kind: 'C', reason: "judging tells nobody"},
+	"observe/probe":    {kind: 'E', may: []string{"observe"}, reason: "looking at this device sends nothing"},
 	"config":           {kind: 'C', reason: "settings are values without behaviour"},
 	"web":              {kind: 'E', may: []string{"web/api"}, reason: "the page can do nothing that the command line cannot"},
 	"web/api":          {kind: 'E', reason: "the door knows no rooms, only its contract"},
