@@ -22,17 +22,28 @@ const (
 	ReceiptsOff    Receipts = "off"    // only with letters that go anyway
 )
 
+// Power says what this device is taken to run on.
+type Power string
+
+const (
+	PowerAuto    Power = "auto"    // what the system says; mains where it does not
+	PowerMains   Power = "mains"   // a silent relay is tried at each poll, day and night
+	PowerBattery Power = "battery" // seldom, and quickly around the hours when networks are switched
+)
+
 // Config holds the settings of one node.
 type Config struct {
 	Listen    string        // host:port of the LAN link; port 0 picks one; "off" for none
 	Multicast bool          // announce and find neighbours on the LAN
 	Links     []string      // neighbours to call by address, host:port
-	Relays    []string      // relay addresses, https://host:port/#key
+	Relays    []string      // relay addresses abroad, https://host:port/#key
+	Inland    []string      // relays inside the country, of the same form
 	Proxy     string        // HTTP proxy for relays, empty for none
 	Page      string        // host:port of the page, loopback only
 	Quota     int64         // bytes of shelf
 	Receipts  Receipts      // when to tell others that letters arrived
-	Poll      time.Duration // how often to try a relay that does not answer
+	Poll      time.Duration // how often to try a relay that does not answer, on mains
+	Power     Power         // how eagerly to try
 }
 
 // Limits.
@@ -51,11 +62,12 @@ func Default() Config {
 		Quota:     512 << 20,
 		Receipts:  ReceiptsLate,
 		Poll:      time.Second,
+		Power:     PowerAuto,
 	}
 }
 
 // Parse reads settings over the defaults. Blank lines and lines that begin
-// with # are skipped; "link" and "relay" may be repeated.
+// with # are skipped; "link", "relay" and "relay-inland" may be repeated.
 func Parse(r io.Reader) (Config, error) {
 	c := Default()
 	err := c.read(r)
@@ -99,6 +111,8 @@ func (c *Config) set(key, value string) (err error) {
 		c.Links, err = appendTo(c.Links, value)
 	case "relay":
 		c.Relays, err = appendTo(c.Relays, value)
+	case "relay-inland":
+		c.Inland, err = appendTo(c.Inland, value)
 	case "proxy":
 		c.Proxy = value
 	case "page":
@@ -117,6 +131,11 @@ func (c *Config) set(key, value string) (err error) {
 		c.Poll, err = time.ParseDuration(value)
 		if err != nil || c.Poll < 100*time.Millisecond || c.Poll > time.Hour {
 			err = fmt.Errorf("poll is a time between 100ms and 1h, not %q", value)
+		}
+	case "power":
+		c.Power = Power(value)
+		if c.Power != PowerAuto && c.Power != PowerMains && c.Power != PowerBattery {
+			err = fmt.Errorf("power is auto, mains or battery, not %q", value)
 		}
 	default:
 		err = fmt.Errorf("unknown key %q", key)
@@ -193,12 +212,16 @@ func (c Config) Text() string {
 	for _, r := range c.Relays {
 		put("A relay abroad, with its key.", "relay", r)
 	}
+	for _, r := range c.Inland {
+		put("A relay inside the country: its answers do not count as a way abroad.", "relay-inland", r)
+	}
 	if c.Proxy != "" {
 		put("HTTP proxy on the way to relays.", "proxy", c.Proxy)
 	}
 	put("Where the page opens. Loopback only.", "page", c.Page)
 	put("Disk space for envelopes, own and carried.", "quota", fmt.Sprintf("%dB", c.Quota))
 	put("When others learn that their letters arrived: late, prompt or off.", "receipts", string(c.Receipts))
-	put("How often a silent relay is tried.", "poll", c.Poll.String())
+	put("How often a silent relay is tried, on mains.", "poll", c.Poll.String())
+	put("What this device runs on: auto, mains or battery. On battery silent relays are tried seldom, and quickly around :00 and :30 and at the hours when the network opened before.", "power", string(c.Power))
 	return b.String()
 }

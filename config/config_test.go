@@ -12,6 +12,7 @@ func TestTextReadsBack(t *testing.T) {
 	c := Default()
 	c.Links = []string{"10.0.0.2:7728"}
 	c.Relays = []string{"https://192.0.2.1:443/#abc", "https://192.0.2.2:179/#def"}
+	c.Inland, c.Power = []string{"https://192.0.2.3:443/#ghi"}, PowerBattery
 	c.Proxy, c.Receipts, c.Poll, c.Multicast = "http://proxy:3128", ReceiptsPrompt, 5*time.Second, false
 	got, err := Parse(strings.NewReader(c.Text()))
 	if err != nil {
@@ -30,6 +31,8 @@ func TestErrorsNameTheLine(t *testing.T) {
 		"quota = 99999999999GB":  "expected a size such as",
 		"poll = 1us":             "poll is a time",
 		"receipts = sometimes":   "late, prompt or off",
+		"power = wind":           "auto, mains or battery",
+		"relay-inland =":         "expected an address",
 		"multicast = perhaps":    "expected on or off",
 		"relay":                  "expected key = value",
 		"relay =":                "expected an address",
