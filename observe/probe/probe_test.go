@@ -2,7 +2,9 @@ package probe
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -58,15 +60,16 @@ func TestFirstAtOnceRestGathered(t *testing.T) {
 func TestPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
-		seen := "lo"
+		var wlan atomic.Bool
+		look := func() string { return fmt.Sprint("wlan0 ", wlan.Load()) }
 		var told []Change
-		go poll(ctx, func() string { return seen }, func(c Change) { told = append(told, c) })
+		go poll(ctx, look, func(c Change) { told = append(told, c) })
 		time.Sleep(10*pollEvery + time.Second)
 		synctest.Wait()
 		if len(told) != 0 {
 			t.Errorf("nothing changed and %v was told", told)
 		}
-		seen = "lo wlan0"
+		wlan.Store(true)
 		time.Sleep(pollEvery)
 		synctest.Wait()
 		if len(told) != 1 || told[0] != Network {
