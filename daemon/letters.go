@@ -20,11 +20,10 @@ func (d *Daemon) accountConfig() account.Config {
 	if d.opts.Prompt {
 		c.ProofMin, c.ProofMax = 0, 0
 	}
-	switch d.opts.Config.Receipts {
-	case config.ReceiptsPrompt:
+	// With receipts off an answer without content still leaves, late: who only
+	// reads would otherwise stop whoever only writes.
+	if d.opts.Config.Receipts == config.ReceiptsPrompt {
 		c.AckMin, c.AckMax = 0, 0
-	case config.ReceiptsOff:
-		c.AckMin, c.AckMax = never, never
 	}
 	return c
 }
@@ -39,6 +38,9 @@ func (d *Daemon) chatConfig() chat.Config {
 	}
 	return c
 }
+
+// allLetters bounds one listing; a page of a conversation is smaller.
+const allLetters = 100_000
 
 // Send implements api.Letters.
 func (d *Daemon) Send(_ context.Context, ask api.SendAsk) (api.Sent, error) {
@@ -74,7 +76,7 @@ func (d *Daemon) Read(_ context.Context, ask api.ReadAsk) ([]api.Letter, error) 
 	if err != nil {
 		return nil, err
 	}
-	list, err := d.chat.Arrived(from, after, 0)
+	list, err := d.chat.Arrived(from, after, allLetters)
 	if err != nil {
 		return nil, doorError(err)
 	}
@@ -182,7 +184,7 @@ const outboxBegin = 60
 
 // Outbox implements api.Letters.
 func (d *Daemon) Outbox(context.Context) ([]api.Outgoing, error) {
-	list, err := d.chat.Outbox(0)
+	list, err := d.chat.Outbox(allLetters)
 	if err != nil {
 		return nil, doorError(err)
 	}
