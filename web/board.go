@@ -31,9 +31,10 @@ type Scene struct {
 
 // Button is one thing a person may do with a World.
 type Button struct {
-	Key   string // answered to Press
-	Label string
-	On    bool // a switch that is on now
+	Key    string // answered to Press
+	Label  string
+	Switch bool // shows whether it is on, and pressing turns it over
+	On     bool // a switch that is on now
 }
 
 // Event is something that happened.

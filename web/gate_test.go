@@ -475,7 +475,7 @@ func TestPaneAndBoard(t *testing.T) {
 	if !strings.Contains(resp.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
 		t.Error("the board itself can be framed")
 	}
-	has(t, page, "A blackout", "Aigerim, Almaty", `<iframe name="aigerim" title="Aigerim, Almaty" src="/p/aigerim/with/`+d.ID+`"></iframe>`, "in the dark", `value="cut"`, "the power is on", "12:00:00</time>")
+	has(t, page, "A blackout", "Aigerim, Almaty", `<iframe name="aigerim" title="Aigerim, Almaty" src="/p/aigerim/with/`+d.ID+`"></iframe>`, "in the dark", `value="cut" class="switch quiet" role="switch" aria-checked="false"`, "the power is on", "12:00:00</time>")
 	resp, page = b.do(b.request("GET", "/p/aigerim/with/"+d.ID, nil))
 	if !strings.Contains(resp.Header.Get("Content-Security-Policy"), "frame-ancestors 'self'") || resp.Header.Get("X-Frame-Options") != "SAMEORIGIN" {
 		t.Errorf("a pane cannot be framed: %v", resp.Header)
@@ -535,7 +535,7 @@ func (c *country) Scene(context.Context) (Scene, error) {
 	defer c.mu.Unlock()
 	s := Scene{
 		Title: "A blackout on one machine", Text: "The network is cut.", Network: "dark",
-		Buttons: []Button{{Key: "cut", Label: "Network", On: true}, {Key: "meet", Label: "Timur meets Aigerim"}},
+		Buttons: []Button{{Key: "cut", Label: "Network", Switch: true}, {Key: "meet", Label: "Timur meets Aigerim"}},
 		Notes:   map[string]string{"aigerim": "in the dark"},
 		Events:  []Event{{At: time.Date(2022, 1, 7, 6, 0, 0, 0, time.UTC), Text: "the power is on"}},
 	}

@@ -43,7 +43,7 @@ func newBrowser(t *testing.T, s *httptest.Server) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &browser{t: t, base: s.URL, c: &http.Client{Jar: jar}, head: map[string]string{"Accept-Language": "en"}}
+	return &browser{t: t, base: s.URL, c: &http.Client{Jar: jar, Timeout: 20 * time.Second}, head: map[string]string{"Accept-Language": "en"}}
 }
 
 func (b *browser) do(r *http.Request) (*http.Response, string) {
