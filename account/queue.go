@@ -70,8 +70,6 @@ type waiting struct {
 	stream StreamID
 }
 
-func (w *waiting) rank() byte { return w.key[16] }
-
 // left is the lifetime that remains, in whole days. What was not sealed yet
 // grows older only while the device is on: a clock that was put right must
 // not make a letter of an hour ago an old one.

@@ -189,7 +189,7 @@ func (w *world) meet(ctx context.Context) error {
 	abroad := w.abroad
 	w.mu.Unlock()
 	if abroad {
-		return errors.New("Timur is abroad: bring him home first")
+		return errors.New("the two are in different countries: bring Timur home first")
 	}
 	ctx, done := context.WithTimeout(ctx, meetFor)
 	defer done()
