@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -246,6 +247,54 @@ func TestFullDisk(t *testing.T) {
 		if o, err := meet(late); err != nil || len(o.Handed) < 5 {
 			t.Errorf("with room again: %v, %d confirmed", err, len(o.Handed))
 		}
+		w.stop()
+	})
+}
+
+// freezer is a phone that freezes in the middle of a large unit.
+type freezer struct {
+	*phone
+	after  int
+	thawed chan struct{}
+}
+
+func (f *freezer) Read(id envelope.ID, from, max int) ([]byte, error) {
+	if from >= f.after {
+		<-f.thawed
+	}
+	return f.phone.Read(id, from, max)
+}
+
+// A client's connection dies without a word in the middle of a large unit; it
+// comes again, and goes on at the byte long before the relay gives up the dead
+// connection.
+func TestDeadConnectionIsOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, p := openPipes(t, boxtest.NewMemory(), relay.Options{})
+		big := units(t, 1, envelope.S5, 0, 1)[0]
+		f := &freezer{newPhone(big), 128 << 10, make(chan struct{})}
+		dead := start(w.dial(p.dialer("192.0.2.10:1")), exchange.Config{}, f)
+		var all sync.WaitGroup
+		all.Go(func() {
+			// Thawed, it finds that others have brought the unit.
+			if _, err := dead.until(t.Context(), even); err != nil {
+				t.Error(err)
+			}
+			dead.close()
+		})
+		time.Sleep(time.Second)
+		begin := time.Now()
+		again := start(w.dial(p.dialer("203.0.113.9:1")), exchange.Config{}, newPhone(big))
+		o, err := again.until(t.Context(), func(o exchange.Outcome) bool { return len(o.Handed) == 1 })
+		if err != nil || o.Sent != envelope.MaxSize-128<<10 {
+			t.Errorf("%v, %d bytes sent", err, o.Sent)
+		}
+		if d := time.Since(begin); d > 6*time.Second {
+			t.Errorf("it took %v", d)
+		}
+		again.close()
+		close(f.thawed)
+		all.Wait()
 		w.stop()
 	})
 }

@@ -47,7 +47,6 @@ func (b *bucket) take(r Rate, now time.Time) bool {
 
 // load is what the clients of one address prefix use up together.
 type load struct {
-	key   uint64 // keyed hash of the prefix
 	free  bool   // no limits
 	conns int    // open now
 	fresh bucket // new connections
@@ -132,7 +131,7 @@ func (t *loads) find(key uint64, now time.Time) *load {
 			return l
 		}
 	}
-	l := &load{key: key}
+	l := &load{}
 	t.table[key] = l
 	return l
 }

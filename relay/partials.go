@@ -26,92 +26,130 @@ type partials struct {
 
 // partial is one unit's beginning.
 type partial struct {
-	id    envelope.ID
-	data  []byte
-	held  bool      // a session is adding to it
-	until time.Time // how long its holder keeps others waiting
-	place *list.Element
+	id     envelope.ID
+	size   int // bytes of the whole unit
+	data   []byte
+	holder *shelf        // the session that adds to it; nil when idle
+	moved  time.Time     // when it last grew
+	until  time.Time     // how long its holder keeps others waiting at most
+	place  *list.Element // in idle
+	alone  bool          // of one session only, not in byID
 }
 
 func newPartials(max int64) *partials {
 	return &partials{max: max, byID: map[envelope.ID]*partial{}, idle: list.New()}
 }
 
-// Times after which a slow depositor no longer keeps others from sending the
-// same unit: patience plus the unit's size at slowest bytes a second.
+// A holder keeps others from sending the same unit while it grows, but no
+// longer than patience and the unit's size at slowest bytes a second. After
+// that, or after stale without a byte, the next one goes on in its place: most
+// often it is the same client, whose dead connection nobody noticed yet.
 const (
+	stale    = 5 * time.Second
 	patience = 15 * time.Second
 	slowest  = 16 << 10
 )
 
-// claim asks for the right to add to a unit. free is false while somebody
-// else is about it; alone says that the other had time enough, so that the
-// caller may assemble the unit by itself.
-func (t *partials) claim(id envelope.ID, size int, now time.Time) (p *partial, free, alone bool) {
+// claim makes the session the holder of the unit's beginning and tells how
+// many bytes are there; nil while somebody else is about it.
+func (t *partials) claim(s *shelf, id envelope.ID, size int, now time.Time) (p *partial, have int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p = t.byID[id]
 	switch {
 	case p == nil:
-		p = &partial{id: id}
+		p = &partial{id: id, size: size}
 		t.byID[id] = p
-	case p.held:
-		return nil, false, now.After(p.until)
-	default:
+	case p.holder == nil:
 		t.idle.Remove(p.place)
 		p.place = nil
+	case now.Sub(p.moved) < stale && now.Before(p.until):
+		return nil, 0
 	}
-	p.held = true
+	p.holder, p.moved = s, now
 	p.until = now.Add(patience + time.Duration(size)*time.Second/slowest)
-	return p, true, false
+	return p, len(p.data)
 }
 
-// grow makes room for n more bytes, at the cost of the oldest idle
-// beginnings. It answers false when there is none.
-func (t *partials) grow(n int) bool {
+// begin begins a unit that only this session knows of.
+func (t *partials) begin(s *shelf, id envelope.ID, size int) *partial {
+	return &partial{id: id, size: size, holder: s, alone: true}
+}
+
+// What became of an add.
+type added uint8
+
+const (
+	addedSome  added = iota
+	addedAll         // the unit is whole: its bytes are the answer
+	addedLost        // another session holds it now
+	addedNoWay       // no room, at the byte from which the session thought it stood
+)
+
+// add appends bytes that begin at byte from. Room is made at the cost of the
+// oldest idle beginnings. When the unit is whole it answers its bytes and
+// forgets it, as it does with one that has no room.
+func (t *partials) add(s *shelf, p *partial, from int, data []byte, now time.Time) (added, []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if p.holder != s {
+		return addedLost, nil
+	}
+	if from != len(p.data) || from+len(data) > p.size || !t.room(len(data)) {
+		t.settle(p)
+		return addedNoWay, nil
+	}
+	t.used += int64(len(data))
+	p.data = append(p.data, data...)
+	p.moved = now
+	if len(p.data) < p.size {
+		return addedSome, nil
+	}
+	raw := p.data
+	t.settle(p)
+	return addedAll, raw
+}
+
+// room makes room for n more bytes. Needs t.mu.
+func (t *partials) room(n int) bool {
 	for t.used+int64(n) > t.max {
 		oldest := t.idle.Front()
 		if oldest == nil {
 			return false
 		}
-		t.forget(oldest.Value.(*partial))
+		t.settle(oldest.Value.(*partial))
 	}
-	t.used += int64(n)
 	return true
 }
 
-// forget removes an idle beginning. Needs t.mu.
-func (t *partials) forget(p *partial) {
-	t.idle.Remove(p.place)
-	delete(t.byID, p.id)
-	t.used -= int64(len(p.data))
-}
-
-// settle ends a claim: the unit is whole, or the bytes were wrong.
+// settle forgets a beginning. Needs t.mu.
 func (t *partials) settle(p *partial) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.used -= int64(len(p.data))
-	p.data = nil
+	p.data, p.holder = nil, nil
+	if p.place != nil {
+		t.idle.Remove(p.place)
+		p.place = nil
+	}
 	if t.byID[p.id] == p {
 		delete(t.byID, p.id)
 	}
 }
 
-// pause ends a claim and keeps what came for whoever goes on.
-func (t *partials) pause(p *partial) {
+// leave ends the session's hold and keeps what came for whoever goes on.
+func (t *partials) leave(s *shelf, p *partial) {
 	t.mu.Lock()
-	other := t.byID[p.id]
-	keep := len(p.data) > 0 && (other == nil || other == p)
-	if keep {
+	defer t.mu.Unlock()
+	if p.holder != s {
+		return
+	}
+	if p.alone && p.size >= largeUnit && t.byID[p.id] == nil {
+		p.alone = false
 		t.byID[p.id] = p
-		p.held = false
-		p.place = t.idle.PushBack(p)
 	}
-	t.mu.Unlock()
-	if !keep {
+	if p.alone || len(p.data) == 0 {
 		t.settle(p)
+		return
 	}
+	p.holder = nil
+	p.place = t.idle.PushBack(p)
 }

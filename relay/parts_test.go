@@ -129,64 +129,113 @@ func TestRankGrowsWithWhatOneLeaves(t *testing.T) {
 	}
 }
 
-func TestPartials(t *testing.T) {
-	now := time.Unix(1e9, 0)
-	p := newPartials(1000)
-	id := func(n byte) envelope.ID { return envelope.ID{n} }
-	add := func(a *partial, n int) {
-		t.Helper()
-		if !p.grow(n) {
-			t.Fatalf("no room for %d, %d used", n, p.used)
+// parts drives a table of partials at a clock of its own.
+type parts struct {
+	*testing.T
+	*partials
+	now time.Time
+}
+
+// partSize is the size of the units in these tests.
+const partSize = 700
+
+func partID(n byte) envelope.ID { return envelope.ID{n} }
+
+// want claims a unit and wants to find so many bytes.
+func (p *parts) want(s *shelf, n byte, have int) *partial {
+	p.Helper()
+	a, got := p.claim(s, partID(n), partSize, p.now)
+	if a == nil || got != have {
+		p.Fatalf("claim of %d: %v with %d bytes, want %d", n, a != nil, got, have)
+	}
+	return a
+}
+
+// grow adds n bytes and wants this result.
+func (p *parts) grow(s *shelf, a *partial, from, n int, want added) []byte {
+	p.Helper()
+	got, raw := p.add(s, a, from, make([]byte, n), p.now)
+	if got != want {
+		p.Fatalf("adding %d at %d: %d, want %d; %d used", n, from, got, want, p.used)
+	}
+	return raw
+}
+
+// taken wants the unit to be in somebody else's hands.
+func (p *parts) taken(s *shelf, n byte) {
+	p.Helper()
+	if b, _ := p.claim(s, partID(n), partSize, p.now); b != nil {
+		p.Fatal("two holders")
+	}
+}
+
+// empty wants nothing to be left.
+func (p *parts) empty() {
+	p.Helper()
+	if p.used != 0 || len(p.byID) != 0 || p.idle.Len() != 0 {
+		p.Fatalf("%d used, %d kept, %d idle", p.used, len(p.byID), p.idle.Len())
+	}
+}
+
+func TestPartialsChangeHands(t *testing.T) {
+	p := &parts{t, newPartials(1000), time.Unix(1e9, 0)}
+	one, two := &shelf{}, &shelf{}
+	a := p.want(one, 1, 0)
+	p.grow(one, a, 0, 300, addedSome)
+	p.now = p.now.Add(4 * time.Second)
+	p.taken(two, 1)
+	p.now = p.now.Add(2 * time.Second) // the first one's link is dead
+	b := p.want(two, 1, 300)
+	p.grow(one, a, 300, 10, addedLost)
+	p.leave(one, a)
+	p.grow(two, b, 300, 100, addedSome)
+	p.leave(two, b)
+	c := p.want(one, 1, 400)
+	if raw := p.grow(one, c, 400, 300, addedAll); len(raw) != partSize {
+		t.Fatalf("%d bytes whole", len(raw))
+	}
+	p.empty()
+	p.grow(one, c, 400, 1, addedLost)
+
+	// One that grows keeps its place, but not for ever.
+	d := p.want(one, 2, 0)
+	for i := range 4 {
+		p.now = p.now.Add(4 * time.Second)
+		if i < 3 {
+			p.taken(two, 2)
 		}
-		a.data = append(a.data, make([]byte, n)...)
+		p.grow(one, d, i, 1, addedSome)
 	}
-	a, free, _ := p.claim(id(1), 64<<10, now)
-	if !free {
-		t.Fatal("a new unit is taken")
+	p.leave(two, p.want(two, 2, 4))
+}
+
+func TestPartialsAreBounded(t *testing.T) {
+	p := &parts{t, newPartials(1000), time.Unix(1e9, 0)}
+	one, two := &shelf{}, &shelf{}
+	for n := byte(1); n <= 2; n++ {
+		a := p.want(one, n, 0)
+		p.grow(one, a, 0, 250, addedSome)
+		p.leave(one, a)
 	}
-	if _, free, alone := p.claim(id(1), 64<<10, now); free || alone {
-		t.Fatal("two holders")
+	held := p.want(one, 3, 0)
+	p.grow(one, held, 0, 495, addedSome)
+	p.grow(one, held, 495, 100, addedSome) // the oldest idle one goes
+	if p.byID[partID(1)] != nil || p.byID[partID(2)] == nil || p.used != 845 {
+		t.Fatalf("not the oldest went: %d used", p.used)
 	}
-	if _, free, alone := p.claim(id(1), 64<<10, now.Add(20*time.Second)); free || !alone {
-		t.Fatal("a slow holder keeps others out for ever")
-	}
-	add(a, 400)
-	p.pause(a)
-	b, free, _ := p.claim(id(1), 64<<10, now)
-	if !free || len(b.data) != 400 {
-		t.Fatal("the beginning is lost")
-	}
-	p.settle(b)
-	if p.used != 0 || len(p.byID) != 0 {
-		t.Fatalf("%d used, %d kept", p.used, len(p.byID))
-	}
-	// Full: the oldest idle one goes, held ones stay.
-	for n := byte(1); n <= 3; n++ {
-		c, _, _ := p.claim(id(n), 1000, now)
-		add(c, 300)
-		if n < 3 {
-			p.pause(c)
-		}
-	}
-	d, _, _ := p.claim(id(4), 1000, now)
-	add(d, 300)
-	if len(p.byID) != 3 || p.byID[id(1)] != nil || p.byID[id(2)] == nil {
-		t.Fatal("not the oldest went")
-	}
-	add(d, 300)
-	if p.byID[id(2)] != nil || p.used != 900 {
-		t.Fatalf("%d used", p.used)
-	}
-	if p.grow(200) {
-		t.Fatal("grew past the limit")
-	}
-	// One that was assembled alone is kept for others, unless there is one.
-	alone := &partial{id: id(4)}
-	alone.data = make([]byte, 50)
-	p.used += 50
-	p.pause(alone)
-	if p.byID[id(4)] != d || p.used != 900 {
-		t.Fatal("a second beginning took the place of the first")
+	lone := p.begin(two, partID(3), partSize)
+	p.grow(two, lone, 0, 405, addedSome) // and the other one
+	p.grow(two, lone, 405, 1, addedNoWay)
+	lone = p.begin(two, partID(3), partSize)
+	p.grow(two, lone, 0, 5, addedSome)
+	p.leave(two, lone)                    // there is another beginning
+	p.grow(one, held, 500, 5, addedNoWay) // at the wrong byte
+	p.empty()
+	lone = p.begin(two, partID(4), largeUnit)
+	p.grow(two, lone, 0, 5, addedSome)
+	p.leave(two, lone)
+	if p.byID[partID(4)] != lone {
+		t.Fatal("what one brought alone is lost to others")
 	}
 }
 

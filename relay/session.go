@@ -41,7 +41,7 @@ const frameRoom = maxMessage - exchange.Prefix
 
 // retryEvery is how often a session looks whether what another was depositing
 // has come.
-const retryEvery = time.Second
+const retryEvery = 250 * time.Millisecond
 
 // serve runs a session on a stream until its end and closes the stream.
 func (m *Mailbox) serve(ctx context.Context, st *Stream, l *load) {
@@ -88,7 +88,7 @@ func (s *session) hear() {
 		frame, err := exchange.ReadFrame(r, nil)
 		if err != nil {
 			s.in.close(err)
-			return
+			break
 		}
 		n := len(frame) + exchange.Prefix
 		if total += int64(n); total > s.room.opts.Limits.SessionIn {
@@ -99,7 +99,8 @@ func (s *session) hear() {
 			break
 		}
 	}
-	// The session is over; what still comes is nobody's. See Stream.finish.
+	// The session is over or about to be; what still comes is nobody's. See
+	// Stream.finish.
 	_, _ = io.Copy(io.Discard, r)
 }
 

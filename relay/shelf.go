@@ -1,9 +1,9 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jauap/jauap/envelope"
@@ -21,7 +21,7 @@ type shelf struct {
 
 	pending []Deposit // whole and checked, not yet put
 	parts   map[envelope.ID]*assembly
-	weight  int  // bytes in parts
+	weight  int  // bytes that this session added to parts
 	waiting bool // somebody else is depositing what this client offered
 	// broken is the box's failure to list or to read. The session must end
 	// before it says that this was all, or that a unit is gone, or the client
@@ -34,7 +34,9 @@ var _ exchange.Shelf = (*shelf)(nil)
 // assembly is a unit that is coming in pieces.
 type assembly struct {
 	*partial
-	alone bool // nothing of it came from, or goes to, other sessions
+	have  int // bytes, as far as this session knows
+	mine  int // of them, from this session
+	alone bool
 }
 
 // largeUnit is the size in bytes from which sessions share what came of a
@@ -82,7 +84,7 @@ func (s *shelf) Want(it exchange.Item) (from int, ok bool) {
 		return refused, false
 	}
 	if a := s.parts[it.ID]; a != nil {
-		return len(a.data), true
+		return a.have, true
 	}
 	switch _, err := s.room.box.Get(s.ctx, it.ID, 0, 0); {
 	case err == nil:
@@ -104,18 +106,20 @@ func (s *shelf) Want(it exchange.Item) (from int, ok bool) {
 
 // claim begins or continues a large unit.
 func (s *shelf) claim(it exchange.Item) (from int, ok bool) {
-	p, free, alone := s.room.parts.claim(it.ID, it.Size, time.Now())
-	switch {
-	case free:
-		s.weight += len(p.data)
-		s.parts[it.ID] = &assembly{partial: p}
-		return len(p.data), true
-	case alone:
-		s.parts[it.ID] = &assembly{partial: &partial{id: it.ID}, alone: true}
-		return 0, true
+	p, have := s.room.parts.claim(s, it.ID, it.Size, time.Now())
+	if p == nil {
+		s.waiting = true
+		return exchange.Wait, false
 	}
-	s.waiting = true
-	return exchange.Wait, false
+	s.parts[it.ID] = &assembly{partial: p, have: have}
+	return have, true
+}
+
+// alone begins a unit of which nothing comes from, or goes to, other sessions.
+func (s *shelf) alone(it exchange.Item) *assembly {
+	a := &assembly{partial: s.room.parts.begin(s, it.ID, it.Size), alone: true}
+	s.parts[it.ID] = a
+	return a
 }
 
 // Read answers bytes of a unit.
@@ -131,41 +135,39 @@ func (s *shelf) Read(id envelope.ID, from, max int) ([]byte, error) {
 func (s *shelf) Write(it exchange.Item, from int, data []byte) (exchange.Verdict, bool, error) {
 	a := s.parts[it.ID]
 	if a == nil {
-		if from == 0 && len(data) >= it.Size {
-			return s.whole(it, append([]byte(nil), data...))
+		if from == 0 && len(data) == it.Size {
+			return s.whole(it, bytes.Clone(data))
 		}
-		a = &assembly{partial: &partial{id: it.ID}, alone: true}
-		s.parts[it.ID] = a
+		a = s.alone(it)
 	}
-	if from != len(a.data) || from+len(data) > it.Size {
-		return exchange.Refuse, false, fmt.Errorf("relay: internal error: %d bytes at %d of a unit of %d with %d here",
-			len(data), from, it.Size, len(a.data))
-	}
-	if s.weight+len(data) > sessionParts || !s.room.parts.grow(len(data)) {
-		s.drop(a)
+	if s.weight+len(data) > sessionParts {
+		s.forget(a)
+		s.room.parts.leave(s, a.partial)
 		return exchange.Later, true, nil
 	}
-	s.weight += len(data)
-	a.data = append(a.data, data...)
-	if len(a.data) < it.Size {
-		return 0, false, nil
+	what, raw := s.room.parts.add(s, a.partial, from, data, time.Now())
+	switch what {
+	case addedSome:
+		a.have += len(data)
+		a.mine += len(data)
+		s.weight += len(data)
+		return exchange.Later, false, nil
+	case addedLost, addedNoWay:
+		s.forget(a)
+		return exchange.Later, true, nil
 	}
-	raw := a.data
-	shared := !a.alone
-	s.drop(a)
+	s.forget(a)
 	v, whole, err := s.whole(it, raw)
-	if shared && errors.Is(err, exchange.ErrMismatch) {
-		// Perhaps another's bytes were wrong: this time alone.
-		s.parts[it.ID] = &assembly{partial: &partial{id: it.ID}, alone: true}
+	if !a.alone && errors.Is(err, exchange.ErrMismatch) {
+		s.alone(it) // perhaps another's bytes were wrong: once more, alone
 	}
 	return v, whole, err
 }
 
-// drop forgets what came of a unit.
-func (s *shelf) drop(a *assembly) {
-	s.weight -= len(a.data)
+// forget takes a unit off the session's list.
+func (s *shelf) forget(a *assembly) {
+	s.weight -= a.mine
 	delete(s.parts, a.id)
-	s.room.parts.settle(a.partial)
 }
 
 // whole judges a complete unit and keeps it for Sync. raw is ours.
@@ -241,12 +243,7 @@ func (s *shelf) Sync() error {
 // close leaves what came in part to whoever goes on.
 func (s *shelf) close() {
 	for _, a := range s.parts {
-		switch {
-		case a.alone && len(a.data) < largeUnit:
-			s.room.parts.settle(a.partial)
-		default:
-			s.room.parts.pause(a.partial)
-		}
+		s.room.parts.leave(s, a.partial)
 	}
 	s.parts = nil
 }

@@ -107,17 +107,22 @@ type talk struct {
 	x      *exchange.Session
 	frames chan []byte // wide: whoever does not read while writing can block both
 	ended  chan error  // the reader's end
-	added  chan exchange.Item
 	total  exchange.Outcome
 }
 
 // start begins a session. Whoever starts one closes it.
-func start(conn link.Conn, c exchange.Config, p *phone) *talk {
-	tk := &talk{conn: conn, x: exchange.New(c, p), frames: make(chan []byte, 4096), ended: make(chan error, 1),
-		added: make(chan exchange.Item, 16)}
+func start(conn link.Conn, c exchange.Config, p exchange.Shelf) *talk {
+	tk := &talk{conn: conn, x: exchange.New(c, p)}
+	tk.listen()
+	return tk
+}
+
+// listen reads frames until the link ends.
+func (tk *talk) listen() {
+	tk.frames, tk.ended = make(chan []byte, 4096), make(chan error, 1)
 	go func() {
 		for {
-			f, err := exchange.ReadFrame(conn, nil)
+			f, err := exchange.ReadFrame(tk.conn, nil)
 			if err != nil {
 				tk.ended <- err
 				close(tk.frames)
@@ -126,7 +131,6 @@ func start(conn link.Conn, c exchange.Config, p *phone) *talk {
 			tk.frames <- f
 		}
 	}()
-	return tk
 }
 
 // until runs the session until done is content or the session ends, and
@@ -154,8 +158,6 @@ func (tk *talk) until(ctx context.Context, done func(exchange.Outcome) bool) (ex
 			if err := tk.x.Receive(f); err != nil {
 				return tk.total, err
 			}
-		case it := <-tk.added:
-			tk.x.Added(it)
 		case <-ctx.Done():
 			return tk.total, ctx.Err()
 		}

@@ -248,10 +248,16 @@ func pages(c *check) {
 			odd = append(odd, e)
 		}
 	}
-	for _, max := range []int{1, 3, 20, 1000} {
-		entries := c.list(0, relay.SlotsOf(1), max)
-		c.wantIDs(entries, odd...)
-		c.wantIDs(c.list(entries[9].Mark, relay.SlotsOf(1), max), odd[10:]...)
+	manySlots := relay.SlotsOf(1, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 255)
+	for _, set := range []relay.Slots{relay.SlotsOf(1), manySlots} {
+		for _, max := range []int{1, 3, 20, 1000} {
+			entries := c.list(0, set, max)
+			c.wantIDs(entries, odd...)
+			c.wantIDs(c.list(entries[9].Mark, set, max), odd[10:]...)
+		}
+	}
+	if all := c.list(0, relay.SlotsOf(0, 1), 7); len(all) != 40 {
+		c.Fatalf("%d of two slots, want 40", len(all))
 	}
 	head, err := c.box.Head(c.Context())
 	if err != nil {
@@ -344,19 +350,19 @@ func drops(c *check) {
 	a, b := c.unit(envelope.S1, 0, 1), c.unit(envelope.S1, 0, 2)
 	c.put(a, nil)
 	c.put(b, nil)
-	before := c.list(0, everything(), 10)
+	before := c.list(0, relay.SlotsOf(0), 10)
 	for range 2 {
 		if err := c.box.Drop(c.Context(), a.ID()); err != nil {
 			c.Fatal(err)
 		}
 	}
 	c.get(a.ID(), relay.ErrMissing)
-	after := c.list(0, everything(), 10)
+	after := c.list(0, relay.SlotsOf(0), 10)
 	if len(after) != 1 || after[0] != before[1] {
 		c.Fatalf("after Drop: %+v, before %+v", after, before)
 	}
 	c.put(a, nil)
-	again := c.list(before[1].Mark, everything(), 10)
+	again := c.list(before[1].Mark, relay.SlotsOf(0), 10)
 	c.wantIDs(again, a) // with a new mark, or clients would miss it
 }
 
@@ -389,12 +395,13 @@ func many(c *check) {
 	}
 	written := make(chan struct{})
 	var follow, write sync.WaitGroup
-	for range followers {
+	for i := range followers {
+		set := []relay.Slots{everything(), relay.SlotsOf(0)}[i%2]
 		follow.Go(func() {
 			seen := map[envelope.ID]bool{}
 			var at relay.Mark
 			for last := false; ; {
-				page, upto, err := c.box.List(c.Context(), at, everything(), 7)
+				page, upto, err := c.box.List(c.Context(), at, set, 7)
 				if err != nil {
 					c.Errorf("List: %v", err)
 					return

@@ -37,6 +37,7 @@ type Box struct {
 	busy  bool      // a batch is on its way, or its leader is named
 
 	known *verdicts
+	lines lines
 }
 
 var _ relay.Box = (*Box)(nil)
@@ -84,6 +85,11 @@ func Open(fs durable.FS, o Options) (*Box, store.Report, error) {
 		b.epoch[i%len(b.epoch)] ^= v
 	}
 	b.durable.Store(shelf.Top())
+	for page := shelf.Since(0, scan); len(page) > 0; page = shelf.Since(page[len(page)-1].Seq, scan) {
+		for _, e := range page {
+			b.lines.add(e.Shard, e.Seq, e.ID)
+		}
+	}
 	return b, report, nil
 }
 
@@ -217,8 +223,11 @@ func (b *Box) put(d relay.Deposit) (need uint64, err error) {
 	}
 	entry, err := b.shelf.Put(e, meta)
 	switch {
-	case err == nil, errors.Is(err, store.ErrHave):
-		return entry.Seq, nil // what was here is perhaps not durable yet
+	case err == nil:
+		b.lines.add(entry.Shard, entry.Seq, entry.ID)
+		return entry.Seq, nil
+	case errors.Is(err, store.ErrHave):
+		return entry.Seq, nil // perhaps not durable yet
 	case errors.Is(err, store.ErrDone):
 		return 0, relay.ErrDelivered
 	case errors.Is(err, store.ErrTaken):
@@ -263,8 +272,41 @@ const scan = 512
 // List tells what is above a mark, up to the durable one.
 func (b *Box) List(ctx context.Context, after relay.Mark, slots relay.Slots, max int) ([]relay.Entry, relay.Mark, error) {
 	top := b.durable.Load()
+	if uint64(after) >= top || max <= 0 {
+		return nil, after, ctx.Err()
+	}
+	if s, ok := few(slots); ok {
+		return b.listFew(ctx, after, s, top, max)
+	}
+	return b.listMany(ctx, after, slots, top, max)
+}
+
+// listFew follows the lines of some slots.
+func (b *Box) listFew(ctx context.Context, after relay.Mark, slots []relay.Slot, top uint64, max int) ([]relay.Entry, relay.Mark, error) {
 	var found []relay.Entry
-	for uint64(after) < top && len(found) < max {
+	for len(found) < max {
+		if err := ctx.Err(); err != nil {
+			return nil, after, err
+		}
+		n := max - len(found)
+		page := b.lines.page(slots, uint64(after), top, n)
+		for _, p := range page {
+			after = relay.Mark(p.seq)
+			if e, ok := b.shelf.Entry(p.id); ok && e.Seq == p.seq {
+				found = append(found, entryOf(e))
+			}
+		}
+		if len(page) < n {
+			return found, relay.Mark(top), nil
+		}
+	}
+	return found, after, nil
+}
+
+// listMany follows the whole order.
+func (b *Box) listMany(ctx context.Context, after relay.Mark, slots relay.Slots, top uint64, max int) ([]relay.Entry, relay.Mark, error) {
+	var found []relay.Entry
+	for len(found) < max {
 		if err := ctx.Err(); err != nil {
 			return nil, after, err
 		}
@@ -279,10 +321,7 @@ func (b *Box) List(ctx context.Context, after relay.Mark, slots relay.Slots, max
 			}
 		}
 		if len(page) < scan {
-			if len(found) < max {
-				after = relay.Mark(top)
-			}
-			break
+			return found, relay.Mark(top), nil
 		}
 	}
 	return found, after, nil
@@ -342,5 +381,9 @@ func (b *Box) Expire(_ context.Context, today envelope.Day) (int, error) {
 	if err != nil {
 		return n, fmt.Errorf("embedded: expire: %w", err)
 	}
+	b.lines.sweep(func(p place) bool {
+		e, ok := b.shelf.Entry(p.id)
+		return ok && e.Seq == p.seq
+	})
 	return n, b.sync()
 }

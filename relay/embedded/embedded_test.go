@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -182,82 +183,100 @@ func TestGroupCommit(t *testing.T) {
 	}
 }
 
+// shown is what a box has told the world so far.
+type shown struct {
+	mu    sync.Mutex
+	acked map[envelope.ID][]byte
+	marks map[relay.Mark]envelope.ID
+	head  relay.Head
+}
+
+// deposits puts units from several sides and notes all that the box says.
+func (s *shown) deposits(t *testing.T, b *Box, seed uint64, all *sync.WaitGroup) {
+	for w := range 4 {
+		all.Go(func() {
+			for i := range 10 {
+				e, _ := boxtest.Unit(t, envelope.S1+envelope.Class(i%3), 0, boxtest.Today.Add(9), seed<<20|uint64(w*100+i))
+				results, err := b.Put(t.Context(), deposit(e))
+				if err != nil || results[0] != nil {
+					t.Error(results, err)
+					return
+				}
+				entries := list(t, b, 0)
+				s.mu.Lock()
+				s.acked[e.ID()] = e.Bytes()
+				for _, l := range entries {
+					s.marks[l.Mark] = l.ID
+				}
+				s.mu.Unlock()
+			}
+		})
+	}
+}
+
+// check compares a box after the cut with what was shown before.
+func (s *shown) check(t *testing.T, b *Box, seed uint64) {
+	t.Helper()
+	head, _ := b.Head(t.Context())
+	if head.Epoch != s.head.Epoch || head.Top < s.head.Top {
+		t.Fatalf("seed %d: head %+v after the crash, %+v was shown", seed, head, s.head)
+	}
+	for id, raw := range s.acked {
+		got, err := b.Get(t.Context(), id, 0, len(raw))
+		if err != nil || !bytes.Equal(got, raw) {
+			t.Fatalf("seed %d: acknowledged and lost: %v", seed, err)
+		}
+	}
+	// New units must not take the marks of old ones.
+	for i := range 60 {
+		e, _ := boxtest.Unit(t, envelope.S1, 0, boxtest.Today.Add(9), seed<<20|uint64(5000+i))
+		put(t, b, e)
+	}
+	for _, l := range list(t, b, 0) {
+		if id, ok := s.marks[l.Mark]; ok && id != l.ID {
+			t.Fatalf("seed %d: mark %d was %v and is %v", seed, l.Mark, id, l.ID)
+		}
+	}
+}
+
 // At any moment the power may go: what was acknowledged is there afterwards,
 // and a mark that was listed means the same unit, or one that is gone.
 func TestCrash(t *testing.T) {
+	cuts := 0
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		fs := durable.NewMem()
 		b := open(t, fs, boxtest.Today)
-		var mu sync.Mutex
-		acked := map[envelope.ID][]byte{}
-		marks := map[relay.Mark]envelope.ID{}
+		s := &shown{acked: map[envelope.ID][]byte{}, marks: map[relay.Mark]envelope.ID{}}
 		var all sync.WaitGroup
-		for w := range 4 {
-			all.Go(func() {
-				for i := range 10 {
-					class := envelope.S1 + envelope.Class(i%3)
-					e, _ := boxtest.Unit(t, class, 0, boxtest.Today.Add(9), seed<<20|uint64(w*100+i))
-					results, err := b.Put(t.Context(), deposit(e))
-					if err != nil || results[0] != nil {
-						t.Error(results, err)
-						return
-					}
-					mu.Lock()
-					acked[e.ID()] = e.Bytes()
-					mu.Unlock()
-					for _, l := range list(t, b, 0) {
-						mu.Lock()
-						marks[l.Mark] = l.ID
-						mu.Unlock()
-					}
-				}
-			})
+		s.deposits(t, b, seed, &all)
+		at := rng.IntN(40)
+		for n := 0; n < at; { // until so many are acknowledged
+			s.mu.Lock()
+			n = len(s.acked)
+			s.mu.Unlock()
+			runtime.Gosched()
 		}
-		// The cut: what was acknowledged and listed before it counts.
-		for range rng.IntN(2000) {
-			_ = b.shelf.Stats() // some time passes, without a clock
+		s.mu.Lock()
+		before := &shown{acked: maps.Clone(s.acked), marks: maps.Clone(s.marks)}
+		before.head, _ = b.Head(t.Context())
+		clone := fs.CrashClone(rng) // the cut: what was shown before it counts
+		s.mu.Unlock()
+		if len(before.acked) > 0 && len(before.acked) < 40 {
+			cuts++
 		}
-		mu.Lock()
-		wantAcked, wantMarks := map[envelope.ID][]byte{}, map[relay.Mark]envelope.ID{}
-		for id, raw := range acked {
-			wantAcked[id] = raw
-		}
-		for m, id := range marks {
-			wantMarks[m] = id
-		}
-		head, _ := b.Head(t.Context())
-		clone := fs.CrashClone(rng)
-		mu.Unlock()
 		all.Wait()
 		if err := b.Close(); err != nil {
 			t.Fatal(err)
 		}
-
 		after := open(t, clone, boxtest.Today)
-		again, _ := after.Head(t.Context())
-		if again.Epoch == head.Epoch && again.Top < head.Top {
-			t.Fatalf("seed %d: top %d after the crash, %d was shown", seed, again.Top, head.Top)
-		}
-		for id, raw := range wantAcked {
-			got, err := after.Get(t.Context(), id, 0, len(raw))
-			if err != nil || !bytes.Equal(got, raw) {
-				t.Fatalf("seed %d: acknowledged and lost: %v", seed, err)
-			}
-		}
-		// New units must not take the marks of old ones.
-		for i := range 60 {
-			e, _ := boxtest.Unit(t, envelope.S1, 0, boxtest.Today.Add(9), seed<<20|uint64(5000+i))
-			put(t, after, e)
-		}
-		for _, l := range list(t, after, 0) {
-			if id, shown := wantMarks[l.Mark]; shown && id != l.ID && again.Epoch == head.Epoch {
-				t.Fatalf("seed %d: mark %d was %v and is %v", seed, l.Mark, id, l.ID)
-			}
-		}
+		before.check(t, after, seed)
 		if err := after.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if cuts < 20 {
+		t.Errorf("only %d of 40 cuts fell amid the deposits", cuts)
 	}
 }
 
@@ -362,5 +381,53 @@ func TestHeavyDepositorLosesFirst(t *testing.T) {
 	}
 	if s := b.Stats(); s.Bytes > s.Quota {
 		t.Fatalf("%d bytes of %d", s.Bytes, s.Quota)
+	}
+}
+
+// After expiry, eviction and proofs the lines name only what is there.
+func TestLinesAreSwept(t *testing.T) {
+	b := open(t, durable.NewMem(), boxtest.Today)
+	defer b.Close()
+	for i := range uint64(50) {
+		e, osk := boxtest.Unit(t, envelope.S1, relay.Slot(i%3), boxtest.Today.Add(int(i%2)*10), i)
+		put(t, b, e)
+		if i%10 == 9 {
+			put(t, b, boxtest.Done(t, e, osk))
+		}
+	}
+	if _, err := b.Expire(t.Context(), boxtest.Today.Add(5)); err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, line := range b.lines.slot {
+		named += len(line)
+	}
+	if n := len(list(t, b, 0)); named != n || n != 25 { // 20 units and 5 proofs
+		t.Errorf("%d named, %d here, want 25", named, n)
+	}
+	entries, _, err := b.List(t.Context(), 0, relay.SlotsOf(0, 1, 2), 100)
+	if err != nil || len(entries) != 25 {
+		t.Errorf("%d listed by lines, %v", len(entries), err)
+	}
+}
+
+// BenchmarkPull lists what is new in two slots of a large box.
+func BenchmarkPull(b *testing.B) {
+	box := open(b, durable.NewMem(), boxtest.Today)
+	defer box.Close()
+	for i := range uint64(20_000) {
+		e, _ := boxtest.Unit(b, envelope.S1, relay.Slot(i), boxtest.Today.Add(9), i)
+		if _, err := box.put(deposit(e)[0]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := box.sync(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		entries, _, err := box.List(b.Context(), 0, relay.SlotsOf(0, 7), 1000)
+		if err != nil || len(entries) < 150 {
+			b.Fatal(len(entries), err)
+		}
 	}
 }
