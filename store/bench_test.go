@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/internal/durable"
@@ -30,25 +31,34 @@ func benchShelf(b *testing.B, dir string) *Shelf {
 	return open(b, fs, Options{Quota: 4 << 30, Today: testDay})
 }
 
-// fill puts n S1 over 30 days in batches of 1,000, each synced.
-func fill(b *testing.B, s *Shelf, from, n int) {
+// fill puts n S1 over 30 days in batches of 1,000, each synced, and answers
+// how long the slowest single call took.
+func fill(b *testing.B, s *Shelf, from, n int) (worst time.Duration) {
+	timed := func(from time.Time) { worst = max(worst, time.Since(from)) }
 	for k := from; k < from+n; k++ {
-		if _, err := s.Put(fake(envelope.S1, uint64(k), testDay+envelope.Day(k%30)), Meta{Rank: 2}); err != nil {
+		e := fake(envelope.S1, uint64(k), testDay+envelope.Day(k%30))
+		began := time.Now()
+		if _, err := s.Put(e, Meta{Rank: 2}); err != nil {
 			b.Fatal(err)
 		}
+		timed(began)
 		if k%1000 == 999 {
+			began = time.Now()
 			must(b, s.Sync())
+			timed(began)
 		}
 	}
 	must(b, s.Sync())
+	return worst
 }
 
 func BenchmarkPut(b *testing.B) {
 	s := benchShelf(b, b.TempDir())
 	b.SetBytes(1024)
 	b.ResetTimer()
-	fill(b, s, 0, b.N)
+	worst := fill(b, s, 0, b.N)
 	b.StopTimer()
+	b.ReportMetric(float64(worst.Microseconds())/1000, "worst-ms")
 	must(b, s.Close())
 }
 
@@ -60,8 +70,9 @@ func BenchmarkPutFull(b *testing.B) {
 	fill(b, s, 0, 50_000)
 	b.SetBytes(1024)
 	b.ResetTimer()
-	fill(b, s, 50_000, b.N)
+	worst := fill(b, s, 50_000, b.N)
 	b.StopTimer()
+	b.ReportMetric(float64(worst.Microseconds())/1000, "worst-ms")
 	if n := s.Stats().Envelopes; n > 45_000 {
 		b.Fatalf("%d units: it was not full", n)
 	}

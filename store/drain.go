@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -298,7 +299,7 @@ func (s *Shelf) noteDead(f *logFile, graves []grave) error {
 	r := record{kind: deadRecord, off: uint32(f.size)}
 	payload := make([]byte, 0, 4*len(graves))
 	for _, g := range graves {
-		payload = le32(payload, g.off)
+		payload = binary.LittleEndian.AppendUint32(payload, g.off)
 	}
 	b := appendRecord(nil, &r, payload, f.salt)
 	if err := s.extend(f, b); err != nil {

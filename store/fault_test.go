@@ -108,6 +108,20 @@ func TestErrorAtEveryCall(t *testing.T) {
 	}
 }
 
+// TestFailedFlush: what the system shows after a flush that failed may not be
+// on disk, so the next process must not take it for sure.
+func TestFailedFlush(t *testing.T) {
+	for seed := range uint64(20) {
+		m := newModel(t, seed, small)
+		must(t, m.put(fake(envelope.S1, 1, testDay+5), Meta{Today: m.today}))
+		m.fs.FailAt(2, errDisk, false) // the write works, its flush does not
+		wantErr(t, m.sync(), errDisk)
+		m.kill()
+		m.crash()
+		must(t, m.s.Close())
+	}
+}
+
 // TestErrorAtEveryCallOfOpen: an Open that fails has lost nothing.
 func TestErrorAtEveryCallOfOpen(t *testing.T) {
 	m := newModel(t, 1, small)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -111,10 +112,7 @@ func (h *handles) get(f *logFile) (durable.File, error) {
 // keep notes an open file and closes the least used beyond the limit.
 func (h *handles) keep(f *logFile, file durable.File) {
 	if len(h.open) >= maxHandles {
-		oldest := slices.MinFunc(h.open, func(a, b *logFile) int {
-			return int(min(max(int64(a.used)-int64(b.used), -1), 1))
-		})
-		h.close(oldest)
+		h.close(slices.MinFunc(h.open, func(a, b *logFile) int { return cmp.Compare(a.used, b.used) }))
 	}
 	f.handle = file
 	h.open = append(h.open, f)
@@ -164,6 +162,16 @@ func readFull(r io.ReaderAt, b []byte, off int64) (int, error) {
 	return n, err
 }
 
+// readHead reads the head of a file. errFormat if there is none.
+func readHead(r io.ReaderAt) (fileHead, error) {
+	b := make([]byte, fileHeadSize)
+	n, err := readFull(r, b, 0)
+	if err != nil {
+		return fileHead{}, err
+	}
+	return parseFileHead(b[:n])
+}
+
 // scanFile reads the records of a small file of size bytes. errFormat if its
 // head is not one of that kind.
 func (s *Shelf) scanFile(name string, kind uint8, size int64, take func(record, []byte) error) (h fileHead, damaged int, err error) {
@@ -172,13 +180,11 @@ func (s *Shelf) scanFile(name string, kind uint8, size int64, take func(record, 
 		return h, 0, err
 	}
 	defer f.Close()
-	b := make([]byte, fileHeadSize)
-	n, err := readFull(f, b, 0)
+	if h, err = readHead(f); err == nil && h.kind != kind {
+		err = errFormat
+	}
 	if err != nil {
 		return h, 0, err
-	}
-	if h, err = parseFileHead(b[:n]); err != nil || h.kind != kind {
-		return h, 0, errFormat
 	}
 	sc := scan{f: f, salt: h.salt, size: size}
 	_, err = sc.records(fileHeadSize, take)

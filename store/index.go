@@ -76,14 +76,14 @@ func idOf(u *unit) [16]byte     { return u.id }
 func tagOf(u *unit) [16]byte    { return u.tag }
 func provesOf(u *unit) [16]byte { return u.proves }
 
-func (x *index) find(id envelope.ID) uint32      { return x.byID.find(x, id, idOf) }
-func (x *index) tagged(t envelope.Tag) uint32    { return x.byTag.find(x, t, tagOf) }
-func (x *index) proofs(id envelope.ID) uint32    { return x.byProof.find(x, id, provesOf) }
-func (x *index) hash(key [16]byte) uint32        { return uint32(maphash.Bytes(x.seed, key[:])) }
-func (x *index) chain(u *unit) (*table, keyFunc) { return x.chainOf(u.class) }
+func (x *index) find(id envelope.ID) uint32   { return x.byID.find(x, id, idOf) }
+func (x *index) tagged(t envelope.Tag) uint32 { return x.byTag.find(x, t, tagOf) }
+func (x *index) proofs(id envelope.ID) uint32 { return x.byProof.find(x, id, provesOf) }
+func (x *index) hash(key [16]byte) uint32     { return uint32(maphash.Bytes(x.seed, key[:])) }
 
-func (x *index) chainOf(c envelope.Class) (*table, keyFunc) {
-	if c == envelope.Done {
+// chain is the table in which the unit stands with its like, and by what.
+func (x *index) chain(u *unit) (*table, keyFunc) {
+	if u.class == envelope.Done {
 		return &x.byProof, provesOf
 	}
 	return &x.byTag, tagOf

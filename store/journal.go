@@ -118,16 +118,17 @@ func (s *Shelf) drop(slot uint32) error {
 func (s *Shelf) dropNow(slot uint32) {
 	u := s.x.at(slot)
 	s.append(&record{kind: dropRecord, seq: u.seq, id: u.id, tag: u.tag}, nil)
-	s.entomb(u)
+	s.bufGraves = s.entomb(s.bufGraves, u.file, u.off)
 	s.forget(slot)
 }
 
-// entomb notes that the unit is dead where it stands now, if that is in a
-// segment. A journal is drained before the one with its drop is.
-func (s *Shelf) entomb(u *unit) {
-	if f := s.files[u.file]; f != nil && !f.journal() {
-		s.bufGraves = append(s.bufGraves, grave{u.file, u.off})
+// entomb adds what stands there to the list, if that is in a segment. A
+// journal is drained before the one with the drop is.
+func (s *Shelf) entomb(list []grave, file, off uint32) []grave {
+	if f := s.files[file]; f != nil && !f.journal() {
+		list = append(list, grave{file, off})
 	}
+	return list
 }
 
 // forget removes a unit from memory.

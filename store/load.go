@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -135,16 +136,15 @@ func (l *loader) list() error {
 // head reads the head of a log file. A file without one is removed: it was
 // being made, or its salt is lost and with it every checksum.
 func (l *loader) head(f *logFile, h durable.File) (ok bool, err error) {
-	b := make([]byte, fileHeadSize)
-	n, err := readFull(h, b, 0)
-	if err != nil {
+	head, err := readHead(h)
+	if err != nil && !errors.Is(err, errFormat) {
 		return false, err
 	}
-	head, err := parseFileHead(b[:n])
-	if err != nil && f.side >= fileHeadSize {
+	if err != nil && f.side > 0 {
 		// The sidecar begins with a copy.
-		if b, err := durable.ReadFile(l.s.fs, f.sideName(), int(f.side)); err == nil {
-			head, _ = parseFileHead(b)
+		if side, err := l.s.fs.Open(f.sideName(), durable.Read); err == nil {
+			head, _ = readHead(side)
+			_ = side.Close()
 		}
 	}
 	if head.kind == f.kind && head.num == f.num && head.day == f.day {
@@ -229,13 +229,12 @@ func (l *loader) sidecar(f *logFile, log *scan, take func(record, []byte) error)
 	}
 	defer file.Close()
 	at := int64(0)
-	sc := scan{f: file, salt: f.salt, size: f.side}
-	head, err := sc.bytes(0, fileHeadSize)
-	if err != nil {
+	head, err := readHead(file)
+	if err != nil && !errors.Is(err, errFormat) {
 		return end, err
 	}
-	if h, herr := parseFileHead(head); herr == nil && h == f.fileHead {
-		at = fileHeadSize
+	if head == f.fileHead {
+		sc := scan{f: file, salt: f.salt, size: f.side}
 		if end, at, err = l.vouched(&sc, log, take); err != nil {
 			return end, err
 		}
@@ -338,10 +337,10 @@ func (l *loader) unit(f *logFile, r record) {
 	if slot := s.x.find(r.id); slot != 0 {
 		old := s.x.at(slot)
 		if old.seq > r.seq {
-			l.lose(f.num, r.off)
+			l.kills = s.entomb(l.kills, f.num, r.off)
 			return
 		}
-		l.lose(old.file, old.off)
+		l.kills = s.entomb(l.kills, old.file, old.off)
 		s.forget(slot)
 	}
 	s.next = max(s.next, r.seq+1)
@@ -350,21 +349,13 @@ func (l *loader) unit(f *logFile, r record) {
 	s.settle(slot, f, r.off)
 }
 
-func (l *loader) lose(file, off uint32) {
-	if f := l.s.files[file]; f != nil && !f.journal() {
-		l.kills = append(l.kills, grave{file, off})
-	}
-}
-
 func (l *loader) drop(f *logFile, r record) {
 	slot := l.s.x.find(r.id)
 	if slot == 0 || l.s.x.at(slot).seq > r.seq {
 		return
 	}
 	u := l.s.x.at(slot)
-	if at := l.s.files[u.file]; at != nil && !at.journal() {
-		f.graves = append(f.graves, grave{u.file, u.off})
-	}
+	f.graves = l.s.entomb(f.graves, u.file, u.off)
 	l.s.forget(slot)
 }
 

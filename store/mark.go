@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -25,8 +24,6 @@ type marks struct {
 	bytes  int64 // as records
 	file   int64 // bytes of the file
 }
-
-func le32(b []byte, v uint32) []byte { return binary.LittleEndian.AppendUint32(b, v) }
 
 func markPayload(name string, v []byte) []byte {
 	b := append([]byte{byte(len(name))}, name...)

@@ -84,35 +84,29 @@ func (s *Shelf) AddPartial(id envelope.ID, size, off int, data []byte) error {
 		return ErrClosed
 	}
 	p := s.parts.all[id]
-	have := 0
-	if p != nil {
-		have = p.have
+	if p == nil {
+		p = &part{id: id}
 	}
-	if size <= 0 || size > envelope.MaxSize || off != 0 && off != have ||
-		len(data) > size-off || p != nil && off != 0 && size != p.size {
-		return fmt.Errorf("%w: bytes %d to %d of %d, with %d here", ErrPartial, off, off+len(data), size, have)
+	if size <= 0 || size > envelope.MaxSize || off != 0 && (off != p.have || size != p.size) || len(data) > size-off {
+		return fmt.Errorf("%w: bytes %d to %d of %d, with %d here", ErrPartial, off, off+len(data), size, p.have)
 	}
 	if len(data) == 0 {
 		return nil
 	}
-	if p != nil && off == 0 {
-		s.dropPart(id)
-		p = nil
-	}
-	if p != nil && p.extent > 2*int64(p.size)+64<<10 {
+	if p.extent > 2*int64(p.size)+64<<10 {
 		// Somebody sends crumbs, of which each costs a head.
 		s.dropPart(id)
 		return fmt.Errorf("%w: too many small pieces", ErrPartial)
 	}
 	n := recordTotal(pieceRecord, 0, uint32(len(data)))
-	if p == nil {
+	if off == 0 {
+		s.dropPart(id)
+		h := fileHead{kind: partialFile, day: s.today, base: s.next, salt: newSalt()}
+		p = &part{fileHead: h, id: id, size: size}
 		n += fileHeadSize + recordHeadSize
 	}
 	if err := s.placeForPart(id, n); err != nil {
 		return err
-	}
-	if p == nil {
-		p = &part{fileHead: fileHead{kind: partialFile, day: s.today, base: s.next, salt: newSalt()}, id: id, size: size}
 	}
 	return s.writePiece(p, data)
 }

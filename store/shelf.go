@@ -177,7 +177,7 @@ func (s *Shelf) upgrade(slot uint32, m Meta) {
 	if err != nil || envelope.IDOf(raw) != u.id || s.ready(u.total()) != nil {
 		return
 	}
-	s.entomb(u)
+	s.bufGraves = s.entomb(s.bufGraves, u.file, u.off)
 	s.x.regrade(slot, own, rank)
 	r := u.record()
 	s.settle(slot, s.active, s.append(&r, raw))
@@ -317,18 +317,16 @@ func (s *Shelf) Top() uint64 {
 func (s *Shelf) Drop(id envelope.ID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	slot, err := s.slot(id)
-	if err != nil {
+	if _, err := s.slot(id); err != nil {
 		return err
 	}
 	if err := s.makeSpaceToDrop(); err != nil {
 		return err
 	}
-	// Making space may have lost the unit to a damaged disk.
-	if slot = s.x.find(id); slot == 0 {
-		return nil
+	if slot := s.x.find(id); slot != 0 { // a damaged disk may have lost it just now
+		return s.drop(slot)
 	}
-	return s.drop(slot)
+	return nil
 }
 
 // Expire removes what was to be kept until a day before today, own units
@@ -354,15 +352,11 @@ func (s *Shelf) Expire(today envelope.Day) (n int, err error) {
 	}
 	s.append(&record{kind: expireRecord, until: today, seq: s.next}, nil)
 	for k := 0; k < len(s.x.buckets); {
-		b := s.x.buckets[k]
-		if b.day() >= today {
+		if b := s.x.buckets[k]; b.day() >= today {
 			k++
-			continue
-		}
-		for slot := b.head; slot != 0; n++ {
-			after := s.x.at(slot).succ
-			s.forget(slot) // the last one takes the bucket with it
-			slot = after
+		} else {
+			s.forget(b.head) // the last one takes the bucket with it
+			n++
 		}
 	}
 	for _, f := range s.segments() {
