@@ -38,8 +38,8 @@ var (
 // Options of Open.
 type Options struct {
 	// Quota in bytes on disk, never exceeded; at least MinQuota. Units of more
-	// than a sixteenth of it are refused as ErrFull, and up to a quarter is kept
-	// for moving and for partials (less of a large quota).
+	// than a sixteenth of it are refused as ErrFull. About a quarter (of the
+	// smallest quotas two fifths) is kept for moving, drops and partials.
 	Quota       int64
 	SegmentSize int64        // bytes per file; 0 chooses by the quota, and no more than a 32nd of it is used
 	Today       envelope.Day // used where Meta.Today is zero; expires nothing by itself
