@@ -44,6 +44,7 @@ func New(a *account.Account, c Config) *Chat {
 type Head struct {
 	Unread   int
 	LastText string    // the beginning of the newest letter
+	LastMine bool      // which is the owner's own
 	LastAt   time.Time // when it was written here, or arrived here
 	WroteAt  time.Time // claimed time of the newest of theirs; zero when not known
 }
@@ -54,7 +55,7 @@ func (c *Chat) Head(with account.ContactID) (Head, error) {
 	err := c.vault.View(func(tx account.Tx) error {
 		h, err := getHead(tx, with)
 		if err == nil {
-			out = Head{h.unread, h.lastText, h.lastAt, h.wroteAt}
+			out = Head{h.unread, h.lastText, h.lastMine, h.lastAt, h.wroteAt}
 		}
 		return err
 	})

@@ -207,6 +207,7 @@ type head struct {
 	last     uint64 // position of the newest letter
 	seen     uint64 // position up to which the owner has seen everything
 	lastText string
+	lastMine bool
 	lastAt   time.Time
 	wroteAt  time.Time // claimed time of the newest of theirs
 	rider    bool      // receipts are queued
@@ -216,7 +217,7 @@ const maxPreview = 120 // bytes
 
 func (h *head) record() []byte {
 	r := account.NewRecord(1).Uint(uint64(h.unread)).Uint(h.last).Uint(h.seen).Text(h.lastText)
-	return r.Time(h.lastAt).Time(h.wroteAt).Flag(h.rider).Bytes()
+	return r.Time(h.lastAt).Time(h.wroteAt).Flag(h.rider).Flag(h.lastMine).Bytes()
 }
 
 func getHead(tx account.Tx, with account.ContactID) (*head, error) {
@@ -227,7 +228,7 @@ func getHead(tx account.Tx, with account.ContactID) (*head, error) {
 	f := account.ReadRecord(b)
 	f.Version(1)
 	h := &head{unread: int(f.Uint()), last: f.Uint(), seen: f.Uint(), lastText: f.Text()}
-	h.lastAt, h.wroteAt, h.rider = f.Time(), f.Time(), f.Flag()
+	h.lastAt, h.wroteAt, h.rider, h.lastMine = f.Time(), f.Time(), f.Flag(), f.Flag()
 	return h, f.Done()
 }
 
@@ -240,7 +241,7 @@ func (h *head) shows(l *letter, at time.Time) {
 	if l.position < h.last {
 		return
 	}
-	h.last, h.lastAt, h.lastText = l.position, at, preview(l)
+	h.last, h.lastAt, h.lastText, h.lastMine = l.position, at, preview(l), l.Mine
 }
 
 func preview(l *letter) string {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/web/api"
+	"github.com/jauap/jauap/web/api/apitest"
 )
 
 // one is a person's data folder, opened when a test needs it.
@@ -159,6 +160,15 @@ func TestFirstStartIn1970(t *testing.T) {
 	if got := texts(t, b.open, "Aigerim"); len(got) != 1 {
 		t.Errorf("Dana reads %q", got)
 	}
+	a.down()
+	b.down()
+}
+
+// TestBackend: the daemon answers as every Backend must.
+func TestBackend(t *testing.T) {
+	a, b := newOne(t, "Aigerim", time.Now), newOne(t, "Dana", time.Now)
+	befriend(t, a.up(), b.up(), "Aigerim", "Dana")
+	apitest.Check(t, a.open)
 	a.down()
 	b.down()
 }

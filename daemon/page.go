@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"syscall"
-	"time"
 
 	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/web"
@@ -34,10 +33,8 @@ func (d *Daemon) ServePage() error {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api.Handler(d, door.Token))
 	mux.Handle("/", d.site)
-	d.page = &http.Server{
-		Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
-		ErrorLog: log.New(io.Discard, "", 0),
-	}
+	d.page = api.NewServer(mux)
+	d.page.ErrorLog = log.New(io.Discard, "", 0)
 	d.door = door
 	d.spawn(func() {
 		if err := d.page.Serve(ln); !errors.Is(err, http.ErrServerClosed) {

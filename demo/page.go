@@ -8,11 +8,10 @@ import (
 	"log"
 	"log/slog"
 	"net"
-	"net/http"
 	"strings"
-	"time"
 
 	"github.com/jauap/jauap/web"
+	"github.com/jauap/jauap/web/api"
 )
 
 // Options of the demo.
@@ -43,7 +42,8 @@ func Run(ctx context.Context, o Options) error {
 		return errors.Join(err, ln.Close(), w.close())
 	}
 	board := web.NewBoard(w, places, web.Options{})
-	srv := &http.Server{Handler: board, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
+	srv := api.NewServer(board)
+	srv.ErrorLog = log.New(io.Discard, "", 0)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
 	if o.Ready != nil {
@@ -88,9 +88,9 @@ func (w *world) Scene(ctx context.Context) (web.Scene, error) {
 		Notes: map[string]string{"aigerim": "inside", "timur": "inside, near Aigerim", "dana": "abroad, always online"},
 	}
 	s.Buttons = []web.Button{
-		{Key: "net", Label: "Network of the country", On: w.open},
+		{Key: "net", Label: "Network of the country", Switch: true, On: w.open},
 		{Key: "meet", Label: "Aigerim and Timur meet"},
-		{Key: "travel", Label: "Timur abroad", On: w.abroad},
+		{Key: "travel", Label: "Timur abroad", Switch: true, On: w.abroad},
 		{Key: "carry", Label: "Carry a stick to Dana and back"},
 	}
 	if w.open {
