@@ -80,6 +80,7 @@ type Daemon struct {
 	trouble  map[string]string
 	leftAt   time.Time
 
+	notice  *notice
 	changes *changes
 	stop    context.CancelFunc
 	ctx     context.Context
@@ -192,7 +193,7 @@ func Open(o Options) (*Daemon, error) {
 	d := &Daemon{
 		opts: o, log: o.Log, unlock: unlock,
 		meetings: map[node.LinkID]*meeting{}, rows: map[string]*row{}, trouble: map[string]string{},
-		changes: newChanges(), watch: &observe.Log{},
+		changes: newChanges(), watch: &observe.Log{}, notice: newNotice(),
 	}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	if err := d.open(); err != nil {

@@ -69,7 +69,7 @@ func (d *Daemon) person(c account.Contact) (api.Person, error) {
 	p := api.Person{
 		Name: c.Name, ID: c.ID.String(), Verified: verified(c), VerifiedAt: known(c.VerifiedAt), KeyChanged: c.KeyChanged,
 		WroteAt: known(h.WroteAt), Unread: h.Unread, Waiting: d.acc.WaitingFor(c.ID),
-		Words: f.Words(), Digits: f.Digits(), LastText: h.LastText, LastAt: known(h.LastAt),
+		Words: f.Words(), Digits: f.Digits(), LastText: h.LastText, LastMine: h.LastMine, LastAt: known(h.LastAt),
 		HeardAt: known(c.HeardAt), Forked: c.Forked, Stuck: c.Stuck,
 	}
 	return p, nil
@@ -150,6 +150,10 @@ func (d *Daemon) Page(context.Context) (string, error) {
 func (d *Daemon) Status(context.Context) (api.Status, error) {
 	waiting := d.acc.Waiting()
 	doubt := d.clock.doubt()
+	progress, err := d.countLetters(d.opts.Now())
+	if err != nil {
+		return api.Status{}, err
+	}
 	d.courier.Lock()
 	defer d.courier.Unlock()
 	state, since := d.watch.Verdict(d.opts.Now())
@@ -158,7 +162,10 @@ func (d *Daemon) Status(context.Context) (api.Status, error) {
 		Network: api.Network{State: string(state), Since: known(since)},
 		Links:   []api.Link{}, Windows: []api.Window{},
 		Shelf:   api.Shelf{Envelopes: st.Envelopes, Bytes: st.Bytes, Quota: st.Quota},
-		Waiting: waiting, Clock: doubt, Trouble: d.troubles(), LeftAt: known(d.leftAt),
+		Waiting: waiting, Clock: doubt, Trouble: d.troubles(), LeftAt: known(d.leftAt), Progress: progress,
+	}
+	if doubt == "" { // else its hours mean nothing
+		s.Forecast = forecast(d.watch.Forecast(d.opts.Now()))
 	}
 	for _, r := range d.rows {
 		l := api.Link{Kind: r.kind, Addr: r.addr, State: r.state, Since: known(r.since), Error: r.err, In: r.in, Out: r.out}
@@ -169,7 +176,7 @@ func (d *Daemon) Status(context.Context) (api.Status, error) {
 	}
 	slices.SortFunc(s.Links, func(a, b api.Link) int { return strings.Compare(a.Kind+" "+a.Addr, b.Kind+" "+b.Addr) })
 	for _, w := range d.watch.Windows() {
-		s.Windows = append(s.Windows, api.Window{From: w.From.UTC(), To: known(w.To), Sent: w.Sent, Received: w.Received})
+		s.Windows = append(s.Windows, api.Window{From: w.From.UTC(), To: known(w.To), Sent: w.Sent, Received: w.Received, Out: w.Out, In: w.In})
 	}
 	return s, nil
 }

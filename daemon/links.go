@@ -4,46 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
-	"github.com/jauap/jauap/link"
 	"github.com/jauap/jauap/link/lan"
-	linkrelay "github.com/jauap/jauap/link/relay"
 	"github.com/jauap/jauap/node"
-	"github.com/jauap/jauap/observe"
-	"github.com/jauap/jauap/relay"
 )
 
 const (
-	dialTimeout = 8 * time.Second // the longest try
-	dialShort   = 2 * time.Second // the shortest: three round trips of a satellite
-	tickEvery   = time.Second
-	saveEvery   = time.Minute
+	tickEvery = time.Second
+	saveEvery = time.Minute
 )
-
-// patience is how long one try may hang and how many hang at once. A packet
-// filter swallows packets, so a new try starts at each poll while older ones
-// hang: the first second of a window is not spent waiting for a dead one.
-func patience(poll time.Duration) (timeout time.Duration, atOnce int) {
-	timeout = min(max(8*poll, dialShort), dialTimeout)
-	return timeout, min(int(timeout/poll)+1, 12)
-}
 
 // Start brings up the links of the settings and keeps them up.
 func (d *Daemon) Start() error {
 	if err := d.startLAN(); err != nil {
 		return err
 	}
-	for _, text := range d.opts.Config.Relays {
-		addr, err := relay.ParseAddr(text)
-		if err != nil {
-			return err
-		}
-		d.spawn(func() { d.keepRelay(addr) })
+	ways, err := waysOf(d.opts.Config)
+	if err != nil {
+		return err
+	}
+	d.notice.setPower(d.opts.Config.Power)
+	d.spawn(func() { d.watchWorld(ways) })
+	for _, w := range ways {
+		d.spawn(func() { d.keepRelay(w) })
 	}
 	for _, addr := range d.opts.Config.Links {
 		d.spawn(func() { d.keepNeighbour(addr) })
@@ -77,111 +64,12 @@ func (d *Daemon) tick() {
 		d.step(evs...)
 		d.settle()
 		if n%int(saveEvery/tickEvery) == 0 {
-			d.noteInterfaces()
+			d.notice.setPower(d.opts.Config.Power)
 			if err := errors.Join(d.clock.save(), d.saveWindows()); err != nil {
 				d.setTrouble("disk", err.Error())
 			}
 		}
 	}
-}
-
-// noteInterfaces tells the observatory whether this device has any network.
-func (d *Daemon) noteInterfaces() {
-	kind := observe.Unlinked
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return // some systems do not say; then nothing is claimed
-	}
-	for _, a := range addrs {
-		if ip, ok := a.(*net.IPNet); ok && !ip.IP.IsLoopback() && !ip.IP.IsLinkLocalUnicast() {
-			kind = observe.Linked
-		}
-	}
-	d.observe(observe.Evidence{Kind: kind})
-}
-
-func (d *Daemon) observe(e observe.Evidence) {
-	d.courier.Lock()
-	changed := d.watch.Note(d.opts.Now(), e)
-	d.courier.Unlock()
-	if changed {
-		d.changes.bump()
-	}
-}
-
-// keepRelay tries one relay until it answers, holds the meeting, and begins
-// again when it ends.
-func (d *Daemon) keepRelay(addr relay.Addr) {
-	timeout, _ := patience(d.opts.Config.Poll)
-	dialer := &linkrelay.Dialer{Proxy: d.opts.Config.Proxy, Timeout: timeout}
-	for d.ctx.Err() == nil {
-		conn, err := d.race(addr, dialer)
-		if err != nil {
-			return
-		}
-		d.observe(observe.Evidence{Kind: observe.Answered, Way: addr.HostPort()})
-		err = d.hold(conn, "relay")
-		d.rowDown("relay", addr.HostPort(), err)
-		if d.ctx.Err() == nil {
-			d.observe(observe.Evidence{Kind: observe.Silent, Way: addr.HostPort()})
-		}
-	}
-}
-
-type dialled struct {
-	conn link.Conn
-	err  error
-}
-
-// race starts a try at each poll, a few at once, until one succeeds.
-func (d *Daemon) race(addr relay.Addr, dialer *linkrelay.Dialer) (link.Conn, error) {
-	ctx, cancel := context.WithCancel(d.ctx)
-	_, atOnce := patience(d.opts.Config.Poll)
-	results := make(chan dialled)
-	running := 0
-	defer func() {
-		cancel()
-		for ; running > 0; running-- {
-			if late := <-results; late.err == nil {
-				late.conn.Close()
-			}
-		}
-	}()
-	try := func() {
-		running++
-		go func() {
-			conn, err := dialer.Dial(ctx, addr)
-			results <- dialled{conn, err}
-		}()
-	}
-	try()
-	t := time.NewTicker(d.opts.Config.Poll)
-	defer t.Stop()
-	for {
-		select {
-		case <-d.ctx.Done():
-			return nil, d.ctx.Err()
-		case r := <-results:
-			running--
-			if r.err == nil {
-				return r.conn, nil
-			}
-			d.noteSilence(addr, r.err)
-		case <-t.C:
-			if running < atOnce {
-				try()
-			}
-		}
-	}
-}
-
-func (d *Daemon) noteSilence(addr relay.Addr, err error) {
-	kind := observe.Silent
-	if errors.Is(err, linkrelay.ErrNotOurRelay) {
-		kind = observe.Foreign
-	}
-	d.observe(observe.Evidence{Kind: kind, Way: addr.HostPort()})
-	d.rowDown("relay", addr.HostPort(), err)
 }
 
 // startLAN opens the LAN link and meets whoever is found there.
@@ -283,11 +171,13 @@ func (d *Daemon) keepNeighbour(addr string) {
 	t := time.NewTicker(max(d.opts.Config.Poll, tickEvery))
 	defer t.Stop()
 	for d.ctx.Err() == nil {
+		rung := d.notice.rung()
 		if err := d.Meet(d.ctx, addr); err != nil {
 			d.log.Debug("neighbour", "addr", addr, "error", err)
 		}
 		select {
 		case <-d.ctx.Done():
+		case <-rung:
 		case <-t.C:
 		}
 	}

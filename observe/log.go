@@ -147,9 +147,12 @@ func (l *Log) fail(now time.Time, w *way, foreign bool) {
 }
 
 // answering reports whether any way abroad answers now.
-func (l *Log) answering() bool {
-	for _, w := range l.ways {
-		if w.answers && !w.inland {
+func (l *Log) answering() bool { return l.Others("") }
+
+// Others reports whether a way abroad other than this one answers now.
+func (l *Log) Others(than string) bool {
+	for name, w := range l.ways {
+		if w.answers && !w.inland && name != than {
 			return true
 		}
 	}

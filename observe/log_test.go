@@ -81,6 +81,15 @@ func TestWindows(t *testing.T) {
 	}
 	l.Note(at(20), ev(Answered, "a"))
 	l.Moved(at(25), 0, 1)
+	if l.Others("a") || !l.Others("b") || !l.Others("h") {
+		t.Error("only a answers abroad")
+	}
+	if w := l.Lately(at(25).Add(burstDays)); len(w) != 0 {
+		t.Errorf("three days later %v is recent", w)
+	}
+	if w := l.Lately(at(15).Add(burstDays)); len(w) != 1 || w[0].From != at(20) {
+		t.Errorf("lately %v", w)
+	}
 	again, err := Restore(l.Save())
 	if err != nil {
 		t.Fatal(err)

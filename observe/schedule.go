@@ -22,7 +22,7 @@ type Occasion struct {
 	Since   time.Time     // since when nothing answers
 	Told    time.Time     // when a neighbour last said that the network is open
 	Answers bool          // another way answers now: this one can wait
-	History []Window      // as Log.Windows lists them
+	History []Window      // as Log.Lately lists them
 }
 
 // The pace. Who switches a network does it by the clock: of 147 shutdowns
@@ -63,6 +63,15 @@ func Wait(o Occasion, rng *rand.Rand) time.Duration {
 		pause = min(pause, day-in)
 	}
 	return max(fast, pause)
+}
+
+// Lately lists the windows that matter to the pace.
+func (l *Log) Lately(now time.Time) []Window {
+	i := len(l.windows)
+	for i > 0 && now.Sub(l.windows[i-1].From) <= burstDays {
+		i--
+	}
+	return append([]Window(nil), l.windows[i:]...)
 }
 
 // vary picks from middle ± spread.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 
@@ -179,6 +180,9 @@ func (d *door) status(ctx context.Context, c *cli.Command) error {
 			return errors.Join(err, d.jsonIf(err, s))
 		}
 		d.say("network   %s, since %s", s.Network.State, age(s.Network.Since))
+		if line := outlook(s); line != "" {
+			d.say("outlook   %s", line)
+		}
 		d.say("waiting   %d letters have not left this device (something last left: %s)", s.Waiting, age(s.LeftAt))
 		d.say("shelf     %d envelopes, %s of %s", s.Shelf.Envelopes, config.FormatBytes(s.Shelf.Bytes), config.FormatBytes(s.Shelf.Quota))
 		for _, l := range s.Links {
@@ -189,7 +193,8 @@ func (d *door) status(ctx context.Context, c *cli.Command) error {
 			if w.To != nil {
 				to = w.To.Local().Format("15:04:05")
 			}
-			d.say("window    %s to %s: %d sent, %d received", w.From.Local().Format("2 Jan 15:04:05"), to, w.Sent, w.Received)
+			d.say("window    %s to %s: %d envelopes sent, %d received (%s out, %s in)", w.From.Local().Format("2 Jan 15:04:05"), to,
+				w.Sent, w.Received, config.FormatBytes(w.Out), config.FormatBytes(w.In))
 		}
 		if s.Clock != "" {
 			d.say("clock     %s", s.Clock)
@@ -199,6 +204,29 @@ func (d *door) status(ctx context.Context, c *cli.Command) error {
 		}
 		return nil
 	})
+}
+
+// outlook is one line about the window that is open, or about the next one:
+// "12 of 40 sent, 3 received; usually closes between 12:00 and 16:00".
+func outlook(s api.Status) string {
+	var parts []string
+	usually := func(what string, h *api.Hours) {
+		if h != nil {
+			parts = append(parts, fmt.Sprintf("usually %s between %s and %s", what, h.From, h.To))
+		}
+	}
+	f := s.Forecast
+	if f == nil {
+		f = &api.Forecast{}
+	}
+	if p := s.Progress; p != nil {
+		parts = append(parts, fmt.Sprintf("%d of %d sent, %d received", p.Sent, p.Total, p.Received))
+		usually("closes", f.Closes)
+	} else {
+		usually("opens", f.Opens)
+		usually("closes", f.Closes)
+	}
+	return strings.Join(parts, "; ")
 }
 
 func (d *door) carry(ctx context.Context, c *cli.Command) error {

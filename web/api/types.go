@@ -174,9 +174,36 @@ type Status struct {
 	Clock   string     `json:"clock,omitempty"`   // a complaint about this device's clock
 	Trouble []string   `json:"trouble,omitempty"` // what a person should know and can mend
 	LeftAt  *time.Time `json:"left_at,omitempty"` // when anything last left this device
+
+	Progress *Progress `json:"progress,omitempty"` // absent when no window is open
+	Forecast *Forecast `json:"forecast,omitempty"` // absent when nothing can be said
 }
 
-// Network is the verdict: no-link, dark, nearby, open or not-known.
+// Progress is how far the letters are in the window that is open: "12 of 40
+// sent, 3 received". Of very many letters the newest 2,000 are counted.
+type Progress struct {
+	Since    time.Time `json:"since"`    // when the window opened
+	Sent     int       `json:"sent"`     // mine that left the country in it
+	Total    int       `json:"total"`    // those, and those that still wait to leave it
+	Received int       `json:"received"` // for me, in it
+}
+
+// Forecast is what the windows of the last week suggest. It is no promise.
+type Forecast struct {
+	Opens  *Hours `json:"opens,omitempty"`
+	Closes *Hours `json:"closes,omitempty"`
+}
+
+// Hours is a range of this device's local time, "HH:MM". To may be past
+// midnight.
+type Hours struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	Days int    `json:"days"` // different days on which it was so; 2 or more
+}
+
+// Network is the verdict: no-link, no-route, portal, dark, nearby,
+// domestic-only, restricted, open or not-known.
 type Network struct {
 	State string     `json:"state"`
 	Since *time.Time `json:"since,omitempty"`
@@ -197,8 +224,10 @@ type Link struct {
 type Window struct {
 	From     time.Time  `json:"from"`
 	To       *time.Time `json:"to,omitempty"` // absent while open
-	Sent     int        `json:"sent"`
+	Sent     int        `json:"sent"`         // envelopes
 	Received int        `json:"received"`
+	Out      int64      `json:"out,omitempty"` // bytes sent
+	In       int64      `json:"in,omitempty"`  // bytes received
 }
 
 // Shelf counts what this device carries, for itself and for others.

@@ -1,0 +1,397 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/jauap/jauap/config"
+	"github.com/jauap/jauap/link"
+	linkrelay "github.com/jauap/jauap/link/relay"
+	"github.com/jauap/jauap/observe"
+	"github.com/jauap/jauap/observe/probe"
+	"github.com/jauap/jauap/relay"
+)
+
+const (
+	dialTimeout = 8 * time.Second // the longest try
+	dialShort   = 2 * time.Second // the shortest: three round trips of a satellite
+
+	// lookEvery is how often a held link is felt for its pulse.
+	lookEvery = 250 * time.Millisecond
+	// pulseGone is how long the far end's system may confirm nothing before the
+	// relay is dialled anew, at least; a path with a long trip gets four trips.
+	pulseGone = 2 * time.Second
+	// answerDue is how long the relay may take to answer what it got, on top of
+	// the time that the bytes need at slowPath bytes a second. It is for paths
+	// whose system confirms (a proxy) and systems that do not tell.
+	answerDue = 5 * time.Second
+	slowPath  = 4 << 10
+	// asking is the size of a write that surely holds a unit, which the relay
+	// confirms; smaller ones may need no answer.
+	asking = 1000
+	// aliveEvery is half the silence after which we say "still here", so that a
+	// path that was cut while nobody wrote is noticed too. The relay's word
+	// comes every 30 to 45 s: nothing for a minute means that it is gone.
+	aliveMains   = 30 * time.Second
+	aliveBattery = time.Minute
+	stuck        = time.Minute // one message of 16 kB at 2.2 kbit/s
+
+	steady    = 5 * time.Second // a meeting that lasted so long was one
+	busyLeast = 5 * time.Second // first rest after a relay said that it is full
+	busyMost  = 2 * time.Minute
+)
+
+// patience is how long one try may hang and how many hang at once. A packet
+// filter swallows packets, so a new try starts at each poll while older ones
+// hang: the first second of a window is not spent waiting for a dead one.
+func patience(poll time.Duration) (timeout time.Duration, atOnce int) {
+	timeout = min(max(8*poll, dialShort), dialTimeout)
+	return timeout, min(int(timeout/poll)+1, 12)
+}
+
+// way is one relay of the settings.
+type way struct {
+	addr   relay.Addr
+	inland bool
+}
+
+func waysOf(c config.Config) (ways []way, err error) {
+	for i, text := range append(append([]string(nil), c.Relays...), c.Inland...) {
+		addr, err := relay.ParseAddr(text)
+		if err != nil {
+			return nil, err
+		}
+		ways = append(ways, way{addr, i >= len(c.Relays)})
+	}
+	return ways, nil
+}
+
+func (w way) evidence(k observe.Kind) observe.Evidence {
+	return observe.Evidence{Kind: k, Way: w.addr.HostPort(), Inland: w.inland}
+}
+
+// keepRelay tries one relay until it answers, holds the meeting, and begins
+// again when it ends.
+func (d *Daemon) keepRelay(w way) {
+	var conn *watched
+	busy := busyLeast
+	for d.ctx.Err() == nil {
+		if conn == nil {
+			var err error
+			conn, err = d.race(d.ctx, w, func(err error) {
+				d.noteSilence(w, err)
+				d.rowDown("relay", w.addr.HostPort(), err)
+			})
+			if err != nil {
+				return
+			}
+			d.observe(w.evidence(observe.Answered))
+		}
+		began := time.Now()
+		var err error
+		conn, err = d.attend(w, conn)
+		switch {
+		case conn != nil:
+		case errors.Is(err, relay.ErrBusy):
+			// Everybody comes when a window opens: do not push.
+			d.rest(d.notice.between(busy, 2*busy))
+			busy = min(2*busy, busyMost)
+			continue
+		case time.Since(began) < steady:
+			d.rest(d.opts.Config.Poll)
+		}
+		busy = busyLeast
+	}
+}
+
+func (d *Daemon) rest(t time.Duration) {
+	select {
+	case <-d.ctx.Done():
+	case <-time.After(t):
+	}
+}
+
+type dialled struct {
+	conn *watched
+	err  error
+}
+
+// race starts a try at each pause and at each ring of the bell, a few at once,
+// until one succeeds; failed hears of each that does not.
+func (d *Daemon) race(ctx context.Context, w way, failed func(error)) (*watched, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	timeout, atOnce := patience(d.opts.Config.Poll)
+	results := make(chan dialled)
+	var running []context.CancelFunc // oldest first; some may have ended
+	open := 0
+	defer func() {
+		cancel()
+		for ; open > 0; open-- {
+			if late := <-results; late.err == nil {
+				late.conn.Close()
+			}
+		}
+	}()
+	try := func() {
+		if len(running) >= atOnce {
+			running[0]() // the oldest hangs in a network that may be gone
+			running = running[1:]
+		}
+		ctx, done := context.WithCancel(ctx)
+		running = append(running, done)
+		open++
+		go func() {
+			defer done()
+			conn, err := d.dial(ctx, w, timeout)
+			results <- dialled{conn, err}
+		}()
+	}
+	since := d.opts.Now()
+	rung := d.notice.rung()
+	try()
+	t := time.NewTimer(d.pause(w, since))
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case r := <-results:
+			open--
+			if r.err == nil {
+				return r.conn, nil
+			}
+			if ctx.Err() == nil {
+				failed(r.err)
+			}
+			continue
+		case <-rung:
+			rung = d.notice.rung()
+		case <-t.C:
+		}
+		try()
+		t.Reset(d.pause(w, since))
+	}
+}
+
+// dial tries the relay once.
+func (d *Daemon) dial(ctx context.Context, w way, timeout time.Duration) (*watched, error) {
+	alive := aliveMains
+	if d.notice.onBattery() {
+		alive = aliveBattery
+	}
+	c := &watched{}
+	dialer := linkrelay.Dialer{
+		Proxy: d.opts.Config.Proxy, Timeout: timeout, Quiet: alive, Stall: stuck, Inland: w.inland,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			c.tcp, _ = conn.(*net.TCPConn)
+			return conn, err
+		},
+	}
+	var err error
+	if c.Conn, err = dialer.Dial(ctx, w.addr); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (d *Daemon) noteSilence(w way, err error) {
+	kind := observe.Silent
+	if errors.Is(err, linkrelay.ErrNotOurRelay) {
+		kind = observe.Foreign
+	}
+	d.observe(w.evidence(kind))
+}
+
+// mark changes the status of a way whose meeting is not over.
+func (d *Daemon) mark(w way, state string, err error) {
+	d.courier.Lock()
+	defer d.courier.Unlock()
+	r := d.row("relay", w.addr.HostPort())
+	r.state, r.since, r.err = state, d.opts.Now(), ""
+	if err != nil {
+		r.err = err.Error()
+	}
+	d.changes.bump()
+}
+
+// Why a meeting was ended for another over the same way, and before that.
+var (
+	errSilent   = errors.New("the link fell silent; the relay was reached anew")
+	errDoubtful = errors.New("the link fell silent; the relay is being dialled anew")
+)
+
+// rival is a race that runs beside a meeting which fell silent.
+type rival struct {
+	done chan dialled
+	stop context.CancelFunc
+}
+
+func (d *Daemon) startRival(w way) *rival {
+	ctx, stop := context.WithCancel(d.ctx)
+	r := &rival{make(chan dialled, 1), stop}
+	go func() {
+		conn, err := d.race(ctx, w, func(err error) { d.noteSilence(w, err) })
+		r.done <- dialled{conn, err}
+	}()
+	return r
+}
+
+// result is where the race's end is read; nil while there is no race.
+func (r *rival) result() <-chan dialled {
+	if r == nil {
+		return nil
+	}
+	return r.done
+}
+
+// end stops a race and waits for it.
+func (r *rival) end() {
+	if r == nil {
+		return
+	}
+	r.stop()
+	if late := <-r.done; late.err == nil {
+		late.conn.Close()
+	}
+}
+
+// attend holds a meeting. When its link falls silent the relay is dialled
+// anew, while the old link may yet come back; an answer wins, and attend
+// returns it. Otherwise it returns why the meeting ended.
+func (d *Daemon) attend(w way, c *watched) (next *watched, err error) {
+	ended := make(chan error, 1)
+	go func() { ended <- d.hold(c, "relay") }()
+	var beside *rival
+	defer func() { beside.end() }()
+	t := time.NewTicker(lookEvery)
+	defer t.Stop()
+	for {
+		select {
+		case err = <-ended:
+			d.meetingOver(w, c, err)
+			return nil, err
+		case r := <-beside.result():
+			beside.stop()
+			beside = nil
+			if r.err != nil {
+				continue // this node is closing, and so is the meeting
+			}
+			if !c.silent(time.Now()) {
+				r.conn.Close()
+				d.mark(w, "up", nil)
+				continue
+			}
+			c.Close()
+			<-ended
+			d.meetingOver(w, c, errSilent)
+			d.observe(w.evidence(observe.Answered))
+			return r.conn, nil
+		case now := <-t.C:
+			d.tally(w, c)
+			silent := c.silent(now)
+			if silent && beside == nil {
+				d.log.Info("relay", "silent", w.addr.HostPort())
+				d.mark(w, "trying", errDoubtful)
+				beside = d.startRival(w)
+			}
+			if !silent && beside != nil {
+				beside.end()
+				beside = nil
+				d.mark(w, "up", nil)
+			}
+		}
+	}
+}
+
+// meetingOver notes the end of a meeting. Whether the way is silent now the
+// next try will tell.
+func (d *Daemon) meetingOver(w way, c *watched, err error) {
+	d.tally(w, c)
+	if errors.Is(err, linkrelay.ErrNotOurRelay) {
+		d.observe(w.evidence(observe.Foreign))
+	}
+	d.rowDown("relay", w.addr.HostPort(), err)
+}
+
+// tally tells the observatory what moved since the last time.
+func (d *Daemon) tally(w way, c *watched) {
+	out, in := c.moved()
+	if in > 0 {
+		d.observe(w.evidence(observe.Answered))
+	}
+	if out+in > 0 && !w.inland {
+		d.courier.Lock()
+		d.watch.Moved(d.opts.Now(), out, in)
+		d.courier.Unlock()
+	}
+}
+
+// watched is a link to a relay that knows how long its far end has owed an
+// answer.
+type watched struct {
+	link.Conn
+	tcp *net.TCPConn // to the relay or to a proxy; nil when it is something else
+
+	mu      sync.Mutex
+	owed    int       // bytes written since it was last heard, if they ask for an answer
+	asked   time.Time // when the first of them was written
+	unsure  time.Time // since when the system has waited for a confirmation
+	out, in int64     // since moved was last asked
+}
+
+func (c *watched) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.mu.Lock()
+		c.owed = 0
+		c.in += int64(n)
+		c.mu.Unlock()
+	}
+	return n, err
+}
+
+func (c *watched) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	if len(p) >= asking || c.owed > 0 {
+		if c.owed == 0 {
+			c.asked = time.Now()
+		}
+		c.owed += len(p)
+	}
+	c.mu.Unlock()
+	n, err := c.Conn.Write(p)
+	c.mu.Lock()
+	c.out += int64(n)
+	c.mu.Unlock()
+	return n, err
+}
+
+// moved returns the bytes since it was last asked.
+func (c *watched) moved() (out, in int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out, in = c.out, c.in
+	c.out, c.in = 0, 0
+	return out, in
+}
+
+// silent reports whether the path looks cut. It must be asked regularly.
+func (c *watched) silent(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.tcp != nil {
+		if p, ok := probe.PulseOf(c.tcp); ok && p.Unconfirmed {
+			if c.unsure.IsZero() {
+				c.unsure = now
+			}
+			// Confirmations that come in tell of a path that is only slow.
+			return min(now.Sub(c.unsure), p.Silent) > max(pulseGone, 4*p.Trip)
+		}
+		c.unsure = time.Time{}
+	}
+	return c.owed > 0 && now.Sub(c.asked) > answerDue+time.Duration(c.owed)*time.Second/slowPath
+}
