@@ -54,6 +54,9 @@ func TestFloodIsSlowed(t *testing.T) {
 		if _, err := tk.until(t.Context(), func(o exchange.Outcome) bool { return len(o.Handed) == 1 }); err != nil {
 			t.Errorf("the same network: %v", err)
 		}
+		if d := time.Since(begin); d > 20*time.Second {
+			t.Errorf("the flood's own network waited %v", d)
+		}
 		tk.close()
 		<-done
 		// (1 MiB - 128 KiB) at 64 KiB/s.
@@ -295,6 +298,49 @@ func TestDeadConnectionIsOvertaken(t *testing.T) {
 		again.close()
 		close(f.thawed)
 		all.Wait()
+		w.stop()
+	})
+}
+
+// While a client pulls something large over a slow link, a letter for it comes
+// in: it overtakes.
+func TestLetterOvertakesBulk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, p := openPipes(t, boxtest.NewMemory(), relay.Options{Limits: relay.Limits{
+			PrefixOut: relay.Rate{PerSecond: 32 << 10, Burst: 32 << 10}}})
+		meet := func(units ...envelope.Envelope) {
+			tk := start(w.dial(p.dialer("198.51.100.1:1")), exchange.Config{Shards: []uint8{9}}, newPhone(units...))
+			if _, err := tk.until(t.Context(), func(o exchange.Outcome) bool { return len(o.Handed) == len(units) }); err != nil {
+				t.Error(err)
+			}
+			tk.close()
+		}
+		meet(units(t, 2, envelope.S5, 3, 1)...)
+		letter := units(t, 1, envelope.S1, 3, 50)[0]
+		bob := newPhone()
+		var all sync.WaitGroup
+		var got, done time.Duration
+		begin := time.Now()
+		all.Go(func() {
+			tk := start(w.dial(p.dialer("192.0.2.10:1")), exchange.Config{Shards: []uint8{3}}, bob)
+			_, err := tk.until(t.Context(), func(exchange.Outcome) bool {
+				if got == 0 && bob.has(letter) {
+					got = time.Since(begin)
+				}
+				return bob.count() == 3
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			done = time.Since(begin)
+			tk.close()
+		})
+		time.Sleep(3 * time.Second)
+		meet(letter)
+		all.Wait()
+		if got == 0 || got > 6*time.Second || done < 14*time.Second {
+			t.Errorf("the letter sent at 3 s came at %v, all was there at %v", got, done)
+		}
 		w.stop()
 	})
 }

@@ -30,6 +30,7 @@ type Mailbox struct {
 
 	// fullUntil is until when no deposits are asked for, Unix ns.
 	fullUntil atomic.Int64
+	troubleAt atomic.Int64 // when trouble was last logged, Unix ns
 
 	mu       sync.Mutex
 	sessions map[*session]struct{}
@@ -217,10 +218,13 @@ func (m *Mailbox) full(now time.Time, err error) {
 
 func (m *Mailbox) isFull(now time.Time) bool { return now.UnixNano() < m.fullUntil.Load() }
 
-// trouble logs what went wrong with the box. Its errors speak of files, never
-// of clients.
+// trouble logs what went wrong with the box, once a second at most. Its errors
+// speak of files, never of clients.
 func (m *Mailbox) trouble(what string, err error) {
-	if m.life.Err() == nil {
-		m.opts.Log.Error("box failed", "call", what, "err", err)
+	now := time.Now().UnixNano()
+	last := m.troubleAt.Load()
+	if now-last < int64(time.Second) || !m.troubleAt.CompareAndSwap(last, now) || m.life.Err() != nil {
+		return
 	}
+	m.opts.Log.Error("box failed", "call", what, "err", err)
 }

@@ -252,6 +252,14 @@ func (s *session) speak(ctx context.Context) (bye string) {
 		if err := s.receive(frames); err != nil && !errors.Is(err, exchange.ErrOver) {
 			s.failed = err
 		}
+		select {
+		case <-s.ear.wake:
+			s.additions(ctx)
+		default:
+		}
+		if ctx.Err() != nil {
+			return stay // run says goodbye
+		}
 	}
 	if s.failed != nil {
 		return closing(s.failed)

@@ -221,6 +221,7 @@ func (s *shelf) Sync() error {
 		return err
 	}
 	var slots Slots
+	var refused error
 	for i, d := range units {
 		switch err := results[i]; {
 		case err == nil:
@@ -228,16 +229,16 @@ func (s *shelf) Sync() error {
 		case errors.Is(err, ErrDelivered):
 			// Its proof arrived a moment ago: nothing is left to keep.
 		default:
+			refused = err
 			if errors.Is(err, ErrFull) {
 				s.room.full(time.Now(), err)
 			}
-			return err
 		}
 	}
 	if slots != (Slots{}) {
 		s.room.hub.ring(slots, time.Now())
 	}
-	return nil
+	return refused
 }
 
 // close leaves what came in part to whoever goes on.
