@@ -16,6 +16,41 @@ import (
 // thread can see.
 func TestFullStickForReal(t *testing.T) {
 	dir := t.TempDir()
+	onOwnDisk(t, dir, func() error { return nil }, func() { fillAndCheck(t, dir) })
+}
+
+// TestReadOnlyMountForReal reads a stick whose switch forbids writing.
+func TestReadOnlyMountForReal(t *testing.T) {
+	dir := t.TempDir()
+	units := linktest.Units(2, 5)
+	lock := func() error {
+		f, err := Open(dir, Options{})
+		if err == nil {
+			_, err = f.Leave(context.Background(), linktest.From(units))
+		}
+		if err == nil {
+			err = syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+		}
+		return err
+	}
+	onOwnDisk(t, dir, lock, func() {
+		f, err := Open(dir, Options{})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		found := 0
+		if _, err := f.Each(context.Background(), func([]byte) error { found++; return nil }); err != nil || found != len(units) {
+			t.Errorf("%d units read of %d: %v", found, len(units), err)
+		}
+		if _, err := f.Leave(context.Background(), linktest.From(linktest.Units(7, 3))); !errors.Is(err, ErrReadOnly) {
+			t.Errorf("leave: %v", err)
+		}
+	})
+}
+
+// onOwnDisk mounts a file system of 3 MiB at dir, which only f sees.
+func onOwnDisk(t *testing.T, dir string, prepare func() error, f func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -27,15 +62,18 @@ func TestFullStickForReal(t *testing.T) {
 		if err == nil {
 			err = syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=3m")
 		}
+		if err == nil {
+			err = prepare()
+		}
 		if err != nil {
 			if os.Getenv("JAUAP_TEST") == "all" {
 				t.Errorf("no file system could be mounted: %v", err)
 			} else {
-				t.Logf("left out: no file system can be mounted here (%v); TestFullStick shows the same", err)
+				t.Logf("left out: no file system can be mounted here (%v)", err)
 			}
 			return
 		}
-		fillAndCheck(t, dir)
+		f()
 	}()
 	<-done
 }
