@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/config"
+	"github.com/jauap/jauap/exchange"
 	"github.com/jauap/jauap/link"
 	linkrelay "github.com/jauap/jauap/link/relay"
 	"github.com/jauap/jauap/observe"
@@ -27,17 +28,20 @@ const (
 	// answerDue is how long the relay may take to answer what it got, on top of
 	// the time that the bytes need at slowPath bytes a second. It is for paths
 	// whose system confirms (a proxy) and systems that do not tell.
-	answerDue = 5 * time.Second
-	slowPath  = 4 << 10
-	// asking is the size of a write that surely holds a unit, which the relay
-	// confirms; smaller ones may need no answer.
-	asking = 1000
+	// It doubles when dialling anew did not help for so long as answerMost.
+	answerDue  = 5 * time.Second
+	answerMost = time.Minute
+	slowPath   = 4 << 10
 	// aliveEvery is half the silence after which we say "still here", so that a
 	// path that was cut while nobody wrote is noticed too. The relay's word
 	// comes every 30 to 45 s: nothing for a minute means that it is gone.
 	aliveMains   = 30 * time.Second
 	aliveBattery = time.Minute
 	stuck        = time.Minute // one message of 16 kB at 2.2 kbit/s
+	// movedFor is how long a race may take that began because this device's
+	// network changed, and movedGone is what pulseGone is at its end.
+	movedFor  = 5 * time.Second
+	movedGone = 500 * time.Millisecond
 
 	steady    = 5 * time.Second // a meeting that lasted so long was one
 	busyLeast = 5 * time.Second // first rest after a relay said that it is full
@@ -150,7 +154,7 @@ func (d *Daemon) race(ctx context.Context, w way, failed func(error)) (*watched,
 		}()
 	}
 	since := d.opts.Now()
-	rung := d.notice.rung()
+	rung := d.notice.try.rung()
 	try()
 	t := time.NewTimer(d.pause(w, since))
 	defer t.Stop()
@@ -168,7 +172,7 @@ func (d *Daemon) race(ctx context.Context, w way, failed func(error)) (*watched,
 			}
 			continue
 		case <-rung:
-			rung = d.notice.rung()
+			rung = d.notice.try.rung()
 		case <-t.C:
 		}
 		try()
@@ -182,7 +186,7 @@ func (d *Daemon) dial(ctx context.Context, w way, timeout time.Duration) (*watch
 	if d.notice.onBattery() {
 		alive = aliveBattery
 	}
-	c := &watched{}
+	c := &watched{due: answerDue, began: time.Now()}
 	dialer := linkrelay.Dialer{
 		Proxy: d.opts.Config.Proxy, Timeout: timeout, Quiet: alive, Stall: stuck, Inland: w.inland,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -224,15 +228,17 @@ var (
 	errDoubtful = errors.New("the link fell silent; the relay is being dialled anew")
 )
 
-// rival is a race that runs beside a meeting which fell silent.
+// rival is a race that runs beside a meeting which fell silent, or which may
+// hang in a network that is gone.
 type rival struct {
-	done chan dialled
-	stop context.CancelFunc
+	done  chan dialled
+	stop  context.CancelFunc
+	until time.Time // before it, the race goes on although nothing is silent
 }
 
-func (d *Daemon) startRival(w way) *rival {
+func (d *Daemon) startRival(w way, until time.Time) *rival {
 	ctx, stop := context.WithCancel(d.ctx)
-	r := &rival{make(chan dialled, 1), stop}
+	r := &rival{make(chan dialled, 1), stop, until}
 	go func() {
 		conn, err := d.race(ctx, w, func(err error) { d.noteSilence(w, err) })
 		r.done <- dialled{conn, err}
@@ -269,21 +275,30 @@ func (d *Daemon) attend(w way, c *watched) (next *watched, err error) {
 	defer func() { beside.end() }()
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
+	moved := d.notice.moved.rung()
 	for {
 		select {
 		case err = <-ended:
 			d.meetingOver(w, c, err)
 			return nil, err
+		case <-moved:
+			moved = d.notice.moved.rung()
+			if beside == nil {
+				beside = d.startRival(w, time.Now().Add(movedFor))
+			}
 		case r := <-beside.result():
 			beside.stop()
 			beside = nil
 			if r.err != nil {
 				continue // this node is closing, and so is the meeting
 			}
-			if !c.silent(time.Now()) {
+			if !c.lost(r.conn, time.Now()) {
 				r.conn.Close()
 				d.mark(w, "up", nil)
 				continue
+			}
+			if time.Since(c.began) < answerMost {
+				r.conn.due = min(2*c.due, answerMost)
 			}
 			c.Close()
 			<-ended
@@ -292,19 +307,24 @@ func (d *Daemon) attend(w way, c *watched) (next *watched, err error) {
 			return r.conn, nil
 		case now := <-t.C:
 			d.tally(w, c)
-			silent := c.silent(now)
-			if silent && beside == nil {
-				d.log.Info("relay", "silent", w.addr.HostPort())
-				d.mark(w, "trying", errDoubtful)
-				beside = d.startRival(w)
-			}
-			if !silent && beside != nil {
-				beside.end()
-				beside = nil
-				d.mark(w, "up", nil)
-			}
+			beside = d.doubt(w, beside, c.silent(now), now)
 		}
 	}
+}
+
+// doubt begins or ends a race beside a meeting.
+func (d *Daemon) doubt(w way, beside *rival, silent bool, now time.Time) *rival {
+	switch {
+	case silent && beside == nil:
+		d.log.Info("relay", "silent", w.addr.HostPort())
+		d.mark(w, "trying", errDoubtful)
+		return d.startRival(w, time.Time{})
+	case !silent && beside != nil && now.After(beside.until):
+		beside.end()
+		d.mark(w, "up", nil)
+		return nil
+	}
+	return beside
 }
 
 // meetingOver notes the end of a meeting. Whether the way is silent now the
@@ -334,11 +354,14 @@ func (d *Daemon) tally(w way, c *watched) {
 // answer.
 type watched struct {
 	link.Conn
-	tcp *net.TCPConn // to the relay or to a proxy; nil when it is something else
+	tcp   *net.TCPConn  // to the relay or to a proxy; nil when it is something else
+	due   time.Duration // how long an answer may take
+	began time.Time
 
 	mu      sync.Mutex
-	owed    int       // bytes written since it was last heard, if they ask for an answer
-	asked   time.Time // when the first of them was written
+	frames  frames
+	owed    int       // bytes written since it was last heard, from the first frame on that asks
+	asked   time.Time // when that was written
 	unsure  time.Time // since when the system has waited for a confirmation
 	out, in int64     // since moved was last asked
 }
@@ -356,7 +379,7 @@ func (c *watched) Read(p []byte) (int, error) {
 
 func (c *watched) Write(p []byte) (int, error) {
 	c.mu.Lock()
-	if len(p) >= asking || c.owed > 0 {
+	if asks := c.frames.ask(p); c.owed > 0 || asks {
 		if c.owed == 0 {
 			c.asked = time.Now()
 		}
@@ -368,6 +391,38 @@ func (c *watched) Write(p []byte) (int, error) {
 	c.out += int64(n)
 	c.mu.Unlock()
 	return n, err
+}
+
+// frames follows a stream of frames, each a length of three bytes, a type and
+// the rest. spec/exchange.md, 2.
+type frames struct {
+	head []byte // of the frame that begins
+	left int    // bytes of the frame's rest
+}
+
+// ask reports whether a frame that begins in p is answered in any case: units
+// listed, asked for or sent. spec/exchange.md, 4 and 5.
+func (f *frames) ask(p []byte) (yes bool) {
+	const have, want, data = 0x82, 0x84, 0x85
+	for len(p) > 0 {
+		if f.left > 0 {
+			n := min(f.left, len(p))
+			f.left -= n
+			p = p[n:]
+			continue
+		}
+		n := min(exchange.Prefix+1-len(f.head), len(p))
+		f.head = append(f.head, p[:n]...)
+		p = p[n:]
+		if len(f.head) <= exchange.Prefix {
+			break
+		}
+		kind := f.head[exchange.Prefix]
+		yes = yes || kind == have || kind == want || kind == data
+		f.left = max(int(f.head[0])<<16|int(f.head[1])<<8|int(f.head[2]), 1) - 1
+		f.head = f.head[:0]
+	}
+	return yes
 }
 
 // moved returns the bytes since it was last asked.
@@ -383,15 +438,45 @@ func (c *watched) moved() (out, in int64) {
 func (c *watched) silent(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.tcp != nil {
-		if p, ok := probe.PulseOf(c.tcp); ok && p.Unconfirmed {
-			if c.unsure.IsZero() {
-				c.unsure = now
-			}
-			// Confirmations that come in tell of a path that is only slow.
-			return min(now.Sub(c.unsure), p.Silent) > max(pulseGone, 4*p.Trip)
-		}
-		c.unsure = time.Time{}
+	if quiet, trip := c.unconfirmed(now); quiet > 0 {
+		// Confirmations that come in tell of a path that is only slow.
+		return quiet > max(pulseGone, 4*trip)
 	}
-	return c.owed > 0 && now.Sub(c.asked) > answerDue+time.Duration(c.owed)*time.Second/slowPath
+	return c.owed > 0 && now.Sub(c.asked) > c.due+time.Duration(c.owed)*time.Second/slowPath
+}
+
+// unconfirmed is how long the system has waited for a confirmation without
+// hearing anything; 0 when it does not wait or does not tell. mu is held.
+func (c *watched) unconfirmed(now time.Time) (quiet, trip time.Duration) {
+	if c.tcp == nil {
+		return 0, 0
+	}
+	p, ok := probe.PulseOf(c.tcp)
+	if !ok || !p.Unconfirmed {
+		c.unsure = time.Time{}
+		return 0, 0
+	}
+	if c.unsure.IsZero() {
+		c.unsure = now
+	}
+	return max(min(now.Sub(c.unsure), p.Silent), 1), p.Trip
+}
+
+// lost judges a link after another reached the relay: it is when it is silent,
+// or when it goes out from an address that is no longer the way.
+func (c *watched) lost(other *watched, now time.Time) bool {
+	if c.silent(now) {
+		return true
+	}
+	if c.tcp == nil || other.tcp == nil {
+		return false
+	}
+	ours, theirs := c.tcp.LocalAddr().(*net.TCPAddr), other.tcp.LocalAddr().(*net.TCPAddr)
+	if !ours.IP.Equal(theirs.IP) {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	quiet, trip := c.unconfirmed(now)
+	return quiet > max(movedGone, 2*trip)
 }

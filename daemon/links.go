@@ -171,7 +171,7 @@ func (d *Daemon) keepNeighbour(addr string) {
 	t := time.NewTicker(max(d.opts.Config.Poll, tickEvery))
 	defer t.Stop()
 	for d.ctx.Err() == nil {
-		rung := d.notice.rung()
+		rung := d.notice.moved.rung()
 		if err := d.Meet(d.ctx, addr); err != nil {
 			d.log.Debug("neighbour", "addr", addr, "error", err)
 		}

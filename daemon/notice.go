@@ -13,35 +13,43 @@ import (
 	"github.com/jauap/jauap/web/api"
 )
 
-// notice is what the links know of the world around this device, and the bell
-// that calls them all to try at once.
+// bell calls everybody who waits for it.
+type bell struct {
+	mu   sync.Mutex
+	next chan struct{} // closed when it rings
+}
+
+func newBell() *bell { return &bell{next: make(chan struct{})} }
+
+func (b *bell) ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.next)
+	b.next = make(chan struct{})
+}
+
+// rung is closed at the next ring.
+func (b *bell) rung() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.next
+}
+
+// notice is what the links know of the world around this device.
 type notice struct {
+	try   *bell // now is a good moment to try
+	moved *bell // this device's network changed: links may hang in an old one
+
 	mu    sync.Mutex
-	bell  chan struct{} // closed when it rings
 	power observe.Power
 	rng   *rand.Rand
 
-	counted  time.Time // when progress was counted
+	counted  uint64 // of changes, when progress was counted
 	progress *api.Progress
 }
 
 func newNotice() *notice {
-	return &notice{bell: make(chan struct{}), rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
-}
-
-// ring calls everybody who waits for rung.
-func (n *notice) ring() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	close(n.bell)
-	n.bell = make(chan struct{})
-}
-
-// rung is closed at the next ring.
-func (n *notice) rung() <-chan struct{} {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.bell
+	return &notice{try: newBell(), moved: newBell(), rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
 }
 
 // setPower follows the settings, or the system where they leave it to it.
@@ -90,7 +98,8 @@ func (d *Daemon) watchWorld(ways []way) {
 	d.lookAround(targets)
 	for change := range probe.Watch(d.ctx) {
 		d.log.Debug("network", "change", change)
-		d.notice.ring() // try first, look then
+		d.notice.try.ring() // try first, look then
+		d.notice.moved.ring()
 		d.lookAround(targets)
 		if change == probe.Woken {
 			d.notice.setPower(d.opts.Config.Power)
@@ -123,7 +132,7 @@ func (d *Daemon) observe(e observe.Evidence) {
 	after, _ := d.watch.Verdict(now)
 	d.courier.Unlock()
 	if before.Answers() != after.Answers() {
-		d.notice.ring()
+		d.notice.try.ring()
 	}
 	if changed {
 		d.log.Info("network", "state", string(after), "way", e.Way)
@@ -142,23 +151,27 @@ func (d *Daemon) pause(w way, since time.Time) time.Duration {
 	return d.notice.wait(o)
 }
 
-// countEvery bounds how often Status counts letters.
-const countEvery = time.Second
+// longWindow is the age at which an open network is no window to hurry in.
+const longWindow = 24 * time.Hour
 
 // countLetters says how far the letters of the open window are, nil when none
-// is open.
+// is open. It counts anew only when something changed.
 func (d *Daemon) countLetters(now time.Time) (*api.Progress, error) {
+	change, err := d.changes.wait(d.ctx, 0)
+	if err != nil {
+		return nil, err
+	}
 	d.courier.Lock()
-	list := d.watch.Lately(now)
+	w, open := d.watch.Current()
 	d.courier.Unlock()
-	if len(list) == 0 || !list[len(list)-1].To.IsZero() {
+	if !open || now.Sub(w.From) > longWindow {
 		return nil, nil
 	}
-	from := list[len(list)-1].From
+	from := w.From
 	d.notice.mu.Lock()
 	last, counted := d.notice.progress, d.notice.counted
 	d.notice.mu.Unlock()
-	if last != nil && last.Since.Equal(from) && now.Sub(counted).Abs() < countEvery {
+	if last != nil && last.Since.Equal(from) && counted == change {
 		return last, nil
 	}
 	p, err := d.countSince(from)
@@ -167,7 +180,7 @@ func (d *Daemon) countLetters(now time.Time) (*api.Progress, error) {
 	}
 	d.notice.mu.Lock()
 	defer d.notice.mu.Unlock()
-	d.notice.progress, d.notice.counted = p, now
+	d.notice.progress, d.notice.counted = p, change
 	return p, nil
 }
 

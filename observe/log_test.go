@@ -66,11 +66,17 @@ func TestWindows(t *testing.T) {
 	l.Passed(3, 2)
 	l.Note(at(11), ev(Answered, "b"))
 	l.Note(at(12), ev(Silent, "a"))
+	if w, open := l.Current(); !open || w.From != at(10) {
+		t.Errorf("open %v: %+v", open, w)
+	}
 	l.Moved(at(13), 4000, 900)
 	l.Moved(at(14), 16000, 0) // written into the void
 	l.Note(at(16), ev(Silent, "b"))
 	l.Passed(9, 9) // after the window: nothing passes
 	l.Moved(at(17), 1, 1)
+	if _, open := l.Current(); open {
+		t.Error("still open")
+	}
 	l.Note(at(18), home(Answered, "h")) // proves nothing about abroad
 	w := l.Windows()
 	if want := (Window{at(10), at(13), 3, 2, 20000, 900, true, true}); len(w) != 1 || w[0] != want {

@@ -82,6 +82,14 @@ func (l *Log) Moved(now time.Time, out, in int64) {
 	}
 }
 
+// Current is the window that is open, if any.
+func (l *Log) Current() (w Window, open bool) {
+	if c := l.current(); c != nil {
+		return *c, true
+	}
+	return w, false
+}
+
 // Windows lists what was seen, oldest first.
 func (l *Log) Windows() []Window { return append([]Window(nil), l.windows...) }
 

@@ -175,7 +175,7 @@ type Status struct {
 	Trouble []string   `json:"trouble,omitempty"` // what a person should know and can mend
 	LeftAt  *time.Time `json:"left_at,omitempty"` // when anything last left this device
 
-	Progress *Progress `json:"progress,omitempty"` // absent when no window is open
+	Progress *Progress `json:"progress,omitempty"` // absent unless a window is open, for a day at most
 	Forecast *Forecast `json:"forecast,omitempty"` // absent when nothing can be said
 }
 
