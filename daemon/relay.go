@@ -23,7 +23,10 @@ type RelayOptions struct {
 	Listen string // host:port
 	Public string // host:port that others use; empty for the listener's
 	Quota  int64  // bytes of box
-	Log    *slog.Logger
+	// Restored says that the box was put back from a copy: every client lists
+	// it once from the beginning, and offers again what the copy lacks.
+	Restored bool
+	Log      *slog.Logger
 }
 
 // Relay is a running relay.
@@ -62,7 +65,7 @@ func OpenRelay(o RelayOptions) (r *Relay, err error) {
 		return r, err
 	}
 	today := envelope.DayOf(time.Now())
-	box, report, err := embedded.Open(fsys, embedded.Options{Quota: o.Quota, Today: today})
+	box, report, err := embedded.Open(fsys, embedded.Options{Quota: o.Quota, Today: today, Renew: o.Restored})
 	if err != nil {
 		return r, err
 	}
@@ -129,7 +132,9 @@ func (r *Relay) Addr() string { return r.addr }
 
 // Serve answers until ctx ends.
 func (r *Relay) Serve(ctx context.Context) error {
-	return relay.Serve(ctx, r.ln, r.key, r.box, relay.Options{Log: r.log})
+	// On loopback one machine is all its clients: the demo, a test, a proxy.
+	limits := relay.Limits{LoopbackFree: true}
+	return relay.Serve(ctx, r.ln, r.key, r.box, relay.Options{Log: r.log, Limits: limits})
 }
 
 // Close ends the relay; it may be called on one that is only half open.

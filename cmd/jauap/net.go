@@ -47,6 +47,7 @@ func netCommands(d *door) []*cli.Command {
 				&cli.StringFlag{Name: "public", Usage: "host:port that others use, if it differs", Local: true},
 				&cli.StringFlag{Name: "box", Usage: "embedded", Value: "embedded", Local: true},
 				&cli.StringFlag{Name: "quota", Usage: "disk space", Value: "20GB", Local: true},
+				&cli.BoolFlag{Name: "restored", Usage: "the data was put back from a backup: let every client list it once", Local: true},
 			},
 			Action: d.relay,
 		},
@@ -264,7 +265,7 @@ func (d *door) relay(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return usageError{err}
 	}
-	r, err := daemon.OpenRelay(daemon.RelayOptions{Dir: c.String("data"), Listen: c.String("listen"), Public: c.String("public"), Quota: quota, Log: d.logger(c)})
+	r, err := daemon.OpenRelay(daemon.RelayOptions{Dir: c.String("data"), Listen: c.String("listen"), Public: c.String("public"), Quota: quota, Restored: c.Bool("restored"), Log: d.logger(c)})
 	if err != nil {
 		return err
 	}
