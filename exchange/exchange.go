@@ -17,6 +17,7 @@ type Item struct {
 	Shard  uint8
 	Seq    uint64 // place in the giver's arrival order; 0 when the giver is anonymous
 	Rank   uint8  // 0 own, 1 a contact's, 2 others'; never leaves the device
+	Mute   bool   // held, but not to be offered to this far end; never leaves the device
 }
 
 // Verdict is a shelf's judgement of a unit that was offered.
@@ -172,6 +173,10 @@ type Config struct {
 	// the same class and rank. A random value lets short meetings of the same
 	// two strangers differ. It is ignored where marks are in use.
 	From uint64
+	// Nonce lets two anonymous sides find what differs by a sketch instead of
+	// listing everything. It must be unpredictable and never used twice; zero
+	// for no sketch. It is ignored where marks or shards are in use.
+	Nonce [8]byte
 }
 
 // Outcome is what happened in a session since the last Take.

@@ -27,6 +27,13 @@ const (
 	frameBye   = 0x87
 )
 
+// Frame types of sketches: those who do not know them skip them.
+const (
+	frameSketch = 0x01
+	frameLack   = 0x02
+	frameMore   = 0x03
+)
+
 const critical = 0x80
 
 const version = 1
@@ -36,7 +43,9 @@ const (
 	helloServe = 1
 	helloEpoch = 2
 	helloSince = 4
+	helloSum   = 8
 	haveComing = 1
+	lackLast   = 1
 )
 
 const maxText = 200
@@ -156,6 +165,7 @@ type hello struct {
 	top     uint64
 	since   Mark // lanes of rank 0 only
 	shards  []uint8
+	summary *summary // nil for no sketch
 }
 
 func (h *hello) encode() []byte {
@@ -168,6 +178,9 @@ func (h *hello) encode() []byte {
 	}
 	if h.since.Epoch != [8]byte{} {
 		flags |= helloSince
+	}
+	if h.summary != nil {
+		flags |= helloSum
 	}
 	b := []byte{frameHello, h.version, flags}
 	b = binary.BigEndian.AppendUint16(b, uint16(h.window))
@@ -192,7 +205,11 @@ func (h *hello) encode() []byte {
 		b[at] = n
 	}
 	b = append(b, byte(len(h.shards)))
-	return append(b, h.shards...)
+	b = append(b, h.shards...)
+	if h.summary != nil {
+		b = h.summary.append(b)
+	}
+	return b
 }
 
 func parseHello(f fields) (h hello, err error) {
@@ -216,6 +233,10 @@ func parseHello(f fields) (h hello, err error) {
 		}
 	}
 	h.shards = append(h.shards, f.take(int(f.u8()))...)
+	if flags&helloSum != 0 {
+		m := f.summary()
+		h.summary = &m
+	}
 	switch {
 	case f.bad:
 		return h, fmt.Errorf("%w: malformed hello", ErrProtocol)

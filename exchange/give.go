@@ -19,6 +19,7 @@ const (
 	horizon   = 4096 // units of a group that are put in order at a time
 	pageItems = 512  // units asked of the shelf at a time
 	perHave   = 128  // units in one HAVE: small, so that DATA comes between
+	perEarly  = 48   // units listed beside a frame of a sketch
 )
 
 // groupOf is -1 for units that cannot be listed.
@@ -166,7 +167,7 @@ func b2i(b bool) int {
 
 // offers says whether the far end should hear of it.
 func (s *Session) offers(it Item) bool {
-	if !listable(it) || it.Seq <= s.give.base.at(s.lane(it)) {
+	if it.Mute || !listable(it) || it.Seq <= s.give.base.at(s.lane(it)) {
 		return false
 	}
 	return it.Shard == 0 || len(s.peer.shards) == 0 || slices.Contains(s.peer.shards, it.Shard)
@@ -309,6 +310,9 @@ func (s *Session) have(flags byte, items []Item) []byte {
 func (s *Session) listFrame(room int) []byte {
 	var items []Item
 	n := min(perHave, (room-12)/entrySize, s.limit()-len(s.give.open))
+	if s.match.held() {
+		n = min(n, s.match.credit)
+	}
 	for len(items) < n {
 		it, ok := s.nextItem()
 		if !ok {
@@ -317,6 +321,10 @@ func (s *Session) listFrame(room int) []byte {
 		u := s.open(it)
 		if s.marking() {
 			u.step = s.give.tracks[s.lane(it)].add(it.Seq)
+		}
+		if s.match.held() {
+			s.match.told[it.ID] = true
+			s.match.credit--
 		}
 		items = append(items, it)
 	}
@@ -338,7 +346,7 @@ func (g *giver) dry() bool {
 
 func (s *Session) endFrame() []byte {
 	g := &s.give
-	if !g.dry() || g.ended && (s.anonymous() || g.seen == g.to) {
+	if !g.begun || s.match.held() || !g.dry() || g.ended && (s.anonymous() || g.seen == g.to) {
 		return nil
 	}
 	g.ended, g.to = true, g.seen
@@ -361,16 +369,26 @@ func (s *Session) firstFlight(room int) []byte {
 				break
 			}
 			left -= it.Size
-			u := s.open(it)
-			g.flown[it.ID] = u
-			s.enqueue(u, 0)
 			items = append(items, it)
 		}
-		if len(items) > 0 {
-			return s.have(haveComing, items)
+		if b := s.fly(items); b != nil {
+			return b
 		}
 	}
 	return s.dataFrame(room)
+}
+
+// fly lists units as coming and puts them in line; nil when there are none.
+func (s *Session) fly(items []Item) []byte {
+	if len(items) == 0 {
+		return nil
+	}
+	for _, it := range items {
+		u := s.open(it)
+		s.give.flown[it.ID] = u
+		s.enqueue(u, 0)
+	}
+	return s.have(haveComing, items)
 }
 
 // urgent are the first max own small units that the far end did not settle

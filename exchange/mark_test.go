@@ -145,9 +145,11 @@ func TestOwnRefusedIsOfferedAgain(t *testing.T) {
 
 // Strangers keep no marks: a random beginning of the listing lets meetings
 // that are far too short for it still bring everything.
-func TestShortMeetingsOfStrangers(t *testing.T) {
+func TestShortMeetingsOfStrangers(t *testing.T) { eachWay(t, testShortMeetingsOfStrangers) }
+
+func testShortMeetingsOfStrangers(t *testing.T, empty func() *shelf) {
 	rng := seeded(24)
-	a, b := newShelf(t), newShelf(t)
+	a, b := empty(), empty()
 	for range 1500 {
 		raw := unit(rng, envelope.Done)
 		a.add(raw, 0, 2)

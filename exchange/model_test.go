@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -25,10 +26,25 @@ type shelf struct {
 	broken  error
 	wants   map[id]int
 	syncs   int
+	sketch  bool // offered in all meetings, each with another nonce
+	met     uint32
 }
 
 func newShelf(t testing.TB) *shelf {
 	return &shelf{t: t, bytes: map[id][]byte{}, partial: map[id][]byte{}, wants: map[id]int{}}
+}
+
+// eachWay runs a test with sketches and without. make is newShelf for it.
+func eachWay(t *testing.T, test func(t *testing.T, empty func() *shelf)) {
+	for name, on := range map[string]bool{"sketch": true, "plain": false} {
+		t.Run(name, func(t *testing.T) {
+			test(t, func() *shelf {
+				s := newShelf(t)
+				s.sketch = on
+				return s
+			})
+		})
+	}
 }
 
 // unit makes bytes of a class that nobody else has.
@@ -177,6 +193,11 @@ func meet(t testing.TB, c [2]Config, a, b *shelf) *meeting {
 		sh.Sync()
 		if c[i].Epoch != [8]byte{} {
 			c[i].Top = sh.seq
+		}
+		if sh.sketch {
+			sh.met++
+			binary.BigEndian.PutUint32(c[i].Nonce[:], sh.met*0x9e3779b1)
+			c[i].Nonce[7] = byte(i + 1)
 		}
 		m.s[i] = New(c[i], sh)
 	}

@@ -33,8 +33,9 @@ type Session struct {
 	bye     []byte // last words, while unsaid
 	listed  bool   // the last frame was a HAVE: DATA is next if there is any
 
-	give giver
-	take taker
+	give  giver
+	take  taker
+	match matching
 	// known are units that the far end listed: whether it gave them to us in
 	// this session. We do not list them back.
 	known map[id]bool
@@ -114,6 +115,12 @@ func (s *Session) receive(frame []byte) error {
 		return s.onData(&f)
 	case frameGot:
 		return s.onGot(&f)
+	case frameSketch:
+		return s.onSketch(&f)
+	case frameLack:
+		return s.onLack(&f)
+	case frameMore:
+		return s.onMore(&f)
 	}
 	if kind&critical != 0 {
 		return fmt.Errorf("%w: unknown frame type %#x", ErrProtocol, kind)
@@ -156,9 +163,18 @@ func (s *Session) onHello(f fields) error {
 	if h.epoch != s.c.Give.Epoch || restored {
 		s.c.Give = Mark{}
 	}
-	s.beginGiving()
 	s.beginTaking()
+	if s.greeted {
+		s.begin()
+	}
 	return nil
+}
+
+// begin is called when both sides have greeted.
+func (s *Session) begin() {
+	if s.beginMatching(); !s.match.held() {
+		s.beginGiving()
+	}
 }
 
 // Next is the next frame to send, of at most room bytes without its length
@@ -174,6 +190,10 @@ func (s *Session) Next(room int) []byte {
 	room = min(room, MaxFrame)
 	if !s.greeted {
 		s.greeted = true
+		s.summarize()
+		if s.met {
+			s.begin()
+		}
 		return s.hi.encode()
 	}
 	if !s.met {
@@ -186,6 +206,20 @@ func (s *Session) Next(room int) []byte {
 	if b := s.wantFrame(room); b != nil {
 		return b
 	}
+	if s.match.turn {
+		s.match.turn = false
+		if b := s.tell(room); b != nil {
+			return b
+		}
+	}
+	if b := s.matchFrame(room); b != nil {
+		return b
+	}
+	return s.tell(room)
+}
+
+// tell lists and sends units, in turns.
+func (s *Session) tell(room int) []byte {
 	if s.listed {
 		s.listed = false
 		if b := s.dataFrame(room); b != nil {

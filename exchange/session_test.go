@@ -12,10 +12,12 @@ const never = 1 << 60
 
 // Random shelves, random cuts: both end with the union, every payload byte
 // arrives exactly once, and at most one chunk each way is lost by a cut.
-func TestConverge(t *testing.T) {
-	for seed := range uint64(600) {
+func TestConverge(t *testing.T) { eachWay(t, testConverge) }
+
+func testConverge(t *testing.T, empty func() *shelf) {
+	for seed := range uint64(200) {
 		rng := seeded(seed)
-		a, b := newShelf(t), newShelf(t)
+		a, b := empty(), empty()
 		fill(rng, a, rng.IntN(30))
 		fill(rng, b, rng.IntN(30))
 		for range rng.IntN(20) { // held by both
@@ -65,10 +67,12 @@ func TestConverge(t *testing.T) {
 }
 
 // Without a first flight nothing that arrived is ever sent again.
-func TestResumeCounts(t *testing.T) {
-	for seed := range uint64(150) {
+func TestResumeCounts(t *testing.T) { eachWay(t, testResumeCounts) }
+
+func testResumeCounts(t *testing.T, empty func() *shelf) {
+	for seed := range uint64(100) {
 		rng := seeded(seed)
-		a, b := newShelf(t), newShelf(t)
+		a, b := empty(), empty()
 		fill(rng, a, 25)
 		fill(rng, b, 25)
 		diff := difference(a, b) + difference(b, a)
@@ -90,10 +94,12 @@ func TestResumeCounts(t *testing.T) {
 
 // Crashes lose what was not synced; what was confirmed stays (meeting.note
 // checks it at every step), and the shelves still end even.
-func TestConvergeThroughCrashes(t *testing.T) {
-	for seed := range uint64(200) {
+func TestConvergeThroughCrashes(t *testing.T) { eachWay(t, testConvergeThroughCrashes) }
+
+func testConvergeThroughCrashes(t *testing.T, empty func() *shelf) {
+	for seed := range uint64(120) {
 		rng := seeded(seed)
-		a, b := newShelf(t), newShelf(t)
+		a, b := empty(), empty()
 		fill(rng, a, 15)
 		fill(rng, b, 15)
 		for range 30 {
@@ -114,9 +120,11 @@ func TestConvergeThroughCrashes(t *testing.T) {
 	}
 }
 
-func TestSmallestFirst(t *testing.T) {
+func TestSmallestFirst(t *testing.T) { eachWay(t, testSmallestFirst) }
+
+func testSmallestFirst(t *testing.T, empty func() *shelf) {
 	rng := seeded(1)
-	a, b := newShelf(t), newShelf(t)
+	a, b := empty(), empty()
 	var raws [][]byte
 	for _, c := range []envelope.Class{5, 4, 3, 2, 1, 0, 6} {
 		for _, rank := range []uint8{2, 1, 0} {
@@ -142,9 +150,11 @@ func TestSmallestFirst(t *testing.T) {
 
 // A small unit that becomes ready while a large one is under way goes between
 // its pieces.
-func TestInterleave(t *testing.T) {
+func TestInterleave(t *testing.T) { eachWay(t, testInterleave) }
+
+func testInterleave(t *testing.T, empty func() *shelf) {
 	rng := seeded(2)
-	a, b := newShelf(t), newShelf(t)
+	a, b := empty(), empty()
 	a.add(unit(rng, envelope.S5), 0, 0)
 	m := meet(t, [2]Config{}, a, b)
 	var small Item
@@ -167,16 +177,18 @@ func TestInterleave(t *testing.T) {
 
 // Units that arrive during a long session are passed on, both ways, and a
 // unit that came by another link is no longer asked for.
-func TestLiveAdditions(t *testing.T) {
+func TestLiveAdditions(t *testing.T) { eachWay(t, testLiveAdditions) }
+
+func testLiveAdditions(t *testing.T, empty func() *shelf) {
 	total := 0
 	defer func() {
 		if total < 10_000 {
 			t.Errorf("only %d units in all runs", total)
 		}
 	}()
-	for seed := range uint64(200) {
+	for seed := range uint64(120) {
 		rng := seeded(seed)
-		a, b := newShelf(t), newShelf(t)
+		a, b := empty(), empty()
 		m := meet(t, [2]Config{{From: 3}, {}}, a, b)
 		n := 0
 		m.after = func() {
@@ -200,9 +212,11 @@ func TestLiveAdditions(t *testing.T) {
 	}
 }
 
-func TestRefuseAndLater(t *testing.T) {
+func TestRefuseAndLater(t *testing.T) { eachWay(t, testRefuseAndLater) }
+
+func testRefuseAndLater(t *testing.T, empty func() *shelf) {
 	rng := seeded(3)
-	a, b := newShelf(t), newShelf(t)
+	a, b := empty(), empty()
 	bad := a.add(unit(rng, envelope.S1), 0, 0)
 	put := a.add(unit(rng, envelope.S2), 0, 0)
 	good := a.add(unit(rng, envelope.S3), 0, 0)
@@ -259,9 +273,11 @@ func (w *waiter) Want(it Item) (int, bool) {
 }
 
 // A unit that goes away between HAVE and DATA holds nothing up.
-func TestGone(t *testing.T) {
+func TestGone(t *testing.T) { eachWay(t, testGone) }
+
+func testGone(t *testing.T, empty func() *shelf) {
 	rng := seeded(5)
-	a, b := newShelf(t), newShelf(t)
+	a, b := empty(), empty()
 	gone := a.add(unit(rng, envelope.S1), 0, 0)
 	a.add(unit(rng, envelope.S2), 0, 0)
 	m := meet(t, [2]Config{}, a, b)
@@ -366,9 +382,11 @@ func TestWrongBytes(t *testing.T) {
 }
 
 // Large shelves with a small window: the listing continues as it is settled.
-func TestLargeShelf(t *testing.T) {
+func TestLargeShelf(t *testing.T) { eachWay(t, testLargeShelf) }
+
+func testLargeShelf(t *testing.T, empty func() *shelf) {
 	rng := seeded(10)
-	a, b := newShelf(t), newShelf(t)
+	a, b := empty(), empty()
 	for range 12000 {
 		raw := unit(rng, envelope.Done)
 		a.add(raw, 0, 2)

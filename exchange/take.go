@@ -136,6 +136,7 @@ func (s *Session) onEnd(f *fields) error {
 		return fmt.Errorf("%w: malformed END", ErrProtocol)
 	}
 	s.take.ended, s.take.to = true, to
+	s.endOfMatch()
 	return nil
 }
 
