@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"slices"
@@ -64,7 +65,10 @@ func (n *Node) up(ev Up) {
 	c := exchange.Config{Top: n.sh.Top(), MaxItems: n.c.MaxItems}
 	if ev.Peer.Relay {
 		c.Shards = n.c.Shards
-	} else if first := n.sh.Since(0, 1); len(first) > 0 {
+	} else {
+		c.Nonce = n.nonce(ev.Link)
+	}
+	if first := n.sh.Since(0, 1); !ev.Peer.Relay && len(first) > 0 {
 		// Nobody remembers where the last meeting with this stranger ended.
 		c.From = first[0].Seq - 1 + n.rng.Uint64N(max(c.Top, first[0].Seq)-first[0].Seq+1)
 	}
@@ -82,6 +86,14 @@ func (n *Node) up(ev Up) {
 	m.now.Link, m.last.Link = m.id, m.id
 	m.s = exchange.New(c, &view{n: n, m: m})
 	n.meetings = slices.Insert(n.meetings, i, m)
+}
+
+// nonce of a meeting's sketch. What is said on one link tells nothing about
+// the nonces of others.
+func (n *Node) nonce(l LinkID) (x [8]byte) {
+	h := sha256.Sum256(binary.BigEndian.AppendUint64(n.seed[:], uint64(l)))
+	copy(x[:], h[:])
+	return x
 }
 
 // frame takes one frame of a link.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -57,6 +58,7 @@ type Node struct {
 	c     Config
 	sh    *store.Shelf
 	rng   *rand.Rand
+	seed  [32]byte // of the nonces of meetings
 	today envelope.Day
 	now   time.Time
 
@@ -88,18 +90,23 @@ type placed struct {
 	from LinkID
 }
 
-// New makes a node over an open shelf. Policy randomness comes from rng only.
+// New makes a node over an open shelf. Policy randomness comes from rng only;
+// its seed should be secret, so that nobody can foresee the keys of sketches.
 // Who closes the shelf is the caller.
 func New(c Config, sh *store.Shelf, rng *rand.Rand) *Node {
 	if c.Patience <= 0 {
 		c.Patience = defaultPatience
 	}
-	return &Node{
+	n := &Node{
 		c: c, sh: sh, rng: rng, today: c.Today,
 		claims: make(map[envelope.ID]claim),
 		handed: make(map[envelope.ID]int),
 		bad:    make(map[envelope.ID]bool),
 	}
+	for i := 0; i < len(n.seed); i += 8 {
+		binary.BigEndian.PutUint64(n.seed[i:], rng.Uint64())
+	}
+	return n
 }
 
 // Step takes what happened and answers what to do, in order. now must not go

@@ -491,3 +491,45 @@ func TestNodeIsSmall(t *testing.T) {
 	}
 	runtime.KeepAlive(people)
 }
+
+// Strangers who met before and hold the same say so in a few bytes; each
+// meeting has a nonce of its own, and relays get none.
+func TestEqualStrangers(t *testing.T) {
+	w := newWorld(t, 60)
+	a, b := newPerson(t, 1, Config{}), newPerson(t, 2, Config{})
+	for range 40 {
+		w.step(a, Submit{sealed(t, w.rng, envelope.S1)})
+	}
+	for range 5 { // large ones, of which a stranger hands on a few copies only
+		w.step(b, Found{sealed(t, w.rng, envelope.S4)})
+	}
+	x := w.meet(a, b, -1)
+	w.run()
+	w.end(x)
+	for range 5 {
+		x = w.meet(b, a, -1)
+		w.run()
+		if w.end(x); x.all >= 100 {
+			t.Fatalf("%d bytes between equal shelves", x.all)
+		}
+	}
+	seen := map[string]bool{}
+	for i := range LinkID(20) {
+		for _, relay := range []bool{false, true} {
+			id := 1000 + 2*i
+			if relay {
+				id++
+			}
+			f := a.step(w.now, Up{Link: id, Peer: link.Peer{Relay: relay}}, Ready{id, credit})[0].Data
+			if relay != (f[2]&8 == 0) {
+				t.Fatalf("HELLO %x to a relay: %v", f, relay)
+			}
+			if !relay {
+				seen[string(f[6:14])] = true
+			}
+		}
+	}
+	if len(seen) != 20 {
+		t.Fatalf("%d nonces in 20 meetings", len(seen))
+	}
+}

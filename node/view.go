@@ -15,25 +15,18 @@ type view struct {
 	m *meeting
 }
 
-// Since lists what may be offered to this peer. It is called after Step's
-// Sync only, so all of it is durable.
+// Since lists what is held; what may not be offered to this peer is mute. It
+// is called after Step's Sync only, so all of it is durable.
 func (v *view) Since(seq uint64, max int) []exchange.Item {
-	for {
-		entries := v.n.sh.Since(seq, max)
-		if len(entries) == 0 {
-			return nil
-		}
-		items := make([]exchange.Item, 0, len(entries))
-		for _, e := range entries {
-			seq = e.Seq
-			if routing.MayOffer(e.Class, e.Rank, v.n.handed[e.ID], v.m.peer.Relay) {
-				items = append(items, itemOf(e))
-			}
-		}
-		if len(items) > 0 {
-			return items
+	entries := v.n.sh.Since(seq, max)
+	items := make([]exchange.Item, len(entries))
+	for i, e := range entries {
+		items[i] = itemOf(e)
+		if routing.Counted(e.Class, e.Rank) {
+			items[i].Mute = !routing.MayOffer(e.Class, e.Rank, v.n.handed[e.ID], v.m.peer.Relay)
 		}
 	}
+	return items
 }
 
 // Want judges a unit by what its giver says of it; Write judges what it is.
