@@ -3,8 +3,9 @@
 // # Purpose
 //
 // One function per question that a person may ask of their own machine: how
-// fast is the shelf, how fast is sealing. Each runs the real room on a real
-// disk and answers figures with their units.
+// fast is the shelf, how fast is sealing, what does it cost two shelves to
+// find what differs. Each runs the real room and answers figures with their
+// units.
 //
 // # Invariants
 //

@@ -17,6 +17,18 @@ import (
 // storeBatch is how many puts share one sync.
 const storeBatch = 1000
 
+// storeStride is a prime: neighbours on disk are not read one after another.
+const storeStride = 7919
+
+// rivalUnits is how many the rival gets.
+const rivalUnits = 50_000
+
+// unit is one envelope that was put.
+type unit struct {
+	id  envelope.ID
+	raw []byte // only of the rival's
+}
+
 // Store measures a shelf with n S1 envelopes in a folder of its own below
 // dir ("" for the system's temporary folder).
 func Store(dir string, n int) ([]Figure, error) {
@@ -40,9 +52,8 @@ func Store(dir string, n int) ([]Figure, error) {
 		return nil, err
 	}
 	begin := time.Now()
-	const step = 7919 // a prime: neighbours on disk are not neighbours in time
 	for i := range ids {
-		if _, err := sh.Get(ids[i*step%len(ids)]); err != nil {
+		if _, err := sh.Get(ids[i*storeStride%len(ids)].id); err != nil {
 			return nil, err
 		}
 	}
@@ -63,16 +74,21 @@ func Store(dir string, n int) ([]Figure, error) {
 	if got := sh.Stats().Envelopes; got != n {
 		return nil, fmt.Errorf("bench: %d envelopes after the restart, not %d", got, n)
 	}
+	rivalPut, rivalGet, err := sqliteShelf(tmp, ids[:min(len(ids), rivalUnits)])
+	if err != nil {
+		return nil, err
+	}
 	return []Figure{
 		rate("put S1 envelopes, durable after each 1,000", n, putting, "at least 100,000/s"),
 		rate("get S1 envelopes, checked against their ids", n, getting, "at least 200,000/s"),
 		{fmt.Sprintf("restart with %d envelopes", n), opening.Seconds(), "s", "at most 3 s with 1,000,000"},
 		{"memory per envelope", float64(after.HeapAlloc-min(before.HeapAlloc, after.HeapAlloc)) / float64(n), "B", "about 150 B"},
+		rivalPut, rivalGet,
 	}, sh.Close()
 }
 
 // fill puts n distinct S1 envelopes. The time of making them does not count.
-func fill(sh *store.Shelf, n int, today envelope.Day) (ids []envelope.ID, took time.Duration, err error) {
+func fill(sh *store.Shelf, n int, today envelope.Day) (ids []unit, took time.Duration, err error) {
 	body := make([]byte, envelope.S1.BodySize())
 	rand.Read(body)
 	seed := make([]byte, ed25519.SeedSize)
@@ -97,7 +113,11 @@ func fill(sh *store.Shelf, n int, today envelope.Day) (ids []envelope.ID, took t
 			if err != nil {
 				return nil, 0, err
 			}
-			ids = append(ids, entry.ID)
+			u := unit{id: entry.ID}
+			if len(ids) < rivalUnits {
+				u.raw = e.Bytes()
+			}
+			ids = append(ids, u)
 		}
 		if err := sh.Sync(); err != nil {
 			return nil, 0, err

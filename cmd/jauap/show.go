@@ -31,7 +31,7 @@ func showCommands(d *door) []*cli.Command {
 			Action: d.sim,
 		},
 		{
-			Name: "bench", Category: "look", Usage: "measure this machine: store or seal", ArgsUsage: "store|seal",
+			Name: "bench", Category: "look", Usage: "measure this machine: store, seal or reconcile", ArgsUsage: "store|seal|reconcile",
 			Flags: []cli.Flag{
 				jsonFlag(),
 				&cli.IntFlag{Name: "envelopes", Usage: "how many, for store", Value: 100_000, Local: true},
@@ -94,8 +94,10 @@ func (d *door) bench(_ context.Context, c *cli.Command) error {
 			return usage("--envelopes is from 1,000 to 10,000,000")
 		}
 		figures, err = bench.Store(c.String("dir"), c.Int("envelopes"))
+	case "reconcile":
+		figures, err = bench.Reconcile()
 	default:
-		return usage("bench: %q cannot be measured; say store or seal", what)
+		return usage("bench: %q cannot be measured; say store, seal or reconcile", what)
 	}
 	if err != nil || c.Bool("json") {
 		return errors.Join(err, d.jsonIf(err, figures))
