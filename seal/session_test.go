@@ -352,7 +352,8 @@ func TestRetiredCardStartsNothing(t *testing.T) {
 	out := mustSeal(t, sc, 0, envelope.S2, "late")
 	b.inbox.Retire()
 	_, _, _, err = b.inbox.Open(0, b.me, parse(t, out.Bytes))
-	if !errors.Is(err, seal.ErrCard) && !errors.Is(err, seal.ErrUnknownTag) { // C may have taken A's slot
+	// C may have taken the slot that A used: then it is called opened before.
+	if !errors.Is(err, seal.ErrCard) && !errors.Is(err, seal.ErrUnknownTag) && !errors.Is(err, seal.ErrReplay) {
 		t.Fatalf("a retired card started a session: %v", err)
 	}
 }
