@@ -21,7 +21,7 @@ const (
 	clockFloor   = 1767225600 // 2026-01-01T00:00:00Z
 	clockCeiling = 3471292800 // 2080-01-01T00:00:00Z
 	clockBack    = 48 * time.Hour
-	clockAhead   = 400 * 24 * time.Hour // a device may lie in a drawer for a year
+	clockAhead   = 60 * 24 * time.Hour // a device may lie in a drawer for two months
 )
 
 // clock keeps device-on time, which only grows, and judges the wall clock: a
@@ -38,6 +38,7 @@ type clock struct {
 type clockFile struct {
 	Tick int64 `json:"tick"` // seconds of device-on time
 	Wall int64 `json:"wall"` // Unix seconds, the last believed
+	Kept int64 `json:"kept"` // the day by which the shelf was last cleared
 }
 
 func openClock(dir string, now func() time.Time, trust bool) (*clock, error) {
@@ -99,11 +100,32 @@ func (c *clock) moment() (m account.Moment, known bool) {
 	return m, true
 }
 
+// Clearing the shelf is the one thing that a wrong clock could do and a right
+// one could not undo. So the day by which it is cleared follows the wall only
+// as fast as time on this device bears out: a day at each start, and a few for
+// each day that it was on.
+const clearPerDay = 4
+
+// clearing is the day by which the shelf may be cleared now.
+func (c *clock) clearing(m account.Moment) envelope.Day {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.saved.Kept == 0 {
+		return m.Day
+	}
+	most := c.saved.Kept + 1 + int64(clearPerDay*c.on()/(24*time.Hour))
+	return envelope.Day(min(int64(m.Day), max(most, 0)))
+}
+
 // save writes the clock's memory; a doubtful wall is not remembered.
 func (c *clock) save() error {
-	m, _ := c.moment()
+	m, known := c.moment()
+	kept := c.clearing(m)
 	c.mu.Lock()
-	f := clockFile{Tick: int64(m.Tick), Wall: c.saved.Wall}
+	f := clockFile{Tick: int64(m.Tick), Wall: c.saved.Wall, Kept: c.saved.Kept}
+	if known {
+		f.Kept = int64(kept)
+	}
 	if c.doubt() == "" {
 		f.Wall = m.Wall.Unix()
 	}

@@ -33,7 +33,8 @@ func TestClockDoubt(t *testing.T) {
 		{"first start in 1970", "", "1970-01-01", "1970-01-01", ""},
 		{"first start in 2106", "", "2106-02-07", "2106-02-07", ""},
 		{"the next day", "2026-11-22", "2026-11-23", "", "2026-11-23"},
-		{"a year in a drawer", "2026-11-22", "2027-11-22", "", "2027-11-22"},
+		{"a month in a drawer", "2026-11-22", "2026-12-22", "", "2026-12-22"},
+		{"a year in a drawer", "2026-11-22", "2027-11-22", "jumped ahead", "2026-11-22"},
 		{"back to 1970", "2026-11-22", "1970-01-01", "1970-01-01", "2026-11-22"},
 		{"on to 2106", "2026-11-22", "2106-02-07", "2106-02-07", "2026-11-22"},
 		{"back a week", "2026-11-22", "2026-11-15", "went back", "2026-11-22"},
@@ -96,7 +97,7 @@ func TestTickOnlyGrows(t *testing.T) {
 	if err := c.save(); err != nil {
 		t.Fatal(err)
 	}
-	h.t = at("2027-01-22") // two months off
+	h.t = at("2026-12-22") // a month off
 	again, err := openClock(dir, h.now, false)
 	if err != nil {
 		t.Fatal(err)
@@ -110,5 +111,35 @@ func TestTickOnlyGrows(t *testing.T) {
 	}
 	if trusted.doubt() != "" {
 		t.Errorf("a trusted clock is doubted: %s", trusted.doubt())
+	}
+}
+
+// TestClearingLagsBehindTheWall: a jump that is believed clears the shelf only
+// as fast as the device lives through it.
+func TestClearingLagsBehindTheWall(t *testing.T) {
+	dir := t.TempDir()
+	h := &hands{at("2026-11-22")}
+	c, err := openClock(dir, h.now, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.save(); err != nil {
+		t.Fatal(err)
+	}
+	h.t = at("2027-01-11") // 50 days: a drawer, or a lie of the network's time
+	if c, err = openClock(dir, h.now, false); err != nil {
+		t.Fatal(err)
+	}
+	m, _ := c.moment()
+	if got, want := c.clearing(m), envelope.DayOf(at("2026-11-23")); m.Day != envelope.DayOf(h.t) || got != want {
+		t.Errorf("day %v, cleared by %v, want %v", m.Day, got, want)
+	}
+	h.t = h.t.Add(48 * time.Hour)
+	if m, _ = c.moment(); c.clearing(m) != envelope.DayOf(at("2026-12-01")) {
+		t.Errorf("after two days on: cleared by %v", c.clearing(m))
+	}
+	h.t = h.t.Add(30 * 24 * time.Hour)
+	if m, _ = c.moment(); c.clearing(m) != m.Day {
+		t.Errorf("after a month on: cleared by %v of %v", c.clearing(m), m.Day)
 	}
 }

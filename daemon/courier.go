@@ -138,10 +138,13 @@ func (d *Daemon) pack() bool {
 	}
 	var evs []node.Event
 	for _, p := range proofs {
-		evs = append(evs, node.Submit{Raw: p})
+		// Not as our own: the first flight would tell a relay which letters
+		// were read behind this address.
+		evs = append(evs, node.Found{Raw: p})
 	}
 	if len(evs) > 0 {
 		d.step(evs...)
+		d.forget(proofs)
 	}
 	packed, err := d.acc.Pack(m, packBytes)
 	why := ""
@@ -150,6 +153,21 @@ func (d *Daemon) pack() bool {
 	}
 	d.setTrouble("seal", why)
 	return d.submit(packed) > 0
+}
+
+// forget lets the vault forget proofs that are on the shelf.
+func (d *Daemon) forget(proofs [][]byte) {
+	var ids []envelope.ID
+	d.courier.Lock()
+	for _, p := range proofs {
+		if id := envelope.IDOf(p); d.shelf.Has(id) {
+			ids = append(ids, id)
+		}
+	}
+	d.courier.Unlock()
+	if err := d.acc.Submitted(ids...); err != nil {
+		d.log.Warn("proofs", "error", err)
+	}
 }
 
 // submit hands sealed envelopes to the courier and lets the vault forget

@@ -244,7 +244,7 @@ func (d *Daemon) openShelf(m account.Moment) error {
 	}
 	logReport(d.log, report)
 	d.shelf = sh
-	d.node = node.New(node.Config{Today: m.Day}, sh, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	d.node = node.New(node.Config{Today: d.clock.clearing(m)}, sh, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	return nil
 }
 

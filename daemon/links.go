@@ -59,7 +59,7 @@ func (d *Daemon) tick() {
 		}
 		evs := []node.Event{node.Tick{}}
 		if m, known := d.clock.moment(); known {
-			evs = append(evs, node.Day{Today: m.Day})
+			evs = append(evs, node.Day{Today: d.clock.clearing(m)})
 		}
 		d.step(evs...)
 		d.settle()
