@@ -194,3 +194,49 @@ func TestPassphrase(t *testing.T) {
 	}
 	searchFor(t, p.dir, "Aigerim", "apple river")
 }
+
+// TestCourier: inside, courier, abroad and a relay, each a process. The
+// courier meets the one inside, crosses the border, and comes home with the
+// answer.
+func TestCourier(t *testing.T) {
+	relay := startRelay(t)
+	border := newGate(t, hostPort(t, relay))
+	aigerim, timur, dana := newProgram(t, "Aigerim"), newProgram(t, "Timur"), newProgram(t, "Dana")
+	pair(t, aigerim, dana, "Aigerim", "Dana")
+	courier := timur.start([]string{"page", "listening"},
+		append(slices.Clone(quiet), "--listen", "127.0.0.1:0", "--relay", through(t, border, relay))...)
+	home := append(slices.Clone(quiet), "--listen", "127.0.0.1:0", "--link", courier.lines["listening"])
+	inside := aigerim.start([]string{"page"}, home...)
+	abroad := up(dana, "--listen", "off", "--relay", relay)
+
+	id := aigerim.send("Dana", "By Timur's hand.")
+	aigerim.awaitState(id, api.Carried)
+	inside.stop() // they part
+	border.open(t)
+	dana.await("Aigerim", "By Timur's hand.")
+	dana.send("Aigerim", "And back by it.")
+	timur.awaitShelf(2) // his phone pulled what is new on the relay
+	border.shut()
+	inside = aigerim.start([]string{"page"}, home...)
+	aigerim.await("Dana", "And back by it.")
+	aigerim.awaitState(id, api.Delivered, api.Read)
+	inside.stop()
+	courier.stop()
+	abroad.stop()
+	searchFor(t, timur.dir, "Timur's hand", "back by it")
+}
+
+// awaitShelf waits until a device carries at least n envelopes.
+func (p program) awaitShelf(n int) {
+	p.t.Helper()
+	begin := time.Now()
+	for time.Since(begin) < 30*time.Second {
+		var s api.Status
+		p.json(&s, "status", "--json")
+		if s.Shelf.Envelopes >= n {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	p.t.Fatalf("fewer than %d envelopes are carried", n)
+}
