@@ -150,6 +150,9 @@ func (d *Daemon) race(ctx context.Context, w way, failed func(error)) (*watched,
 		go func() {
 			defer done()
 			conn, err := d.dial(ctx, w, timeout)
+			if errors.Is(err, context.Canceled) {
+				err = errNoAnswer
+			}
 			results <- dialled{conn, err}
 		}()
 	}
@@ -222,10 +225,11 @@ func (d *Daemon) mark(w way, state string, err error) {
 	d.changes.bump()
 }
 
-// Why a meeting was ended for another over the same way, and before that.
+// What Status says of a link that fell silent, and of a try that was cut short.
 var (
 	errSilent   = errors.New("the link fell silent; the relay was reached anew")
 	errDoubtful = errors.New("the link fell silent; the relay is being dialled anew")
+	errNoAnswer = errors.New("the relay does not answer")
 )
 
 // rival is a race that runs beside a meeting which fell silent, or which may
@@ -315,10 +319,13 @@ func (d *Daemon) attend(w way, c *watched) (next *watched, err error) {
 // doubt begins or ends a race beside a meeting.
 func (d *Daemon) doubt(w way, beside *rival, silent bool, now time.Time) *rival {
 	switch {
-	case silent && beside == nil:
+	case silent && (beside == nil || !beside.until.IsZero()):
 		d.log.Info("relay", "silent", w.addr.HostPort())
 		d.mark(w, "trying", errDoubtful)
-		return d.startRival(w, time.Time{})
+		if beside == nil {
+			return d.startRival(w, time.Time{})
+		}
+		beside.until = time.Time{}
 	case !silent && beside != nil && now.After(beside.until):
 		beside.end()
 		d.mark(w, "up", nil)
