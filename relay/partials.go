@@ -56,6 +56,12 @@ func (t *partials) claim(s *shelf, id envelope.ID, size int, now time.Time) (p *
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p = t.byID[id]
+	if p != nil && p.size != size && (p.holder == nil || now.Sub(p.moved) >= stale || !now.Before(p.until)) {
+		// One of the two lied about the size. Who comes now is not bound by what
+		// the other left.
+		t.settle(p)
+		p = nil
+	}
 	switch {
 	case p == nil:
 		p = &partial{id: id, size: size}

@@ -335,3 +335,31 @@ func TestCheckDays(t *testing.T) {
 		}
 	}
 }
+
+// A beginning under another size is nobody's: the next one begins anew.
+func TestPlantedSize(t *testing.T) {
+	parts := newPartials(64 << 20)
+	id, now := envelope.ID{1}, time.Unix(1000, 0)
+	liar, honest := &shelf{}, &shelf{}
+	p, _ := parts.claim(liar, id, envelope.MaxSize, now)
+	parts.add(liar, p, 0, []byte{1}, now)
+	parts.leave(liar, p)
+	p, have := parts.claim(honest, id, largeUnit, now)
+	if have != 0 {
+		t.Fatalf("goes on at byte %d of a unit of another size", have)
+	}
+	if what, _ := parts.add(honest, p, 0, make([]byte, largeUnit), now); what != addedAll {
+		t.Fatalf("outcome %d", what)
+	}
+	if parts.used != 0 || parts.idle.Len() != 0 || len(parts.byID) != 0 {
+		t.Fatalf("%d bytes, %d idle, %d known", parts.used, parts.idle.Len(), len(parts.byID))
+	}
+	// One that is alive keeps its hold.
+	parts.claim(liar, id, envelope.MaxSize, now)
+	if p, _ := parts.claim(honest, id, largeUnit, now); p != nil {
+		t.Fatal("two hold one unit")
+	}
+	if p, _ := parts.claim(honest, id, largeUnit, now.Add(stale)); p == nil {
+		t.Fatal("a silent holder keeps a unit")
+	}
+}
