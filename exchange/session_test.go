@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"testing"
@@ -433,5 +434,26 @@ func TestBye(t *testing.T) {
 	}
 	if err := b.Receive([]byte{1}); !errors.Is(err, ErrOver) {
 		t.Fatalf("after the end: %v", err)
+	}
+}
+
+// Units listed twice are settled at once, and still count until GOT said so.
+func TestListedTwiceIsBounded(t *testing.T) {
+	s := New(Config{}, newShelf(t))
+	h := hello{version: 1, window: minWindow}
+	if err := s.Receive(h.encode()); err != nil {
+		t.Fatal(err)
+	}
+	frame := []byte{frameHave, 0}
+	for range defaultWindow / 2 {
+		frame = appendEntry(frame, Item{Class: envelope.S1, Size: envelope.S1.Size()})
+	}
+	for range 2 {
+		if err := s.Receive(bytes.Clone(frame)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Receive(bytes.Clone(frame)); !errors.Is(err, ErrProtocol) {
+		t.Fatalf("%v: %d confirmations wait for who reads none", err, len(s.take.acks))
 	}
 }

@@ -80,7 +80,8 @@ func (s *Session) onHave(f *fields) error {
 		if f.bad {
 			return fmt.Errorf("%w: malformed HAVE", ErrProtocol)
 		}
-		if len(t.open) >= s.c.MaxItems {
+		// What is settled counts until GOT said so: who reads no GOT may not list.
+		if len(t.open)+len(t.acks) >= s.c.MaxItems {
 			return fmt.Errorf("%w: more than %d open units", ErrProtocol, s.c.MaxItems)
 		}
 		if err := s.listen(it, flags&haveComing != 0); err != nil {
