@@ -106,7 +106,9 @@ type Account struct {
 
 	people map[ContactID]*person
 	cards  map[identity.CardID]*card
-	now    seal.Tick // the newest seen
+	now    seal.Tick // the newest, in the vault's count
+	given  seal.Tick // the newest in the caller's count
+	noted  seal.Tick // the newest that is in the vault
 	stale  bool      // memory must be read again from the vault
 	tended struct {  // when tend last worked
 		done bool
@@ -121,6 +123,8 @@ type Account struct {
 
 	tagMu sync.RWMutex
 	tags  map[envelope.Tag]owner
+
+	skew atomic.Int64 // how far the vault's count is ahead of the caller's
 }
 
 // owner is whom a tag leads to: exactly one is set.
@@ -131,8 +135,9 @@ type owner struct {
 }
 
 var (
-	keyMe  = []byte("me")
-	keySeq = []byte("seq")
+	keyMe   = []byte("me")
+	keySeq  = []byte("seq")
+	keyTick = []byte("tick")
 )
 
 // Create makes a person in an empty vault: ErrTaken when it is not empty,
@@ -160,11 +165,15 @@ func Create(v Vault, name string, now Moment) (*Account, error) {
 
 // Open reads the account of a vault: ErrNoAccount, ErrDamaged.
 func Open(v Vault, now Moment) (*Account, error) {
-	a := &Account{vault: v, config: DefaultConfig(), now: now.Tick}
+	a := &Account{vault: v, config: DefaultConfig()}
 	a.returned = map[envelope.ID]bool{}
 	if err := v.View(a.load); err != nil {
 		return nil, err
 	}
+	if err := v.View(a.loadTick); err != nil {
+		return nil, err
+	}
+	a.advance(now)
 	return a, nil
 }
 
@@ -322,11 +331,17 @@ func (a *Account) update(at Moment, f func(Tx) error) error {
 		if err := f(tx); err != nil {
 			return err
 		}
+		if err := a.noteTick(tx); err != nil {
+			return err
+		}
 		return a.flush(tx)
 	})
 	if err != nil {
 		a.undo()
 		return err
+	}
+	if a.now-a.noted >= noteEvery {
+		a.noted = a.now
 	}
 	a.tagMu.Lock()
 	for _, change := range a.retag {
@@ -337,9 +352,48 @@ func (a *Account) update(at Moment, f func(Tx) error) error {
 	return nil
 }
 
+// noteEvery is how far the vault's tick may be behind.
+const noteEvery = seal.Tick(60 * 60)
+
+// loadTick reads how far this vault's time had come.
+func (a *Account) loadTick(tx Tx) error {
+	b, err := tx.Get(tableMe, keyTick)
+	if err != nil || b == nil {
+		return err
+	}
+	f := ReadRecord(b)
+	f.Version(1)
+	a.noted = seal.Tick(f.Int())
+	a.now = a.noted
+	return f.Done()
+}
+
+func (a *Account) noteTick(tx Tx) error {
+	if a.now-a.noted < noteEvery {
+		return nil
+	}
+	return tx.Put(tableMe, keyTick, NewRecord(1).Int(int64(a.now)).Bytes())
+}
+
+// advance takes the time. A caller whose count began anew is ahead of where
+// the vault was, by as much as it counts from then on: keys that wait for a
+// tick must not wait until the count has caught up. Callers that overtake each
+// other by less than noteEvery are no new count.
+func (a *Account) advance(at Moment) {
+	if a.tick(at) < a.now && (a.given == 0 || at.Tick < a.given-noteEvery) {
+		a.skew.Store(int64(a.now - at.Tick))
+		a.given = at.Tick
+	}
+	a.given = max(a.given, at.Tick)
+	a.now = max(a.now, a.tick(at))
+}
+
+// tick is the moment in the vault's count.
+func (a *Account) tick(at Moment) seal.Tick { return at.Tick + seal.Tick(a.skew.Load()) }
+
 // fresh takes the time and repairs memory that an earlier failure left stale.
 func (a *Account) fresh(at Moment) error {
-	a.now = max(a.now, at.Tick)
+	a.advance(at)
 	if !a.stale {
 		return nil
 	}
@@ -366,6 +420,7 @@ func (a *Account) settle() {
 
 // undo reads what the failed transaction touched again from the vault.
 func (a *Account) undo() {
+	a.retag = a.retag[:0] // what never happened leads to nobody
 	if len(a.touched)+len(a.played) > 0 {
 		a.stale = a.vault.View(a.load) != nil
 	}

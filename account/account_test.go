@@ -37,6 +37,10 @@ func TestFirstLetters(t *testing.T) {
 		t.Fatal(s)
 	}
 	exchange(t, a, b)
+	if s := b.progress(id); s != "sealed=true carriers=0 left=false proven=false expired=false" {
+		t.Fatal(s) // everybody who has the invitation could have made that proof
+	}
+	b.arrived("Aigerim", id)
 	if s := b.progress(id); s != "sealed=true carriers=0 left=false proven=true expired=false" {
 		t.Fatal(s)
 	}

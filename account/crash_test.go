@@ -229,12 +229,40 @@ func story(t *testing.T, pl plot) (commits [2]int) {
 			if !slices.ContainsFunc(got, func(s string) bool { return s == trim(text) }) {
 				t.Fatalf("lost: %q of %q", text, got)
 			}
+			u.receipt(id)
 			if p := u.progress(id); p != "sealed=true carriers=0 left=false proven=true expired=false" {
 				t.Fatalf("%s: %q: %s", u.name, text, p)
 			}
 		}
 	}
 	return commits
+}
+
+// receipt tells the account that a letter arrived when all of it that is not
+// proven rode in Starts, as an App with receipts would.
+func (u *user) receipt(id LetterID) {
+	u.t.Helper()
+	var l *letter
+	starts := true
+	err := u.vault.View(func(tx Tx) (err error) {
+		if l, err = getLetter(tx, id); err != nil || l == nil {
+			return err
+		}
+		for _, p := range l.pieces {
+			s, err := getSent(tx, p.id)
+			if err != nil {
+				return err
+			}
+			starts = starts && (p.proven || s != nil && len(s.ackKey) == 0)
+		}
+		return nil
+	})
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	if l != nil && starts {
+		u.arrived(u.a.people[l.to].Name, id)
+	}
 }
 
 func trim(s string) string {

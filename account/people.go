@@ -138,7 +138,7 @@ func (a *Account) Fingerprint(id ContactID) (identity.Fingerprint, error) {
 	print = public.Fingerprint()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	err := a.update(Moment{Tick: a.now}, func(Tx) error {
+	err := a.update(Moment{Tick: a.given}, func(Tx) error {
 		if p := a.people[id]; p != nil {
 			p.fingerprint = print
 			a.touch(p)

@@ -43,7 +43,7 @@ func (a *Account) dropProof(tx Tx, id envelope.ID) error {
 func (a *Account) Proofs(at Moment, all bool) ([][]byte, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.now = max(a.now, at.Tick)
+	a.advance(at)
 	to := proofKey(a.now+1, envelope.ID{})
 	if all {
 		to = []byte{1}
@@ -73,8 +73,8 @@ func (a *Account) Next() (due seal.Tick, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	earlier := func(t seal.Tick) {
-		if !ok || t < due {
-			due, ok = t, true
+		if !ok || t-seal.Tick(a.skew.Load()) < due {
+			due, ok = t-seal.Tick(a.skew.Load()), true
 		}
 	}
 	err := a.vault.View(func(tx Tx) error {
@@ -121,6 +121,11 @@ func (a *Account) proof(tx Tx, at Moment, e envelope.Envelope) (Received, error)
 	if err := e.Verify(); err != nil {
 		return Received{}, refuse(err)
 	}
+	if len(s.ackKey) == 0 {
+		// Everybody who saw the invitation can make it: it proves nothing to us,
+		// and may not even be the contact's. spec/seal.md, 3.3
+		return Received{}, refuse(ErrNotOurs)
+	}
 	r := Received{Proven: []envelope.ID{s.id}}
 	if p := a.people[s.to]; p != nil {
 		r.From = p.Contact
@@ -136,6 +141,45 @@ func (a *Account) prove(tx Tx, at Moment, id envelope.ID) error {
 	}
 	if err := a.eachLetter(tx, at, s, func(p *piece) { p.proven = true }); err != nil {
 		return err
+	}
+	return a.forgetSent(tx, s)
+}
+
+// Arrived notes that a contact said in a session that a letter to them arrived
+// whole. Of what rode in Starts nothing else tells it. An App calls it inside
+// Deliver. Letters to others, unknown ones, and those of which something waits
+// to be sealed are left as they are; that is no error.
+func (a *Account) Arrived(tx Tx, at Moment, from ContactID, id LetterID) error {
+	l, err := getLetter(tx, id)
+	if err != nil || l == nil || l.to != from || l.open > 0 {
+		return err
+	}
+	err = a.change(tx, at, l, func() {
+		for i := range l.pieces {
+			l.pieces[i].proven = true
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range l.pieces {
+		if err := a.settled(tx, p.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settled forgets a Start all of whose letters are known to have arrived.
+func (a *Account) settled(tx Tx, id envelope.ID) error {
+	s, err := getSent(tx, id)
+	if err != nil || s == nil || len(s.ackKey) > 0 {
+		return err
+	}
+	for _, letter := range s.letters {
+		if l, err := getLetter(tx, letter); err != nil || l != nil {
+			return err
+		}
 	}
 	return a.forgetSent(tx, s)
 }

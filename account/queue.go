@@ -132,9 +132,13 @@ func (a *Account) Queue(tx Tx, at Moment, o Outgoing) error {
 	case o.Urgency > 0:
 		rank = rankUrgent
 	}
+	alone := o.Alone
+	if alone > 0 {
+		alone += seal.Tick(a.skew.Load())
+	}
 	open := 0
 	if len(o.Parts) > 0 {
-		w := &waiting{queueKey(o.To, rank, seq), o.Letter, o.Days, at.Tick, o.Alone, o.Parts, ""}
+		w := &waiting{queueKey(o.To, rank, seq), o.Letter, o.Days, a.tick(at), alone, o.Parts, ""}
 		if w.size() > envelope.S4.BodySize() {
 			return fmt.Errorf("%w: %d bytes", ErrTooLarge, w.size())
 		}
@@ -150,7 +154,7 @@ func (a *Account) Queue(tx Tx, at Moment, o Outgoing) error {
 		if rank != rankRider && !slices.Contains(o.Early, s) {
 			rank = rankStream
 		}
-		w := &waiting{queueKey(o.To, rank, seq), o.Letter, o.Days, at.Tick, o.Alone, nil, s}
+		w := &waiting{queueKey(o.To, rank, seq), o.Letter, o.Days, a.tick(at), alone, nil, s}
 		if err := tx.Put(tableQueue, w.key, w.record()); err != nil {
 			return err
 		}
@@ -159,7 +163,7 @@ func (a *Account) Queue(tx Tx, at Moment, o Outgoing) error {
 	if o.Letter == (LetterID{}) {
 		return nil
 	}
-	l := &letter{id: o.Letter, to: o.To, open: open, until: at.Tick + seal.Tick(o.Days)*day}
+	l := &letter{id: o.Letter, to: o.To, open: open, until: a.tick(at) + seal.Tick(o.Days)*day}
 	if err := tx.Put(tableExpiry, l.indexKey(), nil); err != nil {
 		return err
 	}

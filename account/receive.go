@@ -182,6 +182,10 @@ func (a *Account) begin(tx Tx, at Moment, e envelope.Envelope, c *card) (Receive
 		r.NewContact = true
 	}
 	s, fresh := a.join(p, ss, c)
+	if fresh && c.given != p.ID && c.given != p.Was && a.people[c.given] != nil {
+		// Somebody we know answers a card that only another contact had.
+		p.KeyChanged, p.Was = true, c.given
+	}
 	if fresh {
 		r.NewSession = true
 		if o.RestartCard != nil {
@@ -240,7 +244,7 @@ func (a *Account) answer(tx Tx, at Moment, p *person) error {
 	if err != nil || waits {
 		return err
 	}
-	wait := max(a.now+a.config.between(a.config.AckMin, a.config.AckMax), 1)
+	wait := max(at.Tick+a.config.between(a.config.AckMin, a.config.AckMax), 1)
 	return a.Queue(tx, at, Outgoing{To: p.ID, Parts: []seal.Part{{Kind: KindHello}}, Alone: wait})
 }
 

@@ -20,7 +20,7 @@ const (
 // tend expires letters and prunes what is old. It does its work at most once
 // an hour and when the day changes.
 func (a *Account) tend(at Moment) error {
-	if a.tended.done && a.tended.day == at.Day && at.Tick-a.tended.tick < tendEvery {
+	if a.tended.done && a.tended.day == at.Day && a.tick(at)-a.tended.tick < tendEvery {
 		return nil
 	}
 	err := a.update(at, func(tx Tx) error {
@@ -48,7 +48,7 @@ func (a *Account) tend(at Moment) error {
 		return nil
 	})
 	if err == nil {
-		a.tended.done, a.tended.day, a.tended.tick = true, at.Day, at.Tick
+		a.tended.done, a.tended.day, a.tended.tick = true, at.Day, a.now
 	}
 	return err
 }

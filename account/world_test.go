@@ -169,6 +169,17 @@ func (u *user) write(to, text string) LetterID {
 	return id
 }
 
+// arrived does what an App does that hears of a letter from its recipient.
+func (u *user) arrived(from string, id LetterID) {
+	u.t.Helper()
+	c := u.contact(from)
+	u.a.mu.Lock()
+	defer u.a.mu.Unlock()
+	if err := u.a.update(u.at, func(tx Tx) error { return u.a.Arrived(tx, u.at, c.ID, id) }); err != nil {
+		u.t.Fatal(err)
+	}
+}
+
 func (u *user) pack(max int) []Packed {
 	u.t.Helper()
 	out, err := u.a.Pack(u.at, max)

@@ -111,11 +111,13 @@ func (c *Chat) receipts(tx account.Tx, from account.Contact, at account.Moment, 
 		if l == nil || !l.Mine || l.With != from.ID {
 			continue
 		}
-		if !l.confirmed(r, at.Wall) {
-			continue
+		if l.confirmed(r, at.Wall) {
+			l.Carriers = 0
+			if err := l.put(tx); err != nil {
+				return err
+			}
 		}
-		l.Carriers = 0
-		if err := l.put(tx); err != nil {
+		if err := c.a.Arrived(tx, at, from.ID, r.id); err != nil {
 			return err
 		}
 	}
