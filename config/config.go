@@ -209,6 +209,9 @@ func (c Config) Text() string {
 	for _, l := range c.Links {
 		put("A neighbour to call by address.", "link", l)
 	}
+	if len(c.Relays) == 0 {
+		b.WriteString("# A relay abroad, with its key; may stand several times.\n# relay = https://HOST:PORT/#KEY\n\n")
+	}
 	for _, r := range c.Relays {
 		put("A relay abroad, with its key.", "relay", r)
 	}

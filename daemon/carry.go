@@ -23,7 +23,10 @@ func (d *Daemon) Carry(ctx context.Context, ask api.CarryAsk) (api.Haul, error) 
 	}
 	d.people.Lock()
 	defer d.people.Unlock()
-	before := d.opened
+	newest, err := d.newestArrival()
+	if err != nil {
+		return api.Haul{}, err
+	}
 	haul, err := d.takeFrom(ctx, drop)
 	if err != nil {
 		return haul, doorError(err)
@@ -32,9 +35,20 @@ func (d *Daemon) Carry(ctx context.Context, ask api.CarryAsk) (api.Haul, error) 
 	for d.pack() {
 	}
 	err = d.leaveAt(ctx, drop, ask.Max, &haul)
-	haul.Opened = d.opened - before
 	d.changed()
+	if list, listErr := d.chat.Arrived(account.ContactID{}, newest, allLetters); listErr == nil {
+		haul.Opened = len(list)
+	}
 	return haul, doorError(err)
+}
+
+// newestArrival is the letter that arrived last; zero when none did.
+func (d *Daemon) newestArrival() (account.LetterID, error) {
+	list, err := d.chat.Arrived(account.ContactID{}, account.LetterID{}, 1)
+	if err != nil || len(list) == 0 {
+		return account.LetterID{}, err
+	}
+	return list[0].ID, nil
 }
 
 // stillGood says whether anybody can still use a unit that lies on a stick: a

@@ -104,7 +104,6 @@ func (d *Daemon) open1(list []arrival) {
 		if r.Err != nil && !errors.Is(r.Err, account.ErrNotOurs) {
 			d.log.Warn("an envelope for us does not open", "error", r.Err)
 		}
-		d.opened += r.Parts
 	}
 }
 

@@ -74,7 +74,6 @@ type Daemon struct {
 	handed   []node.Handed
 	stored   []envelope.ID // submitted units that the shelf has synced
 	kept     int           // units that arrived since Open
-	opened   int           // parts of letters among them, under people
 	watch    *observe.Log
 	rows     map[string]*row
 	trouble  map[string]string
@@ -119,6 +118,11 @@ func LoadConfig(dir string) (config.Config, error) {
 		return c, fmt.Errorf("%s: %w", ConfigPath(dir), err)
 	}
 	return c, nil
+}
+
+// SaveConfig keeps settings for the next start, each explained.
+func SaveConfig(dir string, c config.Config) error {
+	return replaceFile(ConfigPath(dir), []byte(c.Text()))
 }
 
 // Exists reports whether the folder holds a profile.

@@ -110,7 +110,11 @@ func (d *Daemon) Accept(_ context.Context, ask api.AcceptAsk) (api.Person, error
 	}
 	d.people.Lock()
 	defer d.people.Unlock()
-	c, err := d.acc.Accept(d.moment(), i, ask.Name, ask.InPerson)
+	name := ask.Name
+	if old, err := d.acc.ContactByID(account.IDOf(i.Card.Public())); err == nil {
+		name = old.Name // a newer invitation of somebody known does not rename them
+	}
+	c, err := d.acc.Accept(d.moment(), i, name, ask.InPerson)
 	if err != nil {
 		return api.Person{}, doorError(err)
 	}
@@ -204,7 +208,12 @@ func doorError(err error) error {
 		{chat.ErrEmpty, api.ErrUsage},
 	} {
 		if errors.Is(err, pair.is) {
-			return fmt.Errorf("%w: %v", pair.door, err)
+			// The room's words without the room's name, and not said twice.
+			_, text, _ := strings.Cut(err.Error(), ": ")
+			if text = strings.TrimPrefix(strings.TrimPrefix(text, pair.door.Error()), ": "); text == "" {
+				return pair.door
+			}
+			return fmt.Errorf("%w: %s", pair.door, text)
 		}
 	}
 	return err

@@ -30,24 +30,42 @@ type door struct {
 // with runs f with this profile's node: through its local door when it is up,
 // else opened here for the moment.
 func (d *door) with(ctx context.Context, c *cli.Command, f func(api.Backend) error) error {
-	dir := c.String("data")
-	client, err := api.Dial(ctx, dir)
-	if err == nil {
-		return f(client)
+	var o daemon.Options
+	for begin := time.Now(); ; {
+		client, err := api.Dial(ctx, c.String("data"))
+		if err == nil {
+			return f(client)
+		}
+		if !errors.Is(err, api.ErrNoDoor) {
+			return err
+		}
+		if o.Dir == "" {
+			if o, err = d.options(c); err != nil {
+				return err
+			}
+		}
+		node, err := daemon.Open(o)
+		if err == nil {
+			return errors.Join(f(node), node.Close())
+		}
+		// Another command is at it, or a node is just starting: wait for it.
+		if !errors.Is(err, daemon.ErrInUse) || time.Since(begin) > busyFor {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(busyStep):
+		}
 	}
-	if !errors.Is(err, api.ErrNoDoor) {
-		return err
-	}
-	o, err := d.options(c)
-	if err != nil {
-		return err
-	}
-	node, err := daemon.Open(o)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f(node), node.Close())
 }
+
+// How long a command waits for another one on the same data, and how often it
+// looks.
+const (
+	busyFor  = 20 * time.Second
+	busyStep = 50 * time.Millisecond
+)
 
 func (d *door) options(c *cli.Command) (daemon.Options, error) {
 	dir := c.String("data")
@@ -112,6 +130,13 @@ func (d *door) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n",
 
 func jsonFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "json", Usage: "answer in JSON", Local: true}
+}
+
+// line writes v on one line, for streams of several.
+func (d *door) line(v any) error {
+	enc := json.NewEncoder(d.out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
 }
 
 // age says how long ago t was, for a person.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -71,10 +72,15 @@ func (d *door) send(ctx context.Context, c *cli.Command) error {
 				return err
 			}
 			files = nil // with the first letter only
-			if c.Bool("json") {
-				if err := d.json(sent); err != nil {
-					return err
-				}
+			switch {
+			case !c.Bool("json"):
+			case c.Bool("lines"):
+				err = d.line(sent)
+			default:
+				err = d.json(sent)
+			}
+			if err != nil {
+				return err
 			}
 		}
 		if !c.Bool("json") {
@@ -102,6 +108,9 @@ func (d *door) texts(c *cli.Command) ([]string, error) {
 		}
 		if err := s.Err(); err != nil {
 			return nil, fmt.Errorf("standard input: %w", err)
+		}
+		if len(list) == 0 {
+			return nil, usage("send: standard input had no lines, so nothing was written")
 		}
 		return list, nil
 	case len(words) == 1 && words[0] == "-":
@@ -142,6 +151,14 @@ func (d *door) read(ctx context.Context, c *cli.Command) error {
 	if err := tooMany(c, 1); err != nil {
 		return err
 	}
+	if dir := c.String("save"); dir != "" {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return usage("--save: %s is not a folder", dir)
+		}
+	}
+	if _, err := api.ReadDoor(c.String("data")); c.Bool("follow") && err != nil {
+		return usage("--follow needs a running node: start `jauap up` first")
+	}
 	ask := api.ReadAsk{From: c.Args().First(), Keep: c.Bool("keep")}
 	return d.with(ctx, c, func(b api.Backend) error {
 		var seen uint64
@@ -174,7 +191,7 @@ func (d *door) show(ctx context.Context, c *cli.Command, b api.Backend, list []a
 	switch {
 	case c.Bool("json") && c.Bool("follow"):
 		for _, l := range list {
-			if err := d.json(l); err != nil {
+			if err := d.line(l); err != nil {
 				return err
 			}
 		}
@@ -236,6 +253,10 @@ func saveFile(ctx context.Context, b api.Backend, root *os.Root, f api.File) err
 		return err
 	}
 	defer r.Close()
+	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return err
+	}
 	base := filepath.Base(filepath.Clean("/" + info.Name))
 	for n := 0; n < 1000; n++ {
 		name := base
@@ -244,18 +265,24 @@ func saveFile(ctx context.Context, b api.Backend, root *os.Root, f api.File) err
 		}
 		w, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, os.ErrExist) {
+			if there, err := root.ReadFile(name); err == nil && bytes.Equal(there, data) {
+				return nil // saved before
+			}
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(w, r)
+		_, err = w.Write(data)
 		return errors.Join(err, w.Close())
 	}
 	return fmt.Errorf("too many files named %s", base)
 }
 
 func (d *door) outbox(ctx context.Context, c *cli.Command) error {
+	if err := tooMany(c, 0); err != nil {
+		return err
+	}
 	return d.with(ctx, c, func(b api.Backend) error {
 		list, err := b.Outbox(ctx)
 		if err != nil || c.Bool("json") {

@@ -71,8 +71,9 @@ func setUsage(c *cli.Command) {
 
 func commands(d *door) *cli.Command {
 	return &cli.Command{
-		Name:  "jauap",
-		Usage: "gets an answer from a place that no longer responds",
+		Name:    "jauap",
+		Version: "0.1.0-dev",
+		Usage:   "gets an answer from a place that no longer responds",
 		Description: "Letters are sealed on this device, carried by whatever still exists (a neighbour's\n" +
 			"phone, a stick, a relay that answers for seconds) and opened only by their reader.\n" +
 			"`jauap` alone starts this device's node and opens its page.",

@@ -27,6 +27,7 @@ func netCommands(d *door) []*cli.Command {
 				&cli.StringSliceFlag{Name: "link", Usage: "a neighbour to call, host:port", Local: true},
 				&cli.StringSliceFlag{Name: "relay", Usage: "a relay, https://host:port/#key", Local: true},
 				&cli.StringFlag{Name: "page", Usage: "where the page opens, loopback only", Local: true},
+				&cli.BoolFlag{Name: "save", Usage: "keep these settings in jauap.conf for the next time", Local: true},
 				&cli.BoolFlag{Name: "no-browser", Usage: "print the page's address and leave it at that", Local: true},
 				&cli.BoolFlag{Name: "no-multicast", Usage: "do not announce on the local network", Local: true},
 				&cli.StringFlag{Name: "receipts", Usage: "late, prompt or off", Local: true},
@@ -70,6 +71,11 @@ func (d *door) up(ctx context.Context, c *cli.Command, browser bool) error {
 	}
 	if err := overrides(c, &o.Config); err != nil {
 		return err
+	}
+	if c.Bool("save") {
+		if err := daemon.SaveConfig(o.Dir, o.Config); err != nil {
+			return err
+		}
 	}
 	node, err := daemon.Open(o)
 	if err != nil {
@@ -175,6 +181,9 @@ func openBrowser(url string) {
 }
 
 func (d *door) status(ctx context.Context, c *cli.Command) error {
+	if err := tooMany(c, 0); err != nil {
+		return err
+	}
 	return d.with(ctx, c, func(b api.Backend) error {
 		s, err := b.Status(ctx)
 		if err != nil || c.Bool("json") {
@@ -257,6 +266,14 @@ func (d *door) carry(ctx context.Context, c *cli.Command) error {
 	})
 }
 
+// relayData keeps a relay apart from the person on the same machine.
+func relayData(c *cli.Command) string {
+	if c.IsSet("data") {
+		return c.String("data")
+	}
+	return c.String("data") + "-relay"
+}
+
 func (d *door) relay(ctx context.Context, c *cli.Command) error {
 	if c.String("box") != "embedded" {
 		return usage("--box %s: only the embedded box exists in this version", c.String("box"))
@@ -265,7 +282,7 @@ func (d *door) relay(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return usageError{err}
 	}
-	r, err := daemon.OpenRelay(daemon.RelayOptions{Dir: c.String("data"), Listen: c.String("listen"), Public: c.String("public"), Quota: quota, Restored: c.Bool("restored"), Log: d.logger(c)})
+	r, err := daemon.OpenRelay(daemon.RelayOptions{Dir: relayData(c), Listen: c.String("listen"), Public: c.String("public"), Quota: quota, Restored: c.Bool("restored"), Log: d.logger(c)})
 	if err != nil {
 		return err
 	}

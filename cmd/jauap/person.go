@@ -71,14 +71,21 @@ func (d *door) init(_ context.Context, c *cli.Command) error {
 	return nil
 }
 
+// minPassphrase is the shortest in bytes; spec/THREATS.md tells what it is
+// worth.
+const minPassphrase = 8
+
 // newPassphrase asks twice at a terminal.
 func (d *door) newPassphrase(c *cli.Command) ([]byte, error) {
 	pass, err := d.passphrase(c, "New passphrase (five random words are good): ")
-	if err != nil || c.String("passphrase-file") != "" || os.Getenv("JAUAP_PASSPHRASE") != "" {
-		return pass, err
+	if err != nil {
+		return nil, err
 	}
-	if len(pass) == 0 {
-		return nil, usage("an empty passphrase protects nothing; for a profile without one say --no-passphrase")
+	if len(pass) < minPassphrase {
+		return nil, usage("a passphrase of %d characters is guessed in minutes: take at least %d, best five random words (for a profile without one say --no-passphrase)", len(pass), minPassphrase)
+	}
+	if c.String("passphrase-file") != "" || os.Getenv("JAUAP_PASSPHRASE") != "" {
+		return pass, nil
 	}
 	again, err := d.passphrase(c, "Once more: ")
 	if err != nil {
@@ -91,6 +98,9 @@ func (d *door) newPassphrase(c *cli.Command) ([]byte, error) {
 }
 
 func (d *door) me(ctx context.Context, c *cli.Command) error {
+	if err := tooMany(c, 0); err != nil {
+		return err
+	}
 	return d.with(ctx, c, func(b api.Backend) error {
 		me, err := b.Me(ctx)
 		if err != nil || c.Bool("json") {
@@ -120,6 +130,9 @@ func orNone(s string) string {
 }
 
 func (d *door) invite(ctx context.Context, c *cli.Command) error {
+	if err := tooMany(c, 0); err != nil {
+		return err
+	}
 	return d.with(ctx, c, func(b api.Backend) error {
 		i, err := b.Invite(ctx)
 		switch {
@@ -158,6 +171,9 @@ func (d *door) accept(ctx context.Context, c *cli.Command) error {
 		}
 		code = string(b)
 	}
+	if !strings.Contains(strings.ToLower(code), "jauap:") {
+		return usage("there is no file %q, and it is not an invitation, which begins with jauap:", code)
+	}
 	ask := api.AcceptAsk{Code: code, Name: c.String("name"), InPerson: c.Bool("in-person")}
 	return d.with(ctx, c, func(b api.Backend) error {
 		p, err := b.Accept(ctx, ask)
@@ -180,6 +196,9 @@ func verifiedText(p api.Person) string {
 }
 
 func (d *door) people(ctx context.Context, c *cli.Command) error {
+	if err := tooMany(c, 0); err != nil {
+		return err
+	}
 	return d.with(ctx, c, func(b api.Backend) error {
 		list, err := b.People(ctx)
 		if err != nil || c.Bool("json") {

@@ -44,10 +44,10 @@ type Person struct {
 	Name     string `json:"name"`
 	ID       string `json:"id"`
 	Verified string `json:"verified"` // "in person", "by voice", "introduced by C", "" when not
-	// Three separate facts, each absent when not known.
-	WroteAt         *time.Time `json:"wrote_at,omitempty"`
-	SeenAt          *time.Time `json:"seen_at,omitempty"`
-	PlaceAnsweredAt *time.Time `json:"place_answered_at,omitempty"`
+	// Three separate facts, each null when not known.
+	WroteAt         *time.Time `json:"wrote_at"`
+	SeenAt          *time.Time `json:"seen_at"`
+	PlaceAnsweredAt *time.Time `json:"place_answered_at"`
 
 	VerifiedAt *time.Time `json:"verified_at,omitempty"`
 	KeyChanged bool       `json:"key_changed,omitempty"` // not trusted until words match again
