@@ -9,6 +9,7 @@ import (
 
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/identity"
+	"github.com/jauap/jauap/seal"
 )
 
 func slotKeyOf(t *testing.T, i identity.Invite, n byte) ed25519.PrivateKey {
@@ -191,5 +192,125 @@ func TestCardOfAnother(t *testing.T) {
 	}
 	if alice.contact("Bob").KeyChanged {
 		t.Error("Bob is flagged")
+	}
+}
+
+// A card's secrets go a month after it was used although nothing confirms the
+// session, and its inbox when no Start can be on its way any more.
+func TestUsedCardEnds(t *testing.T) {
+	alice, bob := newUser(t, "Alice"), newUser(t, "Bob")
+	i, err := alice.a.Invite(alice.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unused, err := alice.a.Invite(alice.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.a.Accept(bob.at, i, "", false); err != nil {
+		t.Fatal(err)
+	}
+	bob.write("Alice", "one")
+	for _, p := range bob.pack(1 << 20) {
+		alice.receive(p.Bytes)
+	}
+	bob.write("Alice", "two")
+	late := bob.pack(1 << 20)
+	pass := func(d seal.Tick) {
+		alice.at.Tick += d
+		alice.pack(1 << 20)
+		alice.restart(alice.vault)
+	}
+	pass(29 * day)
+	if c := alice.a.cards[i.Card.ID()]; c == nil || c.retired {
+		t.Fatal("too early")
+	}
+	pass(day)
+	c := alice.a.cards[i.Card.ID()]
+	if c == nil || !c.inbox.Retired() {
+		t.Fatal("30 days after it was used the secrets are there")
+	}
+	pass(33 * day)
+	for _, p := range late {
+		alice.receive(p.Bytes)
+	}
+	if got := alice.notes(); len(got) != 2 {
+		t.Errorf("a late Start of the session: %q", got)
+	}
+	pass(day)
+	if alice.a.cards[i.Card.ID()] != nil {
+		t.Error("a lifetime later the inbox is there")
+	}
+	e, err := envelope.Parse(late[0].Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if alice.a.Knows(e.Tag()) {
+		t.Error("its tags are there")
+	}
+	if c := alice.a.cards[unused.Card.ID()]; c == nil || c.retired {
+		t.Error("an unused invitation went with it")
+	}
+}
+
+// A restart card ends a month after a newer one was made for the contact.
+func TestOlderCardEnds(t *testing.T) {
+	alice, bob := newUser(t, "Alice"), newUser(t, "Bob")
+	befriend(t, alice, bob)
+	bob.write("Alice", "one")
+	exchange(t, alice, bob)
+	id := IDOf(bob.a.me.Public())
+	var ids [2]*card
+	for n := range ids {
+		secret, err := alice.a.me.NewCard(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		alice.a.mu.Lock()
+		err = alice.a.update(alice.at, func(Tx) error { alice.a.addCard(secret, id); return nil })
+		alice.a.mu.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[n] = alice.a.cards[secret.Card().ID()]
+		alice.at.Tick += day
+	}
+	alice.at.Tick += 28 * day
+	alice.pack(1 << 20)
+	if ids[0].retired {
+		t.Error("too early")
+	}
+	alice.at.Tick += day
+	alice.pack(1 << 20)
+	if !ids[0].retired || ids[1].retired {
+		t.Errorf("retired: older %v, newer %v", ids[0].retired, ids[1].retired)
+	}
+}
+
+// Invitations that are used up make room for new ones.
+func TestRetiredInvitesDoNotCount(t *testing.T) {
+	alice := newUser(t, "Alice")
+	for range maxInvites {
+		if _, err := alice.a.Invite(alice.at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := alice.a.Invite(alice.at); !errors.Is(err, ErrInvites) {
+		t.Fatal(err)
+	}
+	alice.a.mu.Lock()
+	err := alice.a.update(alice.at, func(Tx) error {
+		for _, c := range alice.a.cards {
+			alice.a.retire(c)
+			break
+		}
+		return nil
+	})
+	alice.a.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alice.a.Invite(alice.at); err != nil {
+		t.Error(err)
 	}
 }

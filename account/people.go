@@ -8,7 +8,8 @@ import (
 )
 
 // Invite makes a fresh card for one person and begins to watch for letters to
-// it, for half a year at least. ErrInvites when hundreds are open.
+// it, for half a year at least, or a month after somebody used it. ErrInvites
+// when too many are open.
 func (a *Account) Invite(at Moment) (identity.Invite, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

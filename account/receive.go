@@ -154,9 +154,7 @@ func (a *Account) open(tx Tx, at Moment, e envelope.Envelope, s *session) (Recei
 	if o.Confirmed {
 		s.proven = true
 		if c := a.cards[s.card]; c != nil && !c.retired {
-			c.inbox.Retire()
-			c.retired = true
-			a.played[c.id] = true
+			a.retire(c)
 		}
 	}
 	if o.RestartCard != nil {
@@ -175,6 +173,11 @@ func (a *Account) begin(tx Tx, at Moment, e envelope.Envelope, c *card) (Receive
 		return Received{}, refuse(err)
 	}
 	a.played[c.id] = true
+	if c.used == 0 {
+		c.used = max(a.now, 1)
+	}
+	// A wrong day here only keeps the keys longer.
+	c.long = c.long || e.Expiry() > at.Day.Add(envelope.Lifetime+envelope.MaxJitter)
 	var r Received
 	p := a.people[IDOf(from.Public())]
 	if p == nil {

@@ -342,7 +342,10 @@ type card struct {
 	id      identity.CardID
 	given   ContactID // zero: an invitation, for whoever answers
 	made    seal.Tick
-	retired bool
+	used    seal.Tick // when the first session started from it; 0: none did
+	long    bool      // a Start to it lives longer than usual
+	retired bool      // its secrets are erased
+	ended   seal.Tick // when that was done
 	inbox   *seal.Inbox
 	tags    map[envelope.Tag]bool
 }
@@ -352,19 +355,26 @@ const (
 	maxInvites = 128
 	maxGiven   = 8         // restart cards per contact
 	keepCards  = 180 * day // at least, unless there are too many restart cards
-	cardVers   = 1
+	cardVers   = 2
+
+	// spec/seal.md, 4.6
+	keepSecrets = 30 * day // after a card was used, or a newer one given
+	keepGrace   = 4 * day  // beyond a lifetime: Starts on their way to a retired card
 )
 
 func (c *card) record() []byte {
 	r := NewRecord(cardVers).Raw(c.given[:]).Int(int64(c.made)).Flag(c.retired).Blob(c.inbox.Marshal())
-	return r.Bytes()
+	return r.Int(int64(c.used)).Flag(c.long).Int(int64(c.ended)).Bytes()
 }
 
 func parseCard(key, b []byte) (*card, error) {
 	f := ReadRecord(b)
-	f.Version(cardVers)
+	version := f.Version(cardVers)
 	c := &card{given: ContactID(f.Raw(16)), made: seal.Tick(f.Int()), retired: f.Flag()}
 	state := f.Blob()
+	if version > 1 {
+		c.used, c.long, c.ended = seal.Tick(f.Int()), f.Flag(), seal.Tick(f.Int())
+	}
 	if err := f.Done(); err != nil || len(key) != 16 {
 		return nil, fmt.Errorf("%w: a card", ErrDamaged)
 	}
@@ -418,13 +428,74 @@ func (a *Account) flushCard(tx Tx, c *card) error {
 	return tx.Put(tableCards, c.id[:], c.record())
 }
 
+// retire erases the card's secrets. Starts of sessions that began are still
+// read until endCards drops it.
+func (a *Account) retire(c *card) {
+	c.inbox.Retire()
+	c.retired, c.ended = true, max(a.now, 1)
+	a.played[c.id] = true
+}
+
+// endCards retires cards that were used, or for whose contact there is a newer
+// one, a while ago, and drops those retired to which no Start can be on its
+// way. spec/seal.md, 4.6
+func (a *Account) endCards() {
+	given := map[ContactID][]*card{}
+	for _, c := range a.cards {
+		given[c.given] = append(given[c.given], c)
+	}
+	for _, c := range a.cards {
+		switch {
+		case c.inbox == nil:
+		case !c.retired:
+			if c.used == 0 && c.inbox.Used() { // of before this was noted
+				c.used = max(a.now, 1)
+				a.played[c.id] = true
+			}
+			since := c.newer(given[c.given])
+			if c.used > 0 && (since == 0 || c.used < since) {
+				since = c.used
+			}
+			if since > 0 && a.now-since >= keepSecrets {
+				a.retire(c)
+			}
+		case c.ended == 0:
+			c.ended = max(a.now, 1)
+			a.played[c.id] = true
+		default:
+			life := envelope.Lifetime
+			if c.long {
+				life = envelope.MaxLifetime
+			}
+			if a.now-c.ended >= seal.Tick(life)*day+keepGrace {
+				c.inbox = nil
+				a.played[c.id] = true
+			}
+		}
+	}
+}
+
+// newer is when the first card after c was made for its contact, out of all of
+// them; 0: none was, or c is an invitation.
+func (c *card) newer(all []*card) (at seal.Tick) {
+	if c.given == (ContactID{}) {
+		return 0
+	}
+	for _, o := range all {
+		if o.inbox != nil && o.made > c.made && (at == 0 || o.made < at) {
+			at = o.made
+		}
+	}
+	return at
+}
+
 // pruneCards keeps the number of cards bounded: restart cards beyond the
 // newest few of a contact, and invitations older than half a year when there
 // are too many.
 func (a *Account) pruneCards(given ContactID, most int) (room bool) {
 	var list []*card
 	for _, c := range a.cards {
-		if c.given == given && c.inbox != nil {
+		if c.given == given && c.inbox != nil && (!c.retired || given != (ContactID{})) {
 			list = append(list, c)
 		}
 	}

@@ -33,6 +33,7 @@ func (a *Account) tend(at Moment) error {
 		if err := a.pruneProofs(tx); err != nil {
 			return err
 		}
+		a.endCards()
 		for _, p := range a.people {
 			a.pruneCards(p.ID, maxGiven)
 			for _, s := range p.sessions {
