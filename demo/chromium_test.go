@@ -122,7 +122,7 @@ func TestDemo(t *testing.T) {
 	life, end := context.WithCancel(t.Context())
 	ready, over := make(chan string, 1), make(chan error, 1)
 	go func() {
-		over <- Run(life, Options{Page: "127.0.0.1:0", Ready: func(url string) { ready <- url }})
+		over <- Run(life, Options{Page: "127.0.0.1:0", Ready: func(link func() string) { ready <- link() }})
 	}()
 	var url string
 	select {

@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Page  string // host:port, loopback only
 	Log   *slog.Logger
-	Ready func(url string) // called once the page can be opened
+	Ready func(link func() string) // called once the page can be opened; each link works once
 }
 
 // Run shows the demo until ctx ends, and leaves nothing behind.
@@ -47,7 +47,7 @@ func Run(ctx context.Context, o Options) error {
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
 	if o.Ready != nil {
-		o.Ready(board.Link("http://" + ln.Addr().String()))
+		o.Ready(func() string { return board.Link("http://" + ln.Addr().String()) })
 	}
 	select {
 	case err = <-failed:

@@ -26,7 +26,7 @@ func (x *turn) sentence() {
 		return
 	}
 	x.Status = s
-	x.Sentence = x.T("net."+x.NetIcon) + " "
+	x.Sentence = x.T(networkWord(s.Network.State)) + x.outlook(s) + " "
 	if s.Waiting > 0 {
 		x.Sentence += x.T("wait.some", "n", s.Waiting)
 	} else {
@@ -42,8 +42,59 @@ func networkIcon(state string) string {
 	switch state {
 	case "no-link", "dark", "nearby", "open":
 		return state
+	case "no-route":
+		return "no-link"
+	case "portal":
+		return "dark"
+	case "domestic-only":
+		return "nearby"
+	case "restricted":
+		return "open"
 	}
 	return "not-known"
+}
+
+// networkWord is the sentence of a state.
+func networkWord(state string) string {
+	switch state {
+	case "no-route":
+		return "net.no-route"
+	case "portal":
+		return "net.portal"
+	case "domestic-only":
+		return "net.domestic"
+	case "restricted":
+		return "net.restricted"
+	case "no-link":
+		return "net.no-link"
+	case "dark":
+		return "net.dark"
+	case "nearby":
+		return "net.nearby"
+	case "open":
+		return "net.open"
+	}
+	return "net.not-known"
+}
+
+// outlook tells how far a window is, and when windows usually end or begin:
+// ranges that were seen, never a promise.
+func (x *turn) outlook(s api.Status) string {
+	text := ""
+	if p := s.Progress; p != nil {
+		text += " " + x.T("net.progress", "sent", p.Sent, "total", p.Total, "received", p.Received)
+	}
+	f := s.Forecast
+	switch {
+	case f == nil:
+	case s.Network.State == "open" || s.Network.State == "restricted":
+		if f.Closes != nil {
+			text += " " + x.T("net.closes", "from", f.Closes.From, "to", f.Closes.To)
+		}
+	case f.Opens != nil:
+		text += " " + x.T("net.opens", "from", f.Opens.From, "to", f.Opens.To)
+	}
+	return text
 }
 
 // networkScreen is what is known about ways, windows and my letters.

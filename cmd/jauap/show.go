@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"strings"
@@ -46,13 +47,23 @@ func (d *door) demo(ctx context.Context, c *cli.Command) error {
 	if err := tooMany(c, 0); err != nil {
 		return err
 	}
-	return demo.Run(ctx, demo.Options{Page: c.String("page"), Log: d.logger(c), Ready: func(url string) {
+	return demo.Run(ctx, demo.Options{Page: c.String("page"), Log: d.logger(c), Ready: func(link func() string) {
+		url := link()
 		d.say("page %s", url)
 		d.say("Aigerim is in Almaty, Dana abroad, Timur travels. The country's network is off. Ctrl-C ends it all.")
+		d.say("The link opens the page in one browser; press Enter here for a new one.")
+		go d.newLinks(link)
 		if !c.Bool("no-browser") {
 			openBrowser(url)
 		}
 	}})
+}
+
+// newLinks prints a link for each line that a person enters.
+func (d *door) newLinks(link func() string) {
+	for s := bufio.NewScanner(d.in); s.Scan(); {
+		d.say("page %s", link())
+	}
 }
 
 func (d *door) sim(ctx context.Context, c *cli.Command) error {
