@@ -42,7 +42,9 @@ type Moment struct {
 // may be one; what a sender wrote never is.
 type App interface {
 	// Deliver takes one part of kind 0x50 or above. It is called exactly once
-	// per part, whatever is repeated or crashes.
+	// per part, whatever is repeated or crashes; but parts of a Start may have
+	// been sealed again by a sender who was not told that they arrived. So the
+	// App must know by what is in them what it has.
 	Deliver(tx Tx, from Contact, at Moment, p seal.Part) error
 }
 

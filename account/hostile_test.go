@@ -47,7 +47,7 @@ func TestForgedProofOfStart(t *testing.T) {
 			}
 			forged++
 			r, err := bob.a.Receive(bob.at, done.Bytes())
-			if !errors.Is(err, ErrNotOurs) || len(r.Proven) > 0 {
+			if err != nil || len(r.Proven) > 0 {
 				t.Errorf("a forged proof: %+v, %v", r, err)
 			}
 		}
@@ -312,5 +312,61 @@ func TestRetiredInvitesDoNotCount(t *testing.T) {
 	}
 	if _, err := alice.a.Invite(alice.at); err != nil {
 		t.Error(err)
+	}
+}
+
+// The parts of a Start whose proof was forged go again, once, unless the
+// contact says that they arrived.
+func TestForgedProofSealsAgain(t *testing.T) {
+	for _, confirmed := range []bool{false, true} {
+		alice, bob := newUser(t, "Alice"), newUser(t, "Bob")
+		i, err := alice.a.Invite(alice.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bob.a.Accept(bob.at, i, "", false); err != nil {
+			t.Fatal(err)
+		}
+		id := bob.write("Alice", "come at once")
+		for _, p := range bob.pack(1 << 20) {
+			if err := bob.a.Submitted(p.ID); err != nil {
+				t.Fatal(err)
+			}
+			e, err := envelope.Parse(p.Bytes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range byte(64) {
+				if done, err := envelope.NewDone(e, slotKeyOf(t, i, n)); err == nil {
+					bob.receive(done.Bytes())
+				}
+			}
+		}
+		if confirmed {
+			bob.arrived("Alice", id)
+		}
+		bob.at.Tick += day - 1
+		if n := len(bob.pack(1 << 20)); n != 0 {
+			t.Fatalf("%d envelopes too early", n)
+		}
+		bob.at.Tick += tendEvery
+		bob.restart(bob.vault)
+		out := bob.pack(1 << 20)
+		if confirmed {
+			if len(out) != 0 {
+				t.Errorf("%d envelopes although the contact has it", len(out))
+			}
+			continue
+		}
+		for _, p := range out {
+			alice.receive(p.Bytes)
+		}
+		if got := alice.notes(); len(got) != 1 || got[0] != "come at once" {
+			t.Errorf("sealed again: %q", got)
+		}
+		bob.at.Tick += 3 * day
+		if n := len(bob.pack(1 << 20)); n != 0 {
+			t.Errorf("%d envelopes without another proof", n)
+		}
 	}
 }

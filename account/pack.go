@@ -30,13 +30,14 @@ type sent struct {
 	letters  []LetterID
 	carriers [][8]byte // hashes of who is known to hold it
 	left     bool
+	doubt    seal.Tick // when a proof of this Start was heard, which may be forged; 0: never
 }
 
 // maxCarriers bounds what is remembered of one envelope's carriers.
 const maxCarriers = 63
 
 func (s *sent) record() []byte {
-	r := NewRecord(1).Raw(s.tag[:]).Raw(s.key[:]).Raw(s.to[:]).Uint(uint64(s.expiry)).Int(int64(s.at)).Blob(s.ackKey).Flag(s.left)
+	r := NewRecord(2).Raw(s.tag[:]).Raw(s.key[:]).Raw(s.to[:]).Uint(uint64(s.expiry)).Int(int64(s.at)).Blob(s.ackKey).Flag(s.left)
 	r.Uint(uint64(len(s.letters)))
 	for _, l := range s.letters {
 		r.Raw(l[:])
@@ -45,12 +46,12 @@ func (s *sent) record() []byte {
 	for _, c := range s.carriers {
 		r.Raw(c[:])
 	}
-	return r.Bytes()
+	return r.Int(int64(s.doubt)).Bytes()
 }
 
 func parseSent(key, b []byte) (*sent, error) {
 	f := ReadRecord(b)
-	f.Version(1)
+	version := f.Version(2)
 	s := &sent{tag: envelope.Tag(f.Raw(16)), key: [32]byte(f.Raw(32)), to: ContactID(f.Raw(16))}
 	s.expiry, s.at, s.ackKey, s.left = envelope.Day(f.Uint()), seal.Tick(f.Int()), f.Blob(), f.Flag()
 	for range f.Count(16) {
@@ -58,6 +59,9 @@ func parseSent(key, b []byte) (*sent, error) {
 	}
 	for range f.Count(8) {
 		s.carriers = append(s.carriers, [8]byte(f.Raw(8)))
+	}
+	if version > 1 {
+		s.doubt = seal.Tick(f.Int())
 	}
 	if err := f.Done(); err != nil || len(key) != 16 {
 		return nil, fmt.Errorf("%w: a sent envelope", ErrDamaged)
@@ -476,6 +480,8 @@ func (r *round) seal(p *person, s *session, c envelope.Class, cargo *cargo) erro
 		if err := r.tx.Put(tableAcks, rec.ackKey, rec.id[:]); err != nil {
 			return err
 		}
+	} else if err := r.a.keepParts(r.tx, rec, left, cargo.parts); err != nil {
+		return err
 	}
 	if err := r.tx.Put(tableSealed, rec.id[:], out.Bytes); err != nil {
 		return err

@@ -124,7 +124,11 @@ func (a *Account) proof(tx Tx, at Moment, e envelope.Envelope) (Received, error)
 	if len(s.ackKey) == 0 {
 		// Everybody who saw the invitation can make it: it proves nothing to us,
 		// and may not even be the contact's. spec/seal.md, 3.3
-		return Received{}, refuse(ErrNotOurs)
+		if s.doubt > 0 {
+			return Received{}, refuse(ErrNotOurs)
+		}
+		s.doubt = max(a.now, 1)
+		return Received{}, tx.Put(tableSent, s.id[:], s.record())
 	}
 	r := Received{Proven: []envelope.ID{s.id}}
 	if p := a.people[s.to]; p != nil {
@@ -211,8 +215,10 @@ func (a *Account) forgetSent(tx Tx, s *sent) error {
 			return err
 		}
 	}
-	if err := tx.Delete(tableSealed, s.id[:]); err != nil {
-		return err
+	for _, t := range []Table{tableSealed, tableAgain} {
+		if err := tx.Delete(t, s.id[:]); err != nil {
+			return err
+		}
 	}
 	a.retag = append(a.retag, func() { delete(a.tags, s.tag) })
 	return tx.Delete(tableSent, s.id[:])

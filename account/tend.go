@@ -15,6 +15,7 @@ const (
 	keepExpired = 60 * day  // expired letters, for proofs that come late
 	keepSent    = 190 * day // sent envelopes without a proof
 	keepProofs  = 130 * day // proofs that nobody submitted
+	doubtful    = day       // a proven Start that the contact says nothing of: its parts go again
 )
 
 // tend expires letters and prunes what is old. It does its work at most once
@@ -146,16 +147,23 @@ func (a *Account) bury(tx Tx, id LetterID) error {
 }
 
 func (a *Account) pruneSent(tx Tx) error {
-	var old []*sent
+	var old, again []*sent
 	err := tx.Scan(tableSent, nil, nil, false, func(k, v []byte) (bool, error) {
 		s, err := parseSent(k, v)
 		if err == nil && a.now-s.at > keepSent {
 			old = append(old, s)
+		} else if err == nil && s.doubt > 0 && a.now-s.doubt >= doubtful {
+			again = append(again, s)
 		}
 		return true, err
 	})
 	if err != nil {
 		return err
+	}
+	for _, s := range again {
+		if err := a.sealAgain(tx, s); err != nil {
+			return err
+		}
 	}
 	for _, s := range old {
 		if err := a.forgetSent(tx, s); err != nil {

@@ -31,6 +31,7 @@ const (
 	tableExpiry                    // letter.indexKey -> tick of the last change
 	tableWaiting                   // contact id, letter id of those that no other device holds
 	tableAcks                      // session id, epoch, index -> envelope id
+	tableAgain                     // id of a Start -> its parts, until they are known to have arrived
 )
 
 // Vault keeps records on stable storage. All rooms share one.
