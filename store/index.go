@@ -40,6 +40,14 @@ func (u *unit) total() int64 { return recordTotal(unitRecord, u.class, u.size) }
 // cost is what it takes on disk in the end: record and sidecar entry.
 func (u *unit) cost() int64 { return u.total() + int64(headSize(unitRecord, u.class)) }
 
+// bulk is what the unit adds to Stats.Bulk.
+func (u *unit) bulk() int64 {
+	if u.own() || u.class != envelope.S4 && u.class != envelope.S5 {
+		return 0
+	}
+	return int64(u.size)
+}
+
 func (u *unit) entry() Entry {
 	return Entry{ID: u.id, Tag: u.tag, Class: u.class, Shard: u.shard, Expiry: u.expiry,
 		Size: u.size, Seq: u.seq, Own: u.own(), Rank: u.rank}
@@ -64,6 +72,7 @@ type index struct {
 	count   int
 	owned   int
 	cost    int64
+	bulk    int64 // bytes of S4 and S5 that are not own
 }
 
 func newIndex() index { return index{seed: maphash.MakeSeed()} }
@@ -117,6 +126,7 @@ func (x *index) add(u unit) uint32 {
 	if u.own() {
 		x.owned++
 	}
+	x.bulk += u.bulk()
 	if x.built {
 		x.place(slot)
 	}
@@ -151,6 +161,7 @@ func (x *index) remove(slot uint32) {
 	if u.own() {
 		x.owned--
 	}
+	x.bulk -= u.bulk()
 	*u = unit{next: x.free}
 	x.free = slot
 }
@@ -372,6 +383,7 @@ func (x *index) regrade(slot uint32, own bool, rank uint8) {
 	x.unlink(slot)
 	if own && !u.own() {
 		x.owned++
+		x.bulk -= u.bulk()
 		u.flags |= ownFlag
 	}
 	u.rank = rank

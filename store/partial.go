@@ -63,10 +63,14 @@ func (s *Shelf) readPart(name string, size int64, take func(piece []byte)) (*par
 }
 
 // PartialSize is the number of bytes held of a unit that is not whole yet.
-func (s *Shelf) PartialSize(id envelope.ID) int {
+func (s *Shelf) PartialSize(id envelope.ID) int { return s.PartialOf(id, 0) }
+
+// PartialOf is PartialSize of a partial whose whole unit is said to have size
+// bytes, and 0 for one that was begun under another size; size 0 means any.
+func (s *Shelf) PartialOf(id envelope.ID, size int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.parts.all[id]; p != nil {
+	if p := s.parts.all[id]; p != nil && (size == 0 || p.size == size) {
 		return p.have
 	}
 	return 0

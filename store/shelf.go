@@ -371,7 +371,7 @@ func (s *Shelf) Expire(today envelope.Day) (n int, err error) {
 func (s *Shelf) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Stats{Envelopes: s.x.count, Bytes: s.disk, Quota: s.quota, Own: s.x.owned, Partials: len(s.parts.all)}
+	return Stats{Envelopes: s.x.count, Bytes: s.disk, Quota: s.quota, Own: s.x.owned, Partials: len(s.parts.all), Bulk: s.x.bulk}
 }
 
 // Epoch is the random name of this shelf's sequence. It changes when the

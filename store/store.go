@@ -85,4 +85,5 @@ type Stats struct {
 	Quota     int64
 	Own       int // units that are never evicted
 	Partials  int
+	Bulk      int64 // bytes of S4 and S5 that are not own
 }
