@@ -13,7 +13,8 @@
 //   - Nothing but the shelf is touched; Step waits for nothing but its disk.
 //   - One Sync per Step, and no confirmation before it.
 //   - A unit is put on the shelf only after its signature was checked.
-//   - A unit that two links offer is asked from one at a time.
+//   - A unit of S3 or more that two links offer is asked from one at a time; a
+//     named peer does not wait for a stranger. Smaller ones wait for nobody.
 //
 // # Not here
 //

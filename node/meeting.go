@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/exchange"
 	"github.com/jauap/jauap/link"
 	"github.com/jauap/jauap/routing"
@@ -25,6 +26,12 @@ type meeting struct {
 	credit int
 	even   bool
 	moved  time.Time // when it last brought something that was asked for
+	// lent are the counted units that went out to their end: true until the
+	// peer said that it holds them.
+	lent map[envelope.ID]bool
+	// again are the units that it was asked for again, as their bytes were
+	// wrong.
+	again map[envelope.ID]bool
 
 	told    time.Time
 	last    Progress // as told
@@ -59,6 +66,7 @@ func (n *Node) up(ev Up) {
 		return // the name is in use: the caller's mistake changes nothing
 	}
 	m := &meeting{id: ev.Link, peer: ev.Peer, rank: routing.Other, moved: n.now, savedAt: n.now}
+	m.lent, m.again = map[envelope.ID]bool{}, map[envelope.ID]bool{}
 	if n.c.RankOf != nil && n.c.RankOf(ev.Peer) <= routing.Contact {
 		m.rank = routing.Contact
 	}
@@ -195,6 +203,7 @@ func (n *Node) pump(m *meeting) {
 func (n *Node) outcome(m *meeting) exchange.Outcome {
 	o := m.s.Take()
 	for _, it := range o.Handed {
+		n.count(m, it.ID)
 		if it.Rank == routing.Own {
 			n.emit(Handed{ID: it.ID, Link: m.id, Peer: m.peer})
 		}

@@ -37,6 +37,10 @@ const (
 	maxCredit = 1 << 30
 	maxBad    = 1024 // ids of bad units remembered
 	maxHanded = 8192 // units whose handing on is counted
+	// maxAuthors is of how many beginnings it is known who wrote them; more
+	// than a shelf keeps.
+	maxAuthors = 1024
+	maxAgain   = 64 // units that one link is asked for again
 )
 
 // Errors in effects, usable with errors.Is.
@@ -64,8 +68,9 @@ type Node struct {
 
 	meetings []*meeting // by LinkID
 	claims   map[envelope.ID]claim
-	waiting  bool      // some session waits for a unit that another link brings
-	sweep    time.Time // when claims are looked at next
+	waiting  bool                   // some session waits for a unit that another link brings
+	sweep    time.Time              // when claims are looked at next
+	authors  map[envelope.ID]LinkID // of partials that one link wrote alone
 	handed   map[envelope.ID]int
 	bad      map[envelope.ID]bool // units with wrong signatures
 	badRing  []envelope.ID
@@ -77,10 +82,12 @@ type Node struct {
 	broken  error
 }
 
-// claim says which link was asked for a unit.
+// claim says which link was asked for a unit, and whether no other may add to
+// what came of it.
 type claim struct {
-	link LinkID
-	at   time.Time
+	link  LinkID
+	at    time.Time
+	alone bool
 }
 
 // placed is a unit put on the shelf in this Step, and the link that brought it
@@ -99,9 +106,10 @@ func New(c Config, sh *store.Shelf, rng *rand.Rand) *Node {
 	}
 	n := &Node{
 		c: c, sh: sh, rng: rng, today: c.Today,
-		claims: make(map[envelope.ID]claim),
-		handed: make(map[envelope.ID]int),
-		bad:    make(map[envelope.ID]bool),
+		claims:  make(map[envelope.ID]claim),
+		authors: make(map[envelope.ID]LinkID),
+		handed:  make(map[envelope.ID]int),
+		bad:     make(map[envelope.ID]bool),
 	}
 	for i := 0; i < len(n.seed); i += 8 {
 		binary.BigEndian.PutUint64(n.seed[i:], rng.Uint64())
@@ -284,7 +292,7 @@ func (n *Node) found(raw []byte) {
 func (n *Node) admit(c envelope.Class, expiry envelope.Day, rank uint8) error {
 	st := n.sh.Stats()
 	switch routing.Admit(routing.Facts{
-		Class: c, Expiry: expiry, Rank: rank, Today: n.today, Used: st.Bytes, Quota: st.Quota,
+		Class: c, Expiry: expiry, Rank: rank, Today: n.today, Bulk: st.Bulk, Quota: st.Quota,
 	}) {
 	case routing.Refuse:
 		return ErrUseless

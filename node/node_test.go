@@ -237,9 +237,9 @@ func TestLiar(t *testing.T) {
 	a, b := newPerson(t, 1, Config{}), newPerson(t, 2, Config{Patience: 10 * time.Second})
 	var items []exchange.Item
 	for i := range 5 {
-		raw := sealed(t, w.rng, envelope.S1)
+		raw := sealed(t, w.rng, envelope.S3)
 		w.step(a, Submit{raw})
-		items = append(items, exchange.Item{ID: envelope.IDOf(raw), Class: envelope.S1, Size: 1024, Expiry: today + 30, Seq: uint64(i + 1)})
+		items = append(items, exchange.Item{ID: envelope.IDOf(raw), Class: envelope.S3, Size: envelope.S3.Size(), Expiry: today + 30, Seq: uint64(i + 1)})
 	}
 	l := &liar{s: exchange.New(exchange.Config{}, emptyHands{items}), id: 999}
 	l.play(w, b)

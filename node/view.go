@@ -44,23 +44,44 @@ func (v *view) Want(it exchange.Item) (from int, ok bool) {
 		}
 		return exchange.NotNow, false
 	}
-	if c, taken := n.claims[it.ID]; taken && c.link != v.m.id {
+	if c, taken := n.claims[it.ID]; taken && !v.mayTake(c) {
 		n.waiting = true
 		if !n.sweep.After(n.now) {
 			n.sweep = n.now.Add(n.c.Patience / 4)
 		}
 		return exchange.Wait, false
 	}
+	if small(it.Class) {
+		return 0, true
+	}
 	n.claims[it.ID] = claim{link: v.m.id, at: n.now}
 	// When a crash came between the last byte and the shelf, the last byte is
 	// asked for again.
-	return min(n.sh.PartialSize(it.ID), it.Size-1), true
+	return min(n.sh.PartialOf(it.ID, it.Size), it.Size-1), true
+}
+
+// small units are asked of every link that lists them, from their first byte:
+// links that list and bring nothing must not keep a letter waiting, and nobody
+// can plant a beginning of it.
+func small(c envelope.Class) bool { return c.Size() < envelope.S3.Size() }
+
+// mayTake says whether the link may take a unit over from the one that was
+// asked for it. Anybody can list a unit and bring nothing: a peer whose name is
+// authenticated does not wait for a stranger.
+func (v *view) mayTake(c claim) bool {
+	if c.link == v.m.id {
+		return true
+	}
+	m := v.n.meeting(c.link)
+	return m == nil || v.m.peer.Key != "" && m.peer.Key == ""
 }
 
 func (v *view) Read(id envelope.ID, from, max int) ([]byte, error) {
 	b, err := v.n.sh.ReadAt(id, from, max)
 	if e, ok := v.n.sh.Entry(id); ok && routing.Counted(e.Class, e.Rank) && from+len(b) == int(e.Size) {
-		v.n.count(id)
+		if _, before := v.m.lent[id]; !before {
+			v.m.lent[id] = true
+		}
 	}
 	return b, err
 }
@@ -79,7 +100,13 @@ func (v *view) Write(it exchange.Item, from int, data []byte) (exchange.Verdict,
 	if from == 0 && len(data) == it.Size {
 		return v.whole(it, data)
 	}
-	have := n.sh.PartialSize(it.ID)
+	have := n.sh.PartialOf(it.ID, it.Size)
+	if from == 0 && small(it.Class) {
+		have = 0
+	}
+	if c, taken := n.claims[it.ID]; taken && c.link != v.m.id && (c.alone || have == 0 && n.sh.PartialSize(it.ID) > 0) {
+		return v.settled(it, exchange.Later) // it would spoil what the other brings
+	}
 	if from > have {
 		return v.settled(it, exchange.Later)
 	}
@@ -92,6 +119,7 @@ func (v *view) Write(it exchange.Item, from int, data []byte) (exchange.Verdict,
 			n.fail(err)
 			return 0, false, n.broken
 		}
+		v.wrote(it.ID, have)
 		have += fresh
 	}
 	if have < it.Size {
@@ -100,12 +128,49 @@ func (v *view) Write(it exchange.Item, from int, data []byte) (exchange.Verdict,
 	raw, err := n.sh.TakePartial(it.ID)
 	switch {
 	case errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrMissing):
-		return exchange.Later, false, exchange.ErrMismatch
+		return v.spoiled(it)
 	case err != nil:
 		n.fail(err)
 		return 0, false, n.broken
 	}
+	delete(n.authors, it.ID)
 	return v.whole(it, raw)
+}
+
+// wrote notes that this link wrote to a partial from byte from on.
+func (v *view) wrote(id envelope.ID, from int) {
+	n := v.n
+	switch {
+	case from > 0 && n.authors[id] != v.m.id:
+		delete(n.authors, id)
+	case from == 0:
+		if len(n.authors) >= maxAuthors {
+			clear(n.authors)
+		}
+		n.authors[id] = v.m.id
+	}
+}
+
+// spoiled asks once more for a unit whose bytes were wrong, from its first byte
+// and from this link alone. Only who brought all of them answers for them: an
+// honest link must not end for what another wrote between.
+func (v *view) spoiled(it exchange.Item) (exchange.Verdict, bool, error) {
+	n, m := v.n, v.m
+	author, known := n.authors[it.ID]
+	sole := known && author == m.id
+	delete(n.authors, it.ID)
+	c, taken := n.claims[it.ID]
+	may := !taken || v.mayTake(c)
+	if !sole && (!may || m.again[it.ID] || len(m.again) >= maxAgain) {
+		return v.settled(it, exchange.Later)
+	}
+	if len(m.again) < maxAgain {
+		m.again[it.ID] = true
+	}
+	if may && !small(it.Class) {
+		n.claims[it.ID] = claim{link: m.id, at: n.now, alone: true}
+	}
+	return exchange.Later, false, exchange.ErrMismatch
 }
 
 // settled ends this link's claim on a unit.
@@ -170,8 +235,13 @@ func (v *view) verdictOf(err error) exchange.Verdict {
 // Sync has been done by Step; what it could not do is told here.
 func (v *view) Sync() error { return v.n.sync() }
 
-// count that a unit was sent to somebody to its end.
-func (n *Node) count(id envelope.ID) {
+// count that somebody holds a unit that was sent to its end over this link:
+// once a link, however often it is asked for.
+func (n *Node) count(m *meeting, id envelope.ID) {
+	if !m.lent[id] {
+		return
+	}
+	m.lent[id] = false
 	if len(n.handed) >= maxHanded {
 		clear(n.handed)
 	}

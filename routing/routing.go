@@ -31,12 +31,14 @@ type Facts struct {
 	Expiry envelope.Day // NoDay for S0
 	Rank   uint8
 	Today  envelope.Day
-	Used   int64 // bytes of the shelf in use
+	Bulk   int64 // bytes of the shelf in use by large units of others
 	Quota  int64 // bytes of the shelf; 0 means unlimited
 }
 
-// largeShare is the part of the shelf, as a divisor, up to which large units
-// of strangers are taken: text must find room even when somebody carries films.
+// largeShare is the part of the shelf, as a divisor, that large units of others
+// may fill before strangers' are put off: text must find room even when somebody
+// carries films. Small units do not count: a flood of them must not shut out
+// every attachment. It is the shelf that evicts them.
 const largeShare = 2
 
 // Admit says whether to take a unit. Layout and signature are not its matter.
@@ -52,7 +54,7 @@ func Admit(f Facts) Verdict {
 	if f.Rank == Own {
 		return KeepAndOffer
 	}
-	if f.Quota > 0 && f.Rank >= Other && large(f.Class) && f.Used+int64(f.Class.Size()) > f.Quota/largeShare {
+	if f.Quota > 0 && f.Rank >= Other && large(f.Class) && f.Bulk+int64(f.Class.Size()) > f.Quota/largeShare {
 		return Later
 	}
 	return KeepAndOffer

@@ -14,7 +14,7 @@ func drawFacts(t *rapid.T) Facts {
 		Expiry: envelope.Day(rapid.Uint16().Draw(t, "expiry")),
 		Rank:   uint8(rapid.IntRange(0, 2).Draw(t, "rank")),
 		Today:  envelope.Day(rapid.Uint16Range(0, 65534).Draw(t, "today")),
-		Used:   rapid.Int64Range(0, 1<<30).Draw(t, "used"),
+		Bulk:   rapid.Int64Range(0, 1<<30).Draw(t, "bulk"),
 		Quota:  rapid.Int64Range(0, 1<<30).Draw(t, "quota"),
 	}
 }
@@ -36,10 +36,10 @@ func TestAdmitTable(t *testing.T) {
 		{"S0 has no day", Facts{Class: envelope.S0, Expiry: envelope.NoDay, Rank: Other}, KeepAndOffer},
 		{"proof", Facts{Class: envelope.Done, Expiry: today + 3, Rank: Other}, KeepAndOffer},
 		{"unknown class", Facts{Class: 9, Expiry: today, Rank: Own}, Refuse},
-		{"film, half full", Facts{Class: envelope.S5, Expiry: today, Rank: Other, Used: 5 << 20, Quota: 10 << 20}, Later},
-		{"film, room", Facts{Class: envelope.S5, Expiry: today, Rank: Other, Used: 4 << 20, Quota: 10 << 20}, KeepAndOffer},
-		{"contact's film, half full", Facts{Class: envelope.S5, Expiry: today, Rank: Contact, Used: 5 << 20, Quota: 10 << 20}, KeepAndOffer},
-		{"text, full", Facts{Class: envelope.S1, Expiry: today, Rank: Other, Used: 10 << 20, Quota: 10 << 20}, KeepAndOffer},
+		{"film, half full of films", Facts{Class: envelope.S5, Expiry: today, Rank: Other, Bulk: 5 << 20, Quota: 10 << 20}, Later},
+		{"film, room", Facts{Class: envelope.S5, Expiry: today, Rank: Other, Bulk: 4 << 20, Quota: 10 << 20}, KeepAndOffer},
+		{"contact's film, half full of films", Facts{Class: envelope.S5, Expiry: today, Rank: Contact, Bulk: 5 << 20, Quota: 10 << 20}, KeepAndOffer},
+		{"text, full", Facts{Class: envelope.S1, Expiry: today, Rank: Other, Bulk: 10 << 20, Quota: 10 << 20}, KeepAndOffer},
 	} {
 		c.f.Today = today
 		if got := Admit(c.f); got != c.want {
@@ -66,7 +66,7 @@ func TestAdmitProperties(t *testing.T) {
 			t.Fatalf("own unit put off: %+v", f)
 		}
 		more := f
-		more.Used = rapid.Int64Range(0, f.Used).Draw(t, "less used")
+		more.Bulk = rapid.Int64Range(0, f.Bulk).Draw(t, "less bulk")
 		if v >= Keep && Admit(more) < Keep {
 			t.Fatalf("more room turns it away: %+v", more)
 		}
