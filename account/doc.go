@@ -12,7 +12,10 @@
 //   - Exactly once: a session's step, the delivery to the App and the proof of
 //     an envelope are committed together or not at all.
 //   - A chain index is durable as used before the envelope leaves; what was
-//     sealed once leaves again as the same bytes and is never sealed anew.
+//     sealed once leaves again as the same bytes and is never sealed anew, but
+//     for a Start whose proof may be forged: its parts go once more.
+//   - A Start's proof is no delivery: everybody with the invitation can make it.
+//   - Ticks never go back, whatever the caller's count does.
 //   - Memory follows the vault: sessions in memory are replaced only when the
 //     transaction was committed, and read again from the vault when it was not.
 //   - A key once known for a person is never overwritten; another key is

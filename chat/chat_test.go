@@ -513,6 +513,17 @@ func TestHostileFiles(t *testing.T) {
 	if _, _, err := b.c.Attachment(l.Files[0].ID); !errors.Is(err, ErrBroken) {
 		t.Error(err)
 	}
+	// What comes again of it is not taken: it would not be right this time.
+	deliver(letterPart{id: bad, at: b.at.Wall, files: []filePart{{3, [32]byte{}, "b"}}}.part())
+	deliver(piecePart{bad, 1, 0, []byte("abc")}.part())
+	deliver(piecePart{bad, 1, 0, []byte("xyz")}.part())
+	rows := 0
+	must(t, b.vault.View(func(tx account.Tx) error {
+		return eachRow(tx, fileKey(from.ID, bad, 1), func([]byte) { rows++ })
+	}))
+	if l = b.letter(bad); !l.Files[0].Broken || rows != 0 {
+		t.Errorf("a broken file was tried again: %+v, %d rows", l.Files[0], rows)
+	}
 	// One byte in every second place: bounded.
 	holes := account.LetterID{5}
 	deliver(letterPart{id: holes, at: b.at.Wall, files: []filePart{{1 << 20, [32]byte{}, "c"}}}.part())
