@@ -142,12 +142,8 @@ func TestSilentLinks(t *testing.T) {
 		for l := LinkID(1000); l < 1016; l++ {
 			lists(w, p, l, envelope.IDOf(raw), c)
 		}
-		peer := link.Peer{}
-		if !small(c) {
-			peer = link.Peer{Relay: true, Key: "relay:x"}
-		}
 		w.next = 5000
-		w.meetAs(p, honest, peer, link.Peer{}, -1)
+		w.meetAs(p, honest, link.Peer{Relay: true, Key: "relay:x"}, link.Peer{}, -1)
 		w.run()
 		if !p.arrived[envelope.IDOf(raw)] {
 			t.Errorf("%v waits for silent links", c)

@@ -152,12 +152,15 @@ func (n *Node) retry() {
 	}
 }
 
+// sweepEvery is how often claims are looked at while a link waits.
+func (n *Node) sweepEvery() time.Duration { return min(n.c.Patience/4, smallPatience/2) }
+
 // sweepClaims takes units back from links that do not bring them.
 func (n *Node) sweepClaims() {
 	if !n.waiting || n.now.Before(n.sweep) {
 		return
 	}
-	n.sweep = n.now.Add(n.c.Patience / 4)
+	n.sweep = n.now.Add(n.sweepEvery())
 	freed := false
 	for id, c := range n.claims {
 		quiet := c.at
@@ -165,7 +168,11 @@ func (n *Node) sweepClaims() {
 			quiet = m.moved
 		}
 		// A link that brings other things only may not hold a unit for ever.
-		if n.now.Sub(quiet) >= n.c.Patience || n.now.Sub(c.at) >= 10*n.c.Patience {
+		patience := n.c.Patience
+		if c.small {
+			patience = min(patience, smallPatience)
+		}
+		if n.now.Sub(quiet) >= patience || n.now.Sub(c.at) >= 10*patience {
 			delete(n.claims, id)
 			freed = true
 		}

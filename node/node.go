@@ -30,6 +30,7 @@ type Config struct {
 
 const (
 	defaultPatience = 20 * time.Second
+	smallPatience   = 2 * time.Second // for letters: longer than a satellite's round trip
 	// markEvery is how often the marks of a relay are stored during a meeting.
 	markEvery = 5 * time.Second
 	// tellEvery is how often a link's Progress is told.
@@ -88,6 +89,7 @@ type claim struct {
 	link  LinkID
 	at    time.Time
 	alone bool
+	small bool
 }
 
 // placed is a unit put on the shelf in this Step, and the link that brought it

@@ -47,22 +47,22 @@ func (v *view) Want(it exchange.Item) (from int, ok bool) {
 	if c, taken := n.claims[it.ID]; taken && !v.mayTake(c) {
 		n.waiting = true
 		if !n.sweep.After(n.now) {
-			n.sweep = n.now.Add(n.c.Patience / 4)
+			n.sweep = n.now.Add(n.sweepEvery())
 		}
 		return exchange.Wait, false
 	}
+	n.claims[it.ID] = claim{link: v.m.id, at: n.now, small: small(it.Class)}
 	if small(it.Class) {
 		return 0, true
 	}
-	n.claims[it.ID] = claim{link: v.m.id, at: n.now}
 	// When a crash came between the last byte and the shelf, the last byte is
 	// asked for again.
 	return min(n.sh.PartialOf(it.ID, it.Size), it.Size-1), true
 }
 
-// small units are asked of every link that lists them, from their first byte:
-// links that list and bring nothing must not keep a letter waiting, and nobody
-// can plant a beginning of it.
+// small units are asked for from their first byte, so that nobody can plant a
+// beginning of them, and a link that lists one and brings nothing keeps it
+// waiting for smallPatience only.
 func small(c envelope.Class) bool { return c.Size() < envelope.S3.Size() }
 
 // mayTake says whether the link may take a unit over from the one that was
