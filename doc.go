@@ -18,6 +18,8 @@
 //	web        the local page; web/api is the one local door
 //	config     one explained file
 //	sim        many nodes in one process, from one seed
+//	demo       a blackout on one machine, to look at
+//	bench      figures of this machine
 //	daemon     all wiring
 //
 // ARCHITECTURE.md follows one letter through these rooms; arch_test.go holds
