@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -223,6 +224,13 @@ func TestManyConnections(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		box := boxtest.NewMemory()
+		var full atomic.Bool
+		box.Fail = func(call string) error {
+			if full.Load() && call == "put" {
+				return errors.New("no space left")
+			}
+			return nil
+		}
 		w, p := openPipes(t, box, relay.Options{})
 		meet := func(ph *phone) (exchange.Outcome, error) {
 			tk := start(w.dial(p.dialer("192.0.2.10:1")), exchange.Config{}, ph)
@@ -232,12 +240,7 @@ func TestFullDisk(t *testing.T) {
 		if _, err := meet(newPhone(units(t, 5, envelope.S1, 0, 1)...)); err != nil {
 			t.Fatal(err)
 		}
-		box.Fail = func(call string) error {
-			if call == "put" {
-				return errors.New("no space left")
-			}
-			return nil
-		}
+		full.Store(true)
 		if o, err := meet(newPhone(units(t, 1, envelope.S1, 0, 50)...)); !errors.Is(err, relay.ErrBusy) || len(o.Handed) != 0 {
 			t.Errorf("the first to notice: %v, %d confirmed", err, len(o.Handed))
 		}
@@ -245,7 +248,7 @@ func TestFullDisk(t *testing.T) {
 		if o, err := meet(late); err != nil || len(o.Handed) != 0 || late.count() != 10 || o.Give.Seq != 0 {
 			t.Errorf("a full box: %v, %d confirmed, %d units, mark %d", err, len(o.Handed), late.count(), o.Give.Seq)
 		}
-		box.Fail = nil
+		full.Store(false)
 		time.Sleep(11 * time.Second)
 		if o, err := meet(late); err != nil || len(o.Handed) < 5 {
 			t.Errorf("with room again: %v, %d confirmed", err, len(o.Handed))
