@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
 
@@ -62,12 +63,20 @@ func (s *Session) sealNext(w Where, h head, ours, parts []Part) (Sealed, error) 
 	if err != nil {
 		return Sealed{}, err
 	}
+	defer clear(plain)
+	return s.spend(func(mk *key, osk ed25519.PrivateKey) (envelope.Envelope, error) {
+		header := envelope.Head(w.Class, w.Shard, w.Expiry, ovkOf(osk))
+		body := appendSealed(make([]byte, 0, w.Class.BodySize()), mk, plain, header)
+		return envelope.New(w.Class, w.Shard, w.Expiry, osk, body)
+	})
+}
+
+// spend lets f seal with the keys of the next index, and is the one place
+// where the chain goes on: no index is used twice. When f fails none is used.
+func (s *Session) spend(f func(mk *key, osk ed25519.PrivateKey) (envelope.Envelope, error)) (Sealed, error) {
 	next, seed := step(&s.send.ck)
 	mk, osk := letterKeys(&seed)
-	header := envelope.Head(w.Class, w.Shard, w.Expiry, ovkOf(osk))
-	body := appendSealed(make([]byte, 0, w.Class.BodySize()), &mk, plain, header)
-	e, err := envelope.New(w.Class, w.Shard, w.Expiry, osk, body)
-	clear(plain)
+	e, err := f(&mk, osk)
 	clear(mk[:])
 	clear(seed[:])
 	clear(osk)
@@ -96,23 +105,13 @@ func (s *Session) SealShort(now Tick, p Part) (Sealed, error) {
 	if err != nil {
 		return Sealed{}, fmt.Errorf("%w: S0 holds %d bytes", ErrTooLarge, shortRoom)
 	}
-	next, seed := step(&s.send.ck)
-	mk, osk := letterKeys(&seed)
-	_, tag := tagsOf(osk)
-	var salt [8]byte
-	rand.Read(salt[:])
-	e, err := envelope.NewShort(tag, salt, sealShort(&mk, salt, plain, envelope.ShortHead(tag)))
-	clear(plain)
-	clear(mk[:])
-	clear(seed[:])
-	clear(osk)
-	if err != nil {
-		return Sealed{}, err
-	}
-	out := Sealed{Bytes: e.Bytes(), ID: e.ID(), Epoch: uint32(s.send.epoch), Index: s.send.next}
-	s.send.ck = next
-	s.send.next++
-	return out, nil
+	defer clear(plain)
+	return s.spend(func(mk *key, osk ed25519.PrivateKey) (envelope.Envelope, error) {
+		_, tag := tagsOf(osk)
+		var salt [8]byte
+		rand.Read(salt[:])
+		return envelope.NewShort(tag, salt, sealShort(mk, salt, plain, envelope.ShortHead(tag)))
+	})
 }
 
 // cargo is what a letter carries for this room.
