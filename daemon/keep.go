@@ -407,10 +407,8 @@ type frames struct {
 	left int    // bytes of the frame's rest
 }
 
-// ask reports whether a frame that begins in p is answered in any case: units
-// listed, asked for or sent. spec/exchange.md, 4 and 5.
+// ask reports whether a frame that begins in p is answered in any case.
 func (f *frames) ask(p []byte) (yes bool) {
-	const have, want, data = 0x82, 0x84, 0x85
 	for len(p) > 0 {
 		if f.left > 0 {
 			n := min(f.left, len(p))
@@ -424,8 +422,7 @@ func (f *frames) ask(p []byte) (yes bool) {
 		if len(f.head) <= exchange.Prefix {
 			break
 		}
-		kind := f.head[exchange.Prefix]
-		yes = yes || kind == have || kind == want || kind == data
+		yes = yes || exchange.Asks(f.head[exchange.Prefix])
 		f.left = max(int(f.head[0])<<16|int(f.head[1])<<8|int(f.head[2]), 1) - 1
 		f.head = f.head[:0]
 	}

@@ -297,3 +297,9 @@ func listable(it Item) bool {
 func encodeBye(code byte, text string) []byte {
 	return append([]byte{frameBye, code}, text[:min(len(text), maxText)]...)
 }
+
+// Asks reports whether a frame of this type, its first byte, is answered in
+// any case: units listed, asked for or sent. spec/exchange.md, 4 and 5.
+func Asks(kind byte) bool {
+	return kind == frameHave || kind == frameWant || kind == frameData
+}
