@@ -150,14 +150,15 @@ func (c *Conn) Close() error {
 	case ended: // the carrier is dead already
 	case midway || !c.room.linger(c.goodbye):
 		c.c.kill(false)
-	default:
-		_ = c.c.SetDeadline(time.Unix(1, 0)) // wakes whoever reads
 	}
 	return nil
 }
 
-// goodbye brings the last written bytes over.
+// goodbye brings the last written bytes over. All deadlines of a closed link are
+// set here, in order: one that wakes readers and is set late would end the wait
+// for the far end.
 func (c *Conn) goodbye() {
+	_ = c.c.SetDeadline(time.Unix(1, 0)) // wakes whoever reads
 	c.mu.Lock()
 	for c.users > 0 { // a reader that wakes only now would wait with us
 		c.idle.Wait()
