@@ -24,6 +24,17 @@ var exceptions = map[string]string{
 	"account": "one state machine over one vault; 400 of its lines are the vault kept in memory and the record codec, which every test of it needs",
 }
 
+// wide names rooms with a budget of their own, and why.
+var wide = map[string]struct {
+	lines int
+	why   string
+}{
+	"daemon":    {5000, "all wiring and nothing else: a short file for each noun of the door; decisions belong into the noun's own room"},
+	"cmd/jauap": {3500, "a short file for each group of commands"},
+	"web":       {4500, "a short file for each screen"},
+	"web/api":   {2500, "a short file for each noun of the door"},
+}
+
 // goFiles lists the tracked-looking Go files that are not tests.
 func goFiles(t *testing.T) []string {
 	t.Helper()
@@ -75,8 +86,12 @@ func TestBudgets(t *testing.T) {
 		checkFunctions(t, path)
 	}
 	for room, n := range rooms {
-		if _, ok := exceptions[room]; !ok && n > roomLines {
-			t.Errorf("room %s has %d lines of code, at most %d", room, n, roomLines)
+		most := roomLines
+		if wide[room].lines > 0 {
+			most = wide[room].lines
+		}
+		if _, ok := exceptions[room]; !ok && n > most {
+			t.Errorf("room %s has %d lines of code, at most %d", room, n, most)
 		}
 	}
 }
