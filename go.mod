@@ -3,11 +3,11 @@ module github.com/jauap/jauap
 go 1.26.0
 
 require (
+	github.com/apernet/quic-go v0.59.1-0.20260217092621-db4786c77a22
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/coder/websocket v1.8.15
 	github.com/ncruces/go-sqlite3 v0.35.6
-	github.com/quic-go/quic-go v0.62.0
 	github.com/tyler-smith/go-bip39 v1.1.0
 	github.com/urfave/cli/v3 v3.14.0
 	go.uber.org/goleak v1.3.0

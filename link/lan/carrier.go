@@ -8,7 +8,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/quic-go/quic-go"
+	"github.com/apernet/quic-go"
 )
 
 // carrier is what a Conn needs of QUIC or TCP.

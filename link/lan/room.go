@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/quic-go/quic-go"
+	"github.com/apernet/quic-go"
 
 	"github.com/jauap/jauap/link"
 )
