@@ -103,6 +103,7 @@ type Account struct {
 	vault  Vault
 	config Config
 	app    App
+	beside []claimed // Apps beside it
 	me     *identity.Me
 	mine   identity.Fingerprint // zero until asked for
 

@@ -306,11 +306,7 @@ func (r *round) size(w *waiting) (int, error) {
 	if w.stream == "" {
 		return w.size(), nil
 	}
-	src, ok := r.a.app.(Source)
-	if !ok {
-		return 0, nil
-	}
-	left, err := src.Left(r.tx, w.stream)
+	left, err := r.a.left(r.tx, w.stream)
 	if left > 0 {
 		left += 32
 	}
@@ -349,13 +345,9 @@ func (r *round) streams(p *person) error {
 		if err != nil || len(list) == 0 {
 			return err
 		}
-		src, ok := r.a.app.(Source)
-		if !ok {
-			return nil
-		}
 		total := int64(0)
 		for _, w := range list {
-			left, err := src.Left(r.tx, w.stream)
+			left, err := r.a.left(r.tx, w.stream)
 			if err != nil {
 				return err
 			}
@@ -419,7 +411,7 @@ func (r *round) add(c *cargo, w *waiting, room int) error {
 		}
 		return nil
 	}
-	src, ok := r.a.app.(Source)
+	src, ok := r.a.source(w.stream)
 	if !ok {
 		return nil
 	}

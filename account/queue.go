@@ -310,10 +310,7 @@ func (a *Account) change(tx Tx, at Moment, l *letter, f func()) error {
 	if err != nil || now == before {
 		return err
 	}
-	if w, ok := a.app.(Watcher); ok {
-		return w.Moved(tx, at, now)
-	}
-	return nil
+	return a.moved(tx, at, now)
 }
 
 // Waiting counts the letters that no other device is known to hold.

@@ -268,7 +268,7 @@ func (a *Account) deliver(tx Tx, at Moment, p *person, s *session, e envelope.En
 		if part.Kind&^Critical < FirstAppKind {
 			continue // a hello, or what a newer account says to another
 		}
-		if err := a.app.Deliver(tx, p.Contact, at, part); err != nil {
+		if err := a.taker(part.Kind).Deliver(tx, p.Contact, at, part); err != nil {
 			return err
 		}
 		r.Parts++
