@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v3"
@@ -89,7 +90,7 @@ func commands(d *door) *cli.Command {
 			}
 			return d.up(ctx, c, true)
 		},
-		Commands: append(append(personCommands(d), letterCommands(d)...), append(netCommands(d), showCommands(d)...)...),
+		Commands: slices.Concat(personCommands(d), letterCommands(d), netCommands(d), evidenceCommands(d), showCommands(d)),
 	}
 }
 
