@@ -9,18 +9,27 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/internal/durable"
 	"github.com/jauap/jauap/relay"
 	"github.com/jauap/jauap/relay/embedded"
+	"github.com/jauap/jauap/relay/udp"
 )
 
 // RelayOptions of one relay.
 type RelayOptions struct {
 	Dir    string // its key and its box
-	Listen string // host:port
+	Listen string // host:port, by TCP and UDP
+	// Also are further places of that form; Odd is to answer on the host of
+	// Listen at each of relay.OddPorts. What of these the system does not let
+	// us have is said by Lines and is no error.
+	Also   []string
+	Odd    bool
 	Public string // host:port that others use; empty for the listener's
 	Quota  int64  // bytes of box
 	// Restored says that the box was put back from a copy: every client lists
@@ -33,7 +42,9 @@ type RelayOptions struct {
 type Relay struct {
 	key    relay.Key
 	addr   string
-	ln     net.Listener
+	tcp    []net.Listener
+	udp    []net.PacketConn
+	lines  []string
 	box    *embedded.Box
 	unlock func() error
 	log    *slog.Logger
@@ -71,12 +82,12 @@ func OpenRelay(o RelayOptions) (r *Relay, err error) {
 	}
 	r.box = box
 	logReport(o.Log, report)
-	if r.ln, err = net.Listen("tcp", o.Listen); err != nil {
-		return r, fmt.Errorf("cannot listen on %s: %w; choose another --listen", o.Listen, err)
+	if err := r.listen(o); err != nil {
+		return r, err
 	}
 	public := o.Public
 	if public == "" {
-		public = reachable(r.ln.Addr())
+		public = reachable(r.tcp[0].Addr())
 	}
 	a, err := relay.ParseAddr("https://" + public + "/#" + r.key.ID().String())
 	if err != nil {
@@ -85,6 +96,51 @@ func OpenRelay(o RelayOptions) (r *Relay, err error) {
 	r.addr = a.String()
 	return r, nil
 }
+
+// listen takes the places, the first of which must be had by TCP.
+func (r *Relay) listen(o RelayOptions) error {
+	ln, err := net.Listen("tcp", o.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w; choose another --listen", o.Listen, err)
+	}
+	r.tcp = append(r.tcp, ln)
+	r.listenUDP(ln.Addr().String())
+	also := o.Also
+	host, own, err := net.SplitHostPort(ln.Addr().String())
+	if o.Odd && err == nil {
+		for _, port := range relay.OddPorts() {
+			if p := strconv.Itoa(int(port)); p != own {
+				also = append(also, net.JoinHostPort(host, p))
+			}
+		}
+	}
+	for _, place := range also {
+		ln, err := net.Listen("tcp", place)
+		if err != nil {
+			r.lines = append(r.lines, fmt.Sprintf("not on %s by TCP: %v", place, err))
+		} else {
+			r.tcp = append(r.tcp, ln)
+			r.lines = append(r.lines, "also on "+place+" by TCP")
+			place = ln.Addr().String()
+		}
+		r.listenUDP(place)
+	}
+	return nil
+}
+
+// listenUDP takes the same port by UDP.
+func (r *Relay) listenUDP(place string) {
+	pc, err := net.ListenPacket("udp", place)
+	if err != nil {
+		r.lines = append(r.lines, fmt.Sprintf("not on %s by UDP: %v", place, err))
+		return
+	}
+	r.udp = append(r.udp, pc)
+	r.lines = append(r.lines, "also on "+place+" by UDP")
+}
+
+// Lines say which further ports could be had and which not, and why.
+func (r *Relay) Lines() []string { return slices.Clone(r.lines) }
 
 // relayKey reads the relay's key, or makes it the first time. Who has a
 // relay's address pins this key: losing it means new addresses for all.
@@ -134,14 +190,42 @@ func (r *Relay) Addr() string { return r.addr }
 func (r *Relay) Serve(ctx context.Context) error {
 	// On loopback one machine is all its clients: the demo, a test, a proxy.
 	limits := relay.Limits{LoopbackFree: true}
-	return relay.Serve(ctx, r.ln, r.key, r.box, relay.Options{Log: r.log, Limits: limits})
+	conf, err := r.key.TLS(time.Now())
+	if err != nil {
+		return err
+	}
+	room := relay.Handler(r.box, relay.Options{Log: r.log, Limits: limits})
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var group sync.WaitGroup
+	group.Go(func() { room.Expire(ctx) })
+	ends := make(chan error, len(r.tcp)+len(r.udp))
+	for _, ln := range r.tcp {
+		group.Go(func() { ends <- room.Listen(ctx, ln, conf) })
+	}
+	for _, pc := range r.udp {
+		group.Go(func() { ends <- udp.Serve(ctx, pc, conf, room.Attend, udp.Options{}) })
+	}
+	select {
+	case <-ctx.Done():
+	case err = <-ends: // one way in is lost: better to be started anew
+		stop()
+	}
+	room.Close(context.Background())
+	group.Wait()
+	return err
 }
 
 // Close ends the relay; it may be called on one that is only half open.
 func (r *Relay) Close() error {
 	var errs []error
-	if r.ln != nil {
-		if err := r.ln.Close(); !errors.Is(err, net.ErrClosed) {
+	for _, ln := range r.tcp {
+		if err := ln.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	for _, pc := range r.udp {
+		if err := pc.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}

@@ -18,6 +18,11 @@ const maxAddr = 512
 
 const defaultPort = 443
 
+// OddPorts are the ports, besides an address's own, on which a relay may
+// answer by TCP and UDP and a client may look for it. 179 and 3785 (TCP) stayed
+// open in Kazakhstan's shutdown of January 2022. spec/relay.md, 11.
+func OddPorts() []uint16 { return []uint16{443, 3785, 179, 53, 123, 5060, 8080} }
+
 // KeyID is what an address pins: the SHA-256 of the relay's public key in
 // SubjectPublicKeyInfo form. spec/relay.md, 1.
 type KeyID [32]byte

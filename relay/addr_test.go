@@ -93,13 +93,13 @@ func TestKey(t *testing.T) {
 	if _, err := (Key{}).MarshalPEM(); !errors.Is(err, ErrKey) {
 		t.Error("an empty key:", err)
 	}
-	if _, err := (Key{}).serverConfig(time.Now()); !errors.Is(err, ErrKey) {
+	if _, err := (Key{}).TLS(time.Now()); !errors.Is(err, ErrKey) {
 		t.Error("an empty key:", err)
 	}
 	// Each start shows another certificate of the same key.
 	var serials []string
 	for range 2 {
-		conf, err := k.serverConfig(time.Now())
+		conf, err := k.TLS(time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -81,11 +81,11 @@ func ParseKey(b []byte) (Key, error) {
 // KeyIDOf is the KeyID of the certificate that a far end showed.
 func KeyIDOf(c *x509.Certificate) KeyID { return sha256.Sum256(c.RawSubjectPublicKeyInfo) }
 
-// serverConfig is TLS 1.3 with a certificate that the key signs for itself.
+// TLS is TLS 1.3 with a certificate that the key signs for itself.
 // The certificate says nothing true: clients look only at the key, never at
 // names or dates, because their clocks may be wrong. No session tickets: they
 // would let the relay link a person's connections. spec/relay.md, 2.
-func (k Key) serverConfig(now time.Time) (*tls.Config, error) {
+func (k Key) TLS(now time.Time) (*tls.Config, error) {
 	if k.secret == nil {
 		return nil, fmt.Errorf("%w: empty", ErrKey)
 	}

@@ -2,7 +2,7 @@ package relay
 
 import (
 	"context"
-	"net"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -34,7 +34,7 @@ type Mailbox struct {
 
 	mu       sync.Mutex
 	sessions map[*session]struct{}
-	streams  map[*Stream]struct{}
+	lines    map[Line]struct{}
 	closed   bool
 	shedAt   time.Time
 	running  sync.WaitGroup
@@ -47,7 +47,7 @@ func Handler(box Box, o Options) *Mailbox {
 	o = o.filled()
 	m := &Mailbox{
 		box: box, opts: o, loads: newLoads(o.Limits), parts: newPartials(o.Limits.Partials), hub: newHub(),
-		sessions: map[*session]struct{}{}, streams: map[*Stream]struct{}{},
+		sessions: map[*session]struct{}{}, lines: map[Line]struct{}{},
 	}
 	m.life, m.end = context.WithCancel(context.Background())
 	return m
@@ -97,10 +97,42 @@ func (m *Mailbox) exchange(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Accept has answered
 	}
-	st := NewStream(ws, m.opts.Limits.Quiet, m.opts.Limits.Frame)
-	m.track(st)
-	defer m.untrack(st)
-	m.serve(m.life, st, l)
+	m.attend(NewStream(ws, m.opts.Limits.Quiet, m.opts.Limits.Frame), l)
+}
+
+// Line is one client's stream of bytes, whatever carries it. One goroutine
+// reads and one writes; Finish and Cut may come from any.
+type Line interface {
+	io.ReadWriter
+	// Finish tells the far end why the line ends (empty: done; "busy": come
+	// again later; else what it did wrong), gives what was written some
+	// seconds to arrive, and closes. Somebody must go on reading.
+	Finish(reason string)
+	// Cut closes at once and says nothing.
+	Cut()
+}
+
+// Attend serves one client over a line until its end; remote is the client's
+// IP address and port, for the limits of its prefix.
+func (m *Mailbox) Attend(line Line, remote string) {
+	l, ok := m.enter(remote, time.Now())
+	if !ok {
+		line.Finish(byeBusy)
+		return
+	}
+	defer m.loads.leave(l)
+	if !m.begin() {
+		line.Finish(byeDone)
+		return
+	}
+	defer m.running.Done()
+	m.attend(line, l)
+}
+
+func (m *Mailbox) attend(line Line, l *load) {
+	m.track(line)
+	defer m.untrack(line)
+	m.serve(m.life, line, l)
 }
 
 // enter counts a connection in, and makes room by ending idle sessions when
@@ -124,16 +156,16 @@ func (m *Mailbox) begin() bool {
 	return true
 }
 
-func (m *Mailbox) track(st *Stream) {
+func (m *Mailbox) track(line Line) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.streams[st] = struct{}{}
+	m.lines[line] = struct{}{}
 }
 
-func (m *Mailbox) untrack(st *Stream) {
+func (m *Mailbox) untrack(line Line) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.streams, st)
+	delete(m.lines, line)
 }
 
 func (m *Mailbox) enroll(s *session) {
@@ -198,8 +230,8 @@ func (m *Mailbox) Close(ctx context.Context) {
 	case <-ctx.Done():
 	}
 	m.mu.Lock()
-	for st := range m.streams {
-		st.end(net.ErrClosed)
+	for line := range m.lines {
+		line.Cut()
 	}
 	m.mu.Unlock()
 	<-done

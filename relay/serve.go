@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,11 +19,24 @@ import (
 // goodbye to its clients and answers nil. It closes ln; the box stays the
 // caller's. Other errors are the listener's.
 func Serve(ctx context.Context, ln net.Listener, key Key, box Box, o Options) error {
-	conf, err := key.serverConfig(time.Now())
+	conf, err := key.TLS(time.Now())
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
 	m := Handler(box, o)
+	var aside sync.WaitGroup
+	ctx, stop := context.WithCancel(ctx)
+	aside.Go(func() { m.Expire(ctx) })
+	err = m.Listen(ctx, ln, conf)
+	stop()
+	m.Close(context.Background())
+	aside.Wait()
+	return err
+}
+
+// Listen answers HTTPS on ln until ctx ends. It closes ln, and leaves the
+// sessions to Close. conf is that of Key.TLS. Errors are the listener's.
+func (m *Mailbox) Listen(ctx context.Context, ln net.Listener, conf *tls.Config) error {
 	quiet := log.New(io.Discard, "", 0) // net/http would log addresses
 	srv := &http.Server{
 		Handler:           m,
@@ -44,31 +58,25 @@ func Serve(ctx context.Context, ln net.Listener, key Key, box Box, o Options) er
 	}
 	srv.Protocols.SetHTTP1(true)
 	srv.SetKeepAlivesEnabled(false) // a visitor asks once
-	var aside sync.WaitGroup
-	stop := make(chan struct{})
-	aside.Go(func() { m.expire(stop) })
 	failed := make(chan error, 1)
-	aside.Go(func() { failed <- srv.ServeTLS(&door{Listener: ln, room: m}, "", "") })
+	go func() { failed <- srv.ServeTLS(&door{Listener: ln, room: m}, "", "") }()
 	select {
-	case err = <-failed:
-		err = fmt.Errorf("relay: cannot accept connections: %w", err)
+	case err := <-failed:
+		return errors.Join(fmt.Errorf("relay: cannot accept connections: %w", err), srv.Close())
 	case <-ctx.Done():
-		err = nil
 	}
-	close(stop)
-	// The listener first, so that nobody new comes; Close of a server leaves
-	// the sessions, which are no longer its own, to the mailbox.
+	// Nobody new comes; Close of a server leaves the sessions, which are no
+	// longer its own, to the mailbox.
 	_ = srv.Close()
-	m.Close(context.Background())
-	aside.Wait()
-	return err
+	<-failed
+	return nil
 }
 
 // expireEvery is how often the box is asked to let go of what is over.
 const expireEvery = time.Hour
 
-// expire deletes what is over, at the start and then every hour.
-func (m *Mailbox) expire(stop <-chan struct{}) {
+// Expire deletes what is over, at once and then every hour, until ctx ends.
+func (m *Mailbox) Expire(ctx context.Context) {
 	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()
 	var last envelope.Day
@@ -81,7 +89,7 @@ func (m *Mailbox) expire(stop <-chan struct{}) {
 		}
 		select {
 		case <-tick.C:
-		case <-stop:
+		case <-ctx.Done():
 			return
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"net"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 type session struct {
 	room   *Mailbox
 	load   *load
-	stream *Stream
+	line   Line
 	in     *inbox
 	gone   chan struct{} // closed when run has ended
 	shelf  *shelf
@@ -43,18 +42,17 @@ const frameRoom = maxMessage - exchange.Prefix
 // has come.
 const retryEvery = 250 * time.Millisecond
 
-// serve runs a session on a stream until its end and closes the stream.
-func (m *Mailbox) serve(ctx context.Context, st *Stream, l *load) {
+// serve runs a session on a line until its end and closes the line.
+func (m *Mailbox) serve(ctx context.Context, line Line, l *load) {
 	head, err := m.box.Head(ctx)
 	if err != nil {
 		m.trouble("head", err)
-		st.goodbye(byeBusy)
-		st.end(net.ErrClosed)
+		line.Finish(byeBusy)
 		return
 	}
 	all := allSlots()
 	s := &session{
-		room: m, load: l, stream: st, in: newInbox(), gone: make(chan struct{}),
+		room: m, load: l, line: line, in: newInbox(), gone: make(chan struct{}),
 		shelf: &shelf{ctx: ctx, room: m, load: l, slots: all, parts: map[envelope.ID]*assembly{}},
 		seen:  head.Top, left: m.opts.Limits.SessionOut, shed: make(chan struct{}),
 	}
@@ -73,16 +71,16 @@ func (m *Mailbox) serve(ctx context.Context, st *Stream, l *load) {
 	m.dismiss(s)
 	s.shelf.close()
 	if bye == hangUp {
-		st.end(net.ErrClosed)
+		line.Cut()
 	} else {
-		st.finish(bye)
+		line.Finish(bye)
 	}
 	<-heard
 }
 
 // hear reads frames until the stream ends.
 func (s *session) hear() {
-	r := bufio.NewReaderSize(s.stream, 4<<10)
+	r := bufio.NewReaderSize(s.line, 4<<10)
 	var total int64
 	for {
 		frame, err := exchange.ReadFrame(r, nil)
@@ -100,7 +98,7 @@ func (s *session) hear() {
 		}
 	}
 	// The session is over or about to be; what still comes is nobody's. See
-	// Stream.finish.
+	// Stream.Finish.
 	_, _ = io.Copy(io.Discard, r)
 }
 
@@ -239,7 +237,7 @@ func (s *session) speak(ctx context.Context) (bye string) {
 		if !s.breathe(ctx, wait) {
 			return hangUp
 		}
-		if err := exchange.WriteFrame(s.stream, frame); err != nil {
+		if err := exchange.WriteFrame(s.line, frame); err != nil {
 			return hangUp
 		}
 		s.used.Store(time.Now().UnixNano())

@@ -169,11 +169,11 @@ func (s *Stream) Close() error {
 	return nil
 }
 
-// finish tells the far end why the stream ends and waits some seconds until it
+// Finish implements Line: it tells the far end why the stream ends and waits some seconds until it
 // closed, so that what was written last is not lost on the way: a connection
 // that is closed while bytes wait to be read takes back what it sent. The
 // reader must go on reading.
-func (s *Stream) finish(reason string) {
+func (s *Stream) Finish(reason string) {
 	if s.goodbye(reason) {
 		t := time.NewTimer(lingerTime)
 		defer t.Stop()
@@ -184,6 +184,9 @@ func (s *Stream) finish(reason string) {
 	}
 	s.end(net.ErrClosed)
 }
+
+// Cut implements Line.
+func (s *Stream) Cut() { s.end(net.ErrClosed) }
 
 // goodbye sends the reason unless a Write is in the way.
 func (s *Stream) goodbye(reason string) bool {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/daemon"
+	"github.com/jauap/jauap/relay"
 	"github.com/jauap/jauap/web/api"
 )
 
@@ -44,7 +45,8 @@ func netCommands(d *door) []*cli.Command {
 		{
 			Name: "relay", Category: "network", Usage: "run a relay, abroad, for everybody who has its address",
 			Flags: []cli.Flag{
-				&cli.StringFlag{Name: "listen", Usage: "host:port", Value: ":443", Local: true},
+				&cli.StringSliceFlag{Name: "listen", Usage: "host:port, by TCP and UDP; may be repeated", Value: []string{":443"}, Local: true},
+				&cli.BoolFlag{Name: "ports", Usage: "answer on the odd ports, too: " + oddPorts(), Local: true},
 				&cli.StringFlag{Name: "public", Usage: "host:port that others use, if it differs", Local: true},
 				&cli.StringFlag{Name: "box", Usage: "embedded", Value: "embedded", Local: true},
 				&cli.StringFlag{Name: "quota", Usage: "disk space", Value: "20GB", Local: true},
@@ -266,6 +268,11 @@ func (d *door) carry(ctx context.Context, c *cli.Command) error {
 	})
 }
 
+// oddPorts lists the ports for the help.
+func oddPorts() string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(relay.OddPorts()), " ", ", "), "[]")
+}
+
 // relayData keeps a relay apart from the person on the same machine.
 func relayData(c *cli.Command) string {
 	if c.IsSet("data") {
@@ -282,9 +289,16 @@ func (d *door) relay(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return usageError{err}
 	}
-	r, err := daemon.OpenRelay(daemon.RelayOptions{Dir: relayData(c), Listen: c.String("listen"), Public: c.String("public"), Quota: quota, Restored: c.Bool("restored"), Log: d.logger(c)})
+	listen := c.StringSlice("listen")
+	r, err := daemon.OpenRelay(daemon.RelayOptions{
+		Dir: relayData(c), Listen: listen[0], Also: listen[1:], Odd: c.Bool("ports"),
+		Public: c.String("public"), Quota: quota, Restored: c.Bool("restored"), Log: d.logger(c),
+	})
 	if err != nil {
 		return err
+	}
+	for _, line := range r.Lines() {
+		fmt.Fprintln(d.errs, line)
 	}
 	d.say("relay %s", r.Addr())
 	ctx, stop := context.WithCancel(ctx)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -64,6 +65,11 @@ type Dialer struct {
 	// says "still here" every 30 to 45 s: a Quiet below 25 s takes living
 	// relays for dead.
 	Quiet, Stall time.Duration
+	// Tickets keep what lets QUIC go on where the last connection to this
+	// relay ended, so that the first flight needs no handshake; nil for none.
+	// It holds one ticket, of one relay and one network, under the key "".
+	// A ticket is taken out when the relay answered. spec/relay.md, 10.
+	Tickets tls.ClientSessionCache
 	// Inland says that the relay is in the same country.
 	Inland bool
 	// Metered says that each byte costs somebody.
@@ -93,9 +99,43 @@ func Dial(ctx context.Context, addr relay.Addr) (link.Conn, error) {
 // trip is saved): the first Read may yet answer relay.ErrBusy or
 // ErrNotOurRelay.
 func (d *Dialer) Dial(ctx context.Context, addr relay.Addr) (link.Conn, error) {
-	timeout := orElse(d.Timeout, 30*time.Second)
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	return d.DialPath(ctx, addr, Path{Port: addr.Port}, nil)
+}
+
+// Path is a way to a relay: a transport and a port of its host.
+type Path struct {
+	UDP  bool // QUIC; otherwise TLS over TCP, or through the proxy
+	Port uint16
+}
+
+func (p Path) String() string { return p.Transport() + " " + strconv.Itoa(int(p.Port)) }
+
+// Transport is "quic" or "tls".
+func (p Path) Transport() string {
+	if p.UDP {
+		return "quic"
+	}
+	return "tls"
+}
+
+// DialPath is Dial by one path. first is what the caller would write first: it
+// leaves with the first packet that can carry it, perhaps before the relay has
+// proven its key in this connection (but then so encrypted that only it can
+// read it), and perhaps more than once. The caller must not write it again.
+func (d *Dialer) DialPath(ctx context.Context, addr relay.Addr, p Path, first []byte) (link.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, orElse(d.Timeout, 30*time.Second))
 	defer cancel()
+	addr.Port = p.Port
+	switch {
+	case !p.UDP:
+		return d.dialTCP(ctx, addr, first)
+	case d.Proxy != "":
+		return nil, fmt.Errorf("%w: it carries no UDP", ErrProxy)
+	}
+	return d.dialUDP(ctx, addr, first)
+}
+
+func (d *Dialer) dialTCP(ctx context.Context, addr relay.Addr, first []byte) (link.Conn, error) {
 	raw, err := d.reach(ctx, addr.HostPort())
 	if err != nil {
 		return nil, err
@@ -107,18 +147,27 @@ func (d *Dialer) Dial(ctx context.Context, addr relay.Addr) (link.Conn, error) {
 		return nil, w.judge(ctx, err)
 	}
 	w.done = true
-	ws, err := upgrade(ctx, secure, addr.HostPort(), timeout)
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
+	defer stop()
+	ws, err := upgrade(ctx, secure, addr.HostPort(), orElse(d.Timeout, 30*time.Second), len(first) > 0)
 	if err != nil {
 		_ = secure.Close()
 		return nil, err
 	}
-	return &conn{
-		Stream: relay.NewStream(ws, orElse(d.Quiet, time.Minute), orElse(d.Stall, 2*time.Minute)),
-		peer: link.Peer{
-			Key: "relay:" + addr.Key.String(), Addr: addr.HostPort(), Relay: true, Abroad: !d.Inland,
-		},
-		traits: link.Traits{Latency: 2 * time.Second, Way: link.Both, Metered: d.Metered, Exposure: link.Open},
-	}, nil
+	st := relay.NewStream(ws, orElse(d.Quiet, time.Minute), orElse(d.Stall, 2*time.Minute))
+	if _, err := st.Write(first); err != nil {
+		_ = st.Close()
+		return nil, fmt.Errorf("relay link: first flight: %w", err)
+	}
+	return &conn{st, d.peer(addr), d.traits()}, nil
+}
+
+func (d *Dialer) peer(addr relay.Addr) link.Peer {
+	return link.Peer{Key: "relay:" + addr.Key.String(), Addr: addr.HostPort(), Relay: true, Abroad: !d.Inland}
+}
+
+func (d *Dialer) traits() link.Traits {
+	return link.Traits{Latency: 2 * time.Second, Way: link.Both, Metered: d.Metered, Exposure: link.Open}
 }
 
 func orElse(d, def time.Duration) time.Duration {
@@ -150,6 +199,8 @@ func (d *Dialer) open(ctx context.Context, hostport string) (net.Conn, error) {
 }
 
 var errOtherKey = errors.New("another key")
+
+const anotherKey = "another key; somebody intercepts the connection, or the relay has a new address"
 
 // pinned is TLS 1.3 with whoever holds the key; names, dates and roots are not
 // looked at, and nothing is kept from one connection to the next.
@@ -195,7 +246,7 @@ func (w *witness) judge(ctx context.Context, err error) error {
 	var record tls.RecordHeaderError
 	switch {
 	case errors.Is(err, errOtherKey):
-		return &NotOurRelay{SeenOtherKey, "another key; somebody intercepts the connection, or the relay has a new address"}
+		return &NotOurRelay{SeenOtherKey, anotherKey}
 	case bytes.HasPrefix(w.first, []byte("HTTP/")):
 		return portal(w.first)
 	case ctx.Err() != nil:
@@ -246,15 +297,22 @@ func clean(s string) string {
 	return s
 }
 
-// upgrade asks for the exchange without waiting for the answer.
-func upgrade(ctx context.Context, c net.Conn, hostport string, timeout time.Duration) (*websocket.Conn, error) {
+// upgrade asks for the exchange without waiting for the answer; more says that
+// the first frame follows, and the request goes with it.
+func upgrade(ctx context.Context, c net.Conn, hostport string, timeout time.Duration, more bool) (*websocket.Conn, error) {
+	a := &asker{conn: c, timeout: timeout}
 	ws, _, err := websocket.Dial(ctx, "https://"+hostport+relay.Path, &websocket.DialOptions{
-		HTTPClient:      &http.Client{Transport: &asker{conn: c, timeout: timeout}},
+		HTTPClient:      &http.Client{Transport: a},
 		HTTPHeader:      http.Header{"User-Agent": {""}},
 		CompressionMode: websocket.CompressionDisabled,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("relay link: ask for the exchange: %w", err)
+	}
+	if !more {
+		if _, err := a.up.Write(nil); err != nil {
+			return nil, fmt.Errorf("relay link: ask for the exchange: %w", err)
+		}
 	}
 	return ws, nil
 }

@@ -8,7 +8,9 @@
 //
 // # Invariants
 //
-//   - Nothing but a TLS greeting leaves before the far end proved the key.
+//   - Nothing but a greeting leaves that anybody but the holder of the key can
+//     read: over TCP the key is proven first, over QUIC the first flight may be
+//     encrypted to a secret that a ticket kept.
 //   - The device's clock, its root certificates and DNS decide nothing.
 //   - What is not our relay is said to be so, and what was seen instead:
 //     people meet captive portals more often than attackers.
@@ -20,5 +22,5 @@
 //
 // # Read next
 //
-// dial.go, then upgrade.go for the round trip that is saved.
+// dial.go, then upgrade.go and udp.go for the round trips that are saved.
 package relay

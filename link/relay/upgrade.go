@@ -17,37 +17,26 @@ import (
 	"github.com/jauap/jauap/relay"
 )
 
-// asker sends the WebSocket request and answers it itself at once, with the
+// asker takes the WebSocket request and answers it itself at once, with the
 // answer that our relay will give: the key was proven, so that nobody else can
 // answer, and frames may follow the request in the same flight. The true
 // answer is checked before the first byte is read. spec/relay.md, 3.
 type asker struct {
 	conn    net.Conn
 	timeout time.Duration
+	up      *upgraded // once asked
 }
 
-// RoundTrip writes the request.
+// RoundTrip prepares the request.
 func (a *asker) RoundTrip(req *http.Request) (*http.Response, error) {
 	var head bytes.Buffer
 	if err := req.Write(&head); err != nil {
 		return nil, err
 	}
-	deadline, ok := req.Context().Deadline()
-	if !ok {
-		deadline = time.Now().Add(a.timeout)
-	}
-	if err := a.conn.SetWriteDeadline(deadline); err != nil {
-		return nil, err
-	}
-	if _, err := a.conn.Write(head.Bytes()); err != nil {
-		return nil, err
-	}
-	if err := a.conn.SetWriteDeadline(time.Time{}); err != nil {
-		return nil, err
-	}
 	accept := acceptFor(req.Header.Get("Sec-WebSocket-Key"))
-	up := &upgraded{Conn: a.conn, accept: accept, r: bufio.NewReaderSize(a.conn, 4<<10)}
+	up := &upgraded{Conn: a.conn, head: head.Bytes(), accept: accept, r: bufio.NewReaderSize(a.conn, 4<<10)}
 	up.late = time.AfterFunc(a.timeout, up.giveUp)
+	a.up = up
 	return &http.Response{
 		StatusCode: http.StatusSwitchingProtocols, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
@@ -67,6 +56,7 @@ func acceptFor(key string) string {
 // answer.
 type upgraded struct {
 	net.Conn
+	head   []byte // the request, until the first frame, with which it shares a record
 	accept string
 	r      *bufio.Reader
 	late   *time.Timer
@@ -91,6 +81,17 @@ func (u *upgraded) Read(p []byte) (int, error) {
 		return 0, u.err
 	}
 	return u.r.Read(p)
+}
+
+// Write sends the request before the first frame, in one piece with it.
+func (u *upgraded) Write(p []byte) (int, error) {
+	if u.head == nil {
+		return u.Conn.Write(p)
+	}
+	both := append(u.head, p...)
+	u.head = nil
+	n, err := u.Conn.Write(both)
+	return max(n-len(both)+len(p), 0), err
 }
 
 func (u *upgraded) Close() error {
