@@ -291,14 +291,28 @@ func Head(c Class, shard uint8, expiry Day, ovk [32]byte) []byte {
 // New signs an S1..S5 envelope with the one-time key osk. The body must have
 // exactly c.BodySize() bytes.
 func New(c Class, shard uint8, expiry Day, osk ed25519.PrivateKey, body []byte) (Envelope, error) {
+	return NewBy(c, shard, expiry, by(osk), body)
+}
+
+// Signer is a one-time key of another make than crypto/ed25519's, whose
+// signatures verify as Ed25519. spec/group.md, 2.
+type Signer struct {
+	Key  [32]byte
+	Sign func(message []byte) []byte
+}
+
+func by(osk ed25519.PrivateKey) Signer {
+	return Signer{[32]byte(osk.Public().(ed25519.PublicKey)), func(m []byte) []byte { return ed25519.Sign(osk, m) }}
+}
+
+// NewBy is New for any signer.
+func NewBy(c Class, shard uint8, expiry Day, by Signer, body []byte) (Envelope, error) {
 	if c.BodySize() == 0 || len(body) != c.BodySize() {
 		return Envelope{}, fmt.Errorf("%w: body of %d bytes for %v", ErrMalformed, len(body), c)
 	}
-	raw := make([]byte, 0, c.Size())
-	raw = append(raw, Head(c, shard, expiry, [32]byte(osk.Public().(ed25519.PublicKey)))...)
-	raw = append(raw, ed25519.Sign(osk, signedMessage(raw, body))...)
-	raw = append(raw, body...)
-	return Envelope{raw}, nil
+	raw := append(make([]byte, 0, c.Size()), Head(c, shard, expiry, by.Key)...)
+	raw = append(raw, by.Sign(signedMessage(raw, body))...)
+	return Envelope{append(raw, body...)}, nil
 }
 
 // ShortHead builds the 13 bytes that the AEAD of an S0 must bind.

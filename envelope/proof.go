@@ -16,12 +16,15 @@ import (
 // The signature covers all fields before it, so one envelope has one proof.
 
 // NewDone makes the proof for an S1..S5 envelope.
-func NewDone(e Envelope, osk ed25519.PrivateKey) (Envelope, error) {
+func NewDone(e Envelope, osk ed25519.PrivateKey) (Envelope, error) { return NewDoneBy(e, by(osk)) }
+
+// NewDoneBy is NewDone for any signer.
+func NewDoneBy(e Envelope, by Signer) (Envelope, error) {
 	if c := e.Class(); c < S1 || c > S5 {
 		return Envelope{}, fmt.Errorf("%w: no proof for %v", ErrMalformed, c)
 	}
 	ovk := e.Key()
-	if [32]byte(osk.Public().(ed25519.PublicKey)) != ovk {
+	if by.Key != ovk {
 		return Envelope{}, ErrSignature
 	}
 	id := e.ID()
@@ -30,7 +33,7 @@ func NewDone(e Envelope, osk ed25519.PrivateKey) (Envelope, error) {
 	raw = binary.BigEndian.AppendUint16(raw, uint16(e.Expiry()))
 	raw = append(raw, id[:]...)
 	raw = append(raw, ovk[:]...)
-	return Envelope{append(raw, ed25519.Sign(osk, doneMessage(raw))...)}, nil
+	return Envelope{append(raw, by.Sign(doneMessage(raw))...)}, nil
 }
 
 func doneMessage(fields []byte) []byte {
