@@ -32,12 +32,12 @@ func showCommands(d *door) []*cli.Command {
 			Action: d.sim,
 		},
 		{
-			Name: "bench", Category: "look", Usage: "measure this machine: store, seal or reconcile", ArgsUsage: "store|seal|reconcile",
-			Flags: []cli.Flag{
+			Name: "bench", Category: "look", Usage: "measure this machine, or a window over a bad link: store, seal, reconcile or window", ArgsUsage: "store|seal|reconcile|window",
+			Flags: append([]cli.Flag{
 				jsonFlag(),
 				&cli.IntFlag{Name: "envelopes", Usage: "how many, for store", Value: 100_000, Local: true},
-				&cli.StringFlag{Name: "dir", Usage: "disk to measure, for store", Local: true},
-			},
+				&cli.StringFlag{Name: "dir", Usage: "disk to measure, for store and window", Local: true},
+			}, windowFlags()...),
 			Action: d.bench,
 		},
 	}
@@ -91,7 +91,7 @@ func (d *door) sim(ctx context.Context, c *cli.Command) error {
 	return nil
 }
 
-func (d *door) bench(_ context.Context, c *cli.Command) error {
+func (d *door) bench(ctx context.Context, c *cli.Command) error {
 	what, err := arg(c, 0, "what to measure")
 	if err != nil {
 		return err
@@ -107,8 +107,10 @@ func (d *door) bench(_ context.Context, c *cli.Command) error {
 		figures, err = bench.Store(c.String("dir"), c.Int("envelopes"))
 	case "reconcile":
 		figures, err = bench.Reconcile()
+	case "window":
+		return d.benchWindow(ctx, c)
 	default:
-		return usage("bench: %q cannot be measured; say store, seal or reconcile", what)
+		return usage("bench: %q cannot be measured; say store, seal, reconcile or window", what)
 	}
 	if err != nil || c.Bool("json") {
 		return errors.Join(err, d.jsonIf(err, figures))
