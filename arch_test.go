@@ -32,10 +32,11 @@ var house = map[string]room{
 	"exchange":          {kind: 'C', may: []string{"envelope"}, never: []string{"seal", "identity"}, reason: "two shelves even out without sockets or keys"},
 	"link":              {kind: 'C', never: []string{"envelope", "identity"}, reason: "a link knows no envelope and no person"},
 	"link/linktest":     {kind: 'E', may: []string{"link"}, reason: "the suite knows only the contract"},
-	"link/lan":          {kind: 'E', may: []string{"link"}, reason: "carriers do not know each other"},
+	"link/pace":         {kind: 'C', reason: "how fast to send depends on what the path shows, and on nothing that is sent"},
+	"link/lan":          {kind: 'E', may: []string{"link", "link/pace"}, reason: "carriers do not know each other"},
 	"link/folder":       {kind: 'E', may: []string{"link", "internal/durable"}, reason: "carriers do not know each other"},
-	"link/relay":        {kind: 'E', may: []string{"link", "relay", "relay/udp"}, never: []string{"seal", "identity"}, reason: "a courier cannot read what it carries"},
-	"relay/udp":         {kind: 'E', may: []string{"relay"}, never: []string{"seal", "identity"}, reason: "a relay cannot read what it keeps"},
+	"link/relay":        {kind: 'E', may: []string{"link", "link/pace", "relay", "relay/udp"}, never: []string{"seal", "identity"}, reason: "a courier cannot read what it carries"},
+	"relay/udp":         {kind: 'E', may: []string{"link/pace", "relay"}, never: []string{"seal", "identity"}, reason: "a relay cannot read what it keeps"},
 	"routing":           {kind: 'C', may: []string{"envelope"}, never: []string{"store", "link"}, reason: "routing is pure functions of facts"},
 	"node":              {kind: 'C', may: []string{"envelope", "exchange", "routing", "link", "store"}, never: []string{"seal", "identity", "account"}, reason: "a courier cannot read what it carries"},
 	"account":           {kind: 'C', may: []string{"identity", "seal", "envelope", "internal/durable"}, never: []string{"link", "node"}, reason: "a person's keys do not know the way a letter goes"},
@@ -57,7 +58,7 @@ var house = map[string]room{
 	"bench":             {kind: 'D', may: []string{"config", "daemon", "envelope", "exchange", "identity", "seal", "store", "web/api", "internal/durable", "internal/netem"}, reason: "a benchmark runs the rooms and adds nothing"},
 	"cmd/jauap":         {kind: 'D', may: []string{"*"}, reason: "the doors"},
 	"internal/durable":  {kind: 'E', reason: "the disk under a contract"},
-	"internal/netem": {kind: \'E\', reason: "a bad network knows nothing of what it carries"},
+	"internal/netem":    {kind: 'E', reason: "a bad network knows nothing of what it carries"},
 }
 
 // worldly are packages through which a room would touch the machine.

@@ -26,8 +26,8 @@ type carrier interface {
 	kill(clean bool)
 }
 
-// pace are the times that a link keeps. Tests make them shorter.
-type pace struct {
+// times are the times that a link keeps. Tests make them shorter.
+type times struct {
 	handshake  time.Duration // for each part of becoming acquainted
 	idle       time.Duration // silence after which QUIC calls a link cut
 	headStart  time.Duration // of QUIC over TCP when dialling
@@ -39,9 +39,9 @@ type pace struct {
 	look       time.Duration // between two looks at the interfaces
 }
 
-// usualPace: a far end that is alive reads on, sees the end and lets go at
+// usualTimes: a far end that is alive reads on, sees the end and lets go at
 // once, so the long waits are rare.
-var usualPace = pace{
+var usualTimes = times{
 	handshake: 5 * time.Second, idle: 15 * time.Second, headStart: 300 * time.Millisecond,
 	lingerQUIC: 10 * time.Second, lingerTCP: 3 * time.Second, stall: time.Minute, drain: 150 * time.Millisecond,
 	hurry: 500 * time.Millisecond, look: 5 * time.Second,
@@ -60,7 +60,7 @@ const (
 type quicCarrier struct {
 	*quic.Stream
 	conn *quic.Conn
-	pace *pace
+	pace *times
 }
 
 func (c *quicCarrier) finish() error { return c.Stream.Close() }
@@ -90,7 +90,7 @@ func (c *quicCarrier) kill(clean bool) {
 type tcpCarrier struct {
 	*tls.Conn
 	raw  *net.TCPConn
-	pace *pace
+	pace *times
 }
 
 // errRawEnd is the end of the TCP stream without TLS having said so.
@@ -109,7 +109,7 @@ func (c strictConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func newTCPCarrier(raw *net.TCPConn, p *pace, wrap func(net.Conn) *tls.Conn) *tcpCarrier {
+func newTCPCarrier(raw *net.TCPConn, p *times, wrap func(net.Conn) *tls.Conn) *tcpCarrier {
 	_ = raw.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 3 * time.Second, Count: 4})
 	return &tcpCarrier{wrap(strictConn{raw}), raw, p}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/link"
+	"github.com/jauap/jauap/link/pace"
 )
 
 // Accept waits for the next meeting that another began. Errors: that of ctx,
@@ -33,6 +34,7 @@ func (r *Room) acceptQUIC() {
 		if err != nil {
 			return // closed
 		}
+		conn.SetCongestionControl(pace.New())
 		refuse := func() { _ = conn.CloseWithError(codeCut, "") }
 		r.greetIncoming(addrPortOf(conn.RemoteAddr()), func(ctx context.Context) (carrier, error) {
 			stream, err := conn.AcceptStream(ctx)
@@ -273,6 +275,7 @@ func (r *Room) dialQUIC(ctx context.Context, to netip.AddrPort) (carrier, error)
 	if err != nil {
 		return nil, fmt.Errorf("QUIC: %w", err)
 	}
+	conn.SetCongestionControl(pace.New())
 	stream, err := conn.OpenStream()
 	if err != nil {
 		_ = conn.CloseWithError(codeCut, "")

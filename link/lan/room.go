@@ -57,7 +57,7 @@ type Config struct {
 	// find each other. A Room on a loopback Addr always has it, and only it.
 	Loopback bool
 
-	pace pace                    // usualPace when zero
+	pace times                   // usualTimes when zero
 	look func() ([]place, error) // places when nil
 }
 
@@ -101,8 +101,8 @@ type Room struct {
 // ErrBusy, or what the system says. That multicast cannot be used is no error but
 // a note.
 func Listen(ctx context.Context, config Config) (*Room, error) {
-	if config.pace == (pace{}) {
-		config.pace = usualPace
+	if config.pace == (times{}) {
+		config.pace = usualTimes
 	}
 	if config.look == nil {
 		config.look = func() ([]place, error) { return places(config) }

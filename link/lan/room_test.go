@@ -22,8 +22,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// quickPace is usualPace for tests.
-var quickPace = pace{
+// quickPace is usualTimes for tests.
+var quickPace = times{
 	handshake: 2 * time.Second, idle: 1200 * time.Millisecond, headStart: 300 * time.Millisecond,
 	lingerQUIC: 1500 * time.Millisecond, lingerTCP: 300 * time.Millisecond, stall: 10 * time.Second,
 	drain: 100 * time.Millisecond, hurry: 30 * time.Millisecond, look: 50 * time.Millisecond,

@@ -14,6 +14,7 @@ import (
 	"github.com/apernet/quic-go"
 
 	"github.com/jauap/jauap/link"
+	"github.com/jauap/jauap/link/pace"
 	"github.com/jauap/jauap/relay"
 	"github.com/jauap/jauap/relay/udp"
 )
@@ -78,6 +79,7 @@ func (d *Dialer) dialUDP(ctx context.Context, addr relay.Addr, first []byte) (li
 		end()
 		return nil, g.judge(ctx, err)
 	}
+	conn.SetCongestionControl(pace.New())
 	context.AfterFunc(conn.Context(), end)
 	str, early, err := flight(ctx, conn, first)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/apernet/quic-go"
 
+	"github.com/jauap/jauap/link/pace"
 	"github.com/jauap/jauap/relay"
 )
 
@@ -67,6 +68,7 @@ func Serve(ctx context.Context, pc net.PacketConn, conf *tls.Config, attend func
 		if err != nil {
 			break // the listener's end, or ctx's
 		}
+		conn.SetCongestionControl(pace.New())
 		clients.Go(func() { welcome(ctx, conn, attend, o) })
 	}
 	// Nobody new comes; those who are here are told goodbye by attend.
