@@ -18,6 +18,7 @@ import (
 	"github.com/jauap/jauap/chat"
 	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/inquiry"
 	"github.com/jauap/jauap/internal/durable"
 	"github.com/jauap/jauap/link/lan"
 	"github.com/jauap/jauap/node"
@@ -58,10 +59,11 @@ type Daemon struct {
 
 	// people guards the account and its conversations. It is taken before
 	// courier where both are needed.
-	people sync.Mutex
-	vault  account.Vault
-	acc    *account.Account
-	chat   *chat.Chat
+	people  sync.Mutex
+	vault   account.Vault
+	acc     *account.Account
+	chat    *chat.Chat
+	inquiry *inquiry.Desk
 
 	// courier guards the node, the shelf and all that follows.
 	courier  sync.Mutex
@@ -225,6 +227,8 @@ func (d *Daemon) open() (err error) {
 	}
 	d.acc.Configure(d.accountConfig())
 	d.chat = chat.New(d.acc, d.chatConfig())
+	d.inquiry = inquiry.New(d.acc, d.vault, d.acc.Me().Name())
+	d.acc.Also(d.inquiry, account.Claim{Kinds: inquiry.Kinds()})
 	if err := d.openShelf(m); err != nil {
 		return err
 	}

@@ -65,6 +65,7 @@ func (d *Daemon) tick() {
 		d.settle()
 		if n%int(saveEvery/tickEvery) == 0 {
 			d.notice.setPower(d.opts.Config.Power)
+			d.tendSlips()
 			if err := errors.Join(d.clock.save(), d.saveWindows()); err != nil {
 				d.setTrouble("disk", err.Error())
 			}

@@ -452,6 +452,7 @@ const inspection = `(() => {
 func testEveryScreen(t *testing.T, ctx context.Context) {
 	said := complaints(t, ctx)
 	w, p := story(t)
+	askings(w)
 	first := newWorld(t)
 	do(t, ctx, chromedp.Navigate(w.site.Link(w.s.URL)))
 	until(t, ctx, "main", "Mama")
@@ -459,7 +460,7 @@ func testEveryScreen(t *testing.T, ctx context.Context) {
 	until(t, ctx, "main", "Reach your people")
 	screens := map[string]string{
 		"people": w.s.URL + "/", "talk": w.s.URL + "/with/" + p.ID + "#end", "person": w.s.URL + "/person/" + p.ID, "net": w.s.URL + "/net",
-		"carry": w.s.URL + "/carry", "me": w.s.URL + "/me", "add": w.s.URL + "/add", "welcome": first.s.URL + "/", "closed": strings.Replace(w.s.URL, "127.0.0.1", "localhost", 1) + "/",
+		"carry": w.s.URL + "/carry", "me": w.s.URL + "/me", "add": w.s.URL + "/add", "slips": w.s.URL + "/slips", "ask": w.s.URL + "/slips/ask", "welcome": first.s.URL + "/", "closed": strings.Replace(w.s.URL, "127.0.0.1", "localhost", 1) + "/",
 	}
 	for _, look := range []struct {
 		name, lang, scheme string

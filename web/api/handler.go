@@ -42,6 +42,8 @@ const FileHeader = "Jauap-File"
 //	GET  /api/v1/{me,people,outbox,status}
 //	GET  /api/v1/wait?seen=N        at most 25 s; {"counter"}
 //	GET  /api/v1/attachments/ID     the bytes
+//	GET  /api/v1/slips, /api/v1/slips/team
+//	POST /api/v1/slips/{ask,act,team,export,import}
 //	POST /api/v1/{invite,accept,verify,send,read,conversation,carry,page}
 //
 // Errors are {"error","kind"} with a status; see Fault. A letter with files
@@ -62,6 +64,7 @@ func Handler(b Backend, token string) http.Handler {
 	inner.Handle("POST /api/v1/carry", ask(b.Carry))
 	inner.Handle("GET /api/v1/wait", wait(b))
 	inner.Handle("POST /api/v1/page", page(b))
+	inquiries(inner, b)
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, &Fault{http.StatusNotFound, "usage", "the door has no " + r.Method + " " + r.URL.Path})
 	})

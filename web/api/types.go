@@ -288,4 +288,5 @@ type Backend interface {
 	People
 	Letters
 	Net
+	Inquiries
 }

@@ -24,6 +24,8 @@ type Fake struct {
 	letters []api.Letter // of all conversations, in the order of arrival
 	unread  map[string]bool
 	files   map[string]file
+	slips   []api.Slip
+	team    []string
 	status  api.Status
 	fails   map[string]error
 	invites int

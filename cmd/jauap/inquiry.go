@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/jauap/jauap/web/api"
+)
+
+func inquiryCommands(d *door) []*cli.Command {
+	text := func(name, usage string) cli.Flag { return &cli.StringFlag{Name: name, Usage: usage, Local: true} }
+	to := &cli.StringSliceFlag{Name: "to", Usage: "a helper among your contacts; may be repeated", Local: true}
+	days := &cli.IntFlag{Name: "days", Usage: "how long it is worth asking: 1 to 120, 14 by default", Local: true}
+	return []*cli.Command{
+		{
+			Name: "ask", Category: "asking after people", Usage: "ask helpers to find out about somebody", ArgsUsage: "[NAME]",
+			Flags: []cli.Flag{
+				jsonFlag(), to, days,
+				text("phone", "their telephone number"), text("address", "where they live"), text("question", "what to ask"),
+				text("from", "who asks, as they would know you"), text("say", "what may be said to them"),
+				text("pfif", "ask after everybody in this PFIF file"), text("csv", "or in this table: name, phone, address, question, from, say"),
+			},
+			Action: d.ask,
+		},
+		{
+			Name: "slips", Category: "asking after people", Usage: "whom others ask after, and what became of mine", ArgsUsage: "[ID]",
+			Flags: []cli.Flag{
+				jsonFlag(),
+				&cli.BoolFlag{Name: "all", Usage: "also those that are over", Local: true},
+				&cli.BoolFlag{Name: "mine", Usage: "only those that I asked", Local: true},
+				text("export", "write them to standard output: pfif or csv"),
+			},
+			Action: d.slips,
+			Commands: []*cli.Command{
+				{Name: "take", Usage: "I am on it; the others see that", ArgsUsage: "ID", Action: d.act("taken", "Taken. Who asked and your team will see it.")},
+				{Name: "give-back", Usage: "somebody else may", ArgsUsage: "ID", Action: d.act("given-back", "Given back.")},
+				{Name: "withdraw", Usage: "my question is settled", ArgsUsage: "ID", Action: d.act("withdrawn", "Withdrawn. Helpers will forget it.")},
+				{Name: "delete", Usage: "forget it on this device", ArgsUsage: "ID", Action: d.act("deleted", "Deleted here.")},
+				{
+					Name: "team", Usage: "show or choose the contacts with whom slips are shared", ArgsUsage: "[NAME]…",
+					Flags:  []cli.Flag{jsonFlag(), &cli.BoolFlag{Name: "nobody", Usage: "share with nobody", Local: true}},
+					Action: d.team,
+				},
+			},
+		},
+		{
+			Name: "answer", Category: "asking after people", Usage: "say what came of a slip", ArgsUsage: "ID OUTCOME [TEXT]",
+			Description: "OUTCOME is one of: spoke (to the person), close (somebody close says), neighbour, no-answer, not-there, other.",
+			Flags:       []cli.Flag{jsonFlag()},
+			Action:      d.answerSlip,
+		},
+	}
+}
+
+func (d *door) ask(ctx context.Context, c *cli.Command) error {
+	if err := tooMany(c, 1); err != nil {
+		return err
+	}
+	a := api.AskAfter{To: c.StringSlice("to"), Name: c.Args().First(), Phone: c.String("phone"), Address: c.String("address"),
+		Question: c.String("question"), From: c.String("from"), Say: c.String("say"), Days: c.Int("days")}
+	if len(a.To) == 0 {
+		return usage("ask: say which of your contacts asks for you: --to NAME")
+	}
+	for _, form := range []string{"pfif", "csv"} {
+		if name := c.String(form); name != "" {
+			return d.askFile(ctx, c, form, name, a)
+		}
+	}
+	return d.with(ctx, c, func(b api.Backend) error {
+		sent, err := b.AskAfter(ctx, a)
+		if err != nil || c.Bool("json") {
+			return errors.Join(err, d.jsonIf(err, sent))
+		}
+		d.say("Saved as %s. It leaves by itself; `jauap slips --mine` tells what became of it.", sent.ID[:8])
+		return nil
+	})
+}
+
+func (d *door) askFile(ctx context.Context, c *cli.Command, form, name string, a api.AskAfter) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return err
+	}
+	return d.with(ctx, c, func(b api.Backend) error {
+		r, err := b.ImportSlips(ctx, api.SlipFile{Form: form, Data: data, To: a.To, Days: a.Days})
+		if err != nil || c.Bool("json") {
+			return errors.Join(err, d.jsonIf(err, r))
+		}
+		for _, n := range r.Notes {
+			d.say("not asked: %s", oneLine(n))
+		}
+		d.say("%d slips saved. They leave by themselves.", r.Asked)
+		return nil
+	})
+}
+
+func (d *door) slips(ctx context.Context, c *cli.Command) error {
+	if err := tooMany(c, 1); err != nil {
+		return err
+	}
+	return d.with(ctx, c, func(b api.Backend) error {
+		if form := c.String("export"); form != "" {
+			f, err := b.ExportSlips(ctx, api.SlipFile{Form: form})
+			if err == nil {
+				_, err = d.out.Write(f.Data)
+			}
+			return err
+		}
+		list, err := b.Slips(ctx)
+		if err != nil {
+			return err
+		}
+		shown := []api.Slip{}
+		for _, s := range list {
+			over := s.State == "answered" || s.State == "withdrawn" || s.State == "expired"
+			switch id := c.Args().First(); {
+			case id != "" && !strings.HasPrefix(s.ID, id), c.Bool("mine") && !s.Mine, id == "" && over && !s.Mine && !c.Bool("all"):
+				continue
+			}
+			shown = append(shown, s)
+		}
+		if c.Bool("json") {
+			return d.json(shown)
+		}
+		if len(shown) == 0 {
+			d.say("No slips.")
+		}
+		for _, s := range shown {
+			d.saySlip(&s)
+		}
+		return nil
+	})
+}
+
+func (d *door) saySlip(s *api.Slip) {
+	who := oneLine(s.Name)
+	switch {
+	case s.Erased:
+		who = "(forgotten here)"
+	case who == "":
+		who = "(no name)"
+	}
+	state := s.State
+	if len(s.Takers) > 0 && state == "taken" {
+		state = "taken by " + oneLine(strings.Join(s.Takers, ", "))
+	}
+	if s.Tries > 0 {
+		state += fmt.Sprintf(", no answer ×%d", s.Tries)
+	}
+	d.say("%s  %s  %s, %s", s.ID[:8], who, state, age(&s.Received))
+	for _, line := range []struct{ what, text string }{{"telephone", s.Phone}, {"address", s.Address}, {"question", s.Question}, {"asked by", s.From}, {"say", s.Say}} {
+		if line.text != "" {
+			d.say("    %s: %s", line.what, oneLine(line.text))
+		}
+	}
+	for _, e := range s.Events {
+		if e.Kind != "answered" {
+			continue
+		}
+		by := oneLine(e.Who)
+		if e.Via != "" && e.Via != e.Who {
+			by += ", by way of " + oneLine(e.Via)
+		}
+		d.say("    %s (%s, %s): %s", e.Outcome, by, age(&e.At), oneLine(e.Text))
+	}
+}
+
+// act is the action of a command that does one thing to a slip.
+func (d *door) act(kind, done string) cli.ActionFunc {
+	return func(ctx context.Context, c *cli.Command) error {
+		id, err := arg(c, 0, "a slip; `jauap slips` lists them")
+		if err == nil {
+			err = tooMany(c, 1)
+		}
+		if err != nil {
+			return err
+		}
+		return d.with(ctx, c, func(b api.Backend) error {
+			if _, err := b.Act(ctx, api.SlipAct{ID: id, Kind: kind}); err != nil {
+				return err
+			}
+			d.say("%s", done)
+			return nil
+		})
+	}
+}
+
+func (d *door) answerSlip(ctx context.Context, c *cli.Command) error {
+	id, err := arg(c, 0, "a slip; `jauap slips` lists them")
+	if err != nil {
+		return err
+	}
+	outcome, err := arg(c, 1, "the outcome: spoke, close, neighbour, no-answer, not-there or other")
+	if err != nil {
+		return err
+	}
+	text := strings.Join(c.Args().Slice()[2:], " ")
+	return d.with(ctx, c, func(b api.Backend) error {
+		s, err := b.Act(ctx, api.SlipAct{ID: id, Kind: "answered", Outcome: outcome, Text: text})
+		if err != nil || c.Bool("json") {
+			return errors.Join(err, d.jsonIf(err, s))
+		}
+		d.say("Saved. It goes to who asked by itself.")
+		return nil
+	})
+}
+
+func (d *door) team(ctx context.Context, c *cli.Command) error {
+	return d.with(ctx, c, func(b api.Backend) (err error) {
+		var names []string
+		if c.Args().Present() || c.Bool("nobody") {
+			names, err = b.SetTeam(ctx, c.Args().Slice())
+		} else {
+			names, err = b.Team(ctx)
+		}
+		if err != nil || c.Bool("json") {
+			return errors.Join(err, d.jsonIf(err, names))
+		}
+		if len(names) == 0 {
+			d.say("Slips are shared with nobody.")
+		}
+		for _, n := range names {
+			d.say("%s", oneLine(n))
+		}
+		return nil
+	})
+}

@@ -1,0 +1,200 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/jauap/jauap/web/api"
+)
+
+// slipsScreen is whom others ask after, and what became of my own questions.
+type slipsScreen struct {
+	Mine, Help []slip
+	Over       int // of others, not shown
+	Team       []teamMate
+	Done       string
+}
+
+// teamMate is a contact with whom slips may be shared.
+type teamMate struct {
+	Name, ID string
+	In       bool
+}
+
+// slip is what a template says about one.
+type slip struct {
+	api.Slip
+	x       *turn
+	Who     string // whom it is about, or why that is not known
+	Word    string // the state
+	Icon    string
+	Here    bool // I am on it
+	Answers []slipAnswer
+}
+
+type slipAnswer struct {
+	Word, Text, By string
+	At             *moment
+}
+
+// slipOutcomes in the order in which a helper is offered them.
+var slipOutcomes = [...]string{"spoke", "close", "neighbour", "no-answer", "not-there", "other"}
+
+// Outcomes are what a helper can say.
+func (s slip) Outcomes() []struct{ Key, Word string } {
+	var list []struct{ Key, Word string }
+	for _, o := range slipOutcomes {
+		list = append(list, struct{ Key, Word string }{o, s.x.T("outcome." + o)})
+	}
+	return list
+}
+
+// Open reports whether something can still be done about it.
+func (s slip) Open() bool { return s.State == "open" || s.State == "taken" }
+
+func (x *turn) slip(s api.Slip, me string) slip {
+	v := slip{Slip: s, x: x, Who: s.Name, Word: x.T("slip." + s.State), Icon: "waits", Here: slices.Contains(s.Takers, me)}
+	switch {
+	case s.Erased:
+		v.Who = x.T("slip.forgotten")
+	case v.Who == "":
+		v.Who = strings.TrimSpace(s.Phone + " " + s.Address)
+	}
+	switch s.State {
+	case "answered":
+		v.Icon = "delivered"
+	case "withdrawn", "expired":
+		v.Icon = "expired"
+	case "taken":
+		v.Word = x.T("slip.taken-by", "who", isolate(strings.Join(s.Takers, ", ")))
+	}
+	if s.Tries > 0 && v.Open() {
+		v.Word += ", " + x.T("slip.tries", "n", s.Tries)
+	}
+	for _, e := range s.Events {
+		if e.Kind != "answered" {
+			continue
+		}
+		by := x.T("slip.by", "who", isolate(e.Who))
+		if e.Via != "" && e.Via != e.Who {
+			by = x.T("slip.by-via", "who", isolate(e.Who), "via", isolate(e.Via))
+		}
+		v.Answers = append(v.Answers, slipAnswer{x.T("outcome." + e.Outcome), e.Text, by, x.When(e.At)})
+	}
+	return v
+}
+
+// slips lists them.
+func (x *turn) slips() error {
+	x.Tab = "people"
+	list, err := x.p.b.Slips(x.ctx())
+	if err != nil {
+		return err
+	}
+	me, err := x.p.b.Me(x.ctx())
+	if err != nil {
+		return err
+	}
+	var s slipsScreen
+	s.Done, _ = x.told("slips").(string)
+	for _, one := range list {
+		v := x.slip(one, me.Name)
+		switch {
+		case one.Mine:
+			s.Mine = append(s.Mine, v)
+		case v.Open():
+			s.Help = append(s.Help, v)
+		default:
+			s.Over++
+		}
+	}
+	slices.Reverse(s.Mine) // what I asked last is what I look for
+	if s.Team, err = x.mates(); err != nil {
+		return err
+	}
+	x.view("slips", http.StatusOK, x.T("slips.title"), s)
+	return nil
+}
+
+func (x *turn) mates() ([]teamMate, error) {
+	team, err := x.p.b.Team(x.ctx())
+	if err != nil {
+		return nil, err
+	}
+	people, err := x.p.b.People(x.ctx())
+	var list []teamMate
+	for _, p := range people {
+		list = append(list, teamMate{p.Name, p.ID, slices.Contains(team, p.Name)})
+	}
+	return list, err
+}
+
+// askScreen is the form of a new slip.
+type askScreen struct {
+	api.AskAfter
+	Helpers []teamMate
+	Problem string
+}
+
+func (x *turn) askForm(f api.AskAfter, status int, problem string) error {
+	x.Tab = "people"
+	s := askScreen{AskAfter: f, Problem: problem}
+	people, err := x.p.b.People(x.ctx())
+	if err != nil {
+		return err
+	}
+	for _, p := range people {
+		s.Helpers = append(s.Helpers, teamMate{p.Name, p.ID, slices.Contains(f.To, p.ID)})
+	}
+	x.view("ask", status, x.T("ask.title"), s)
+	return nil
+}
+
+func (x *turn) askNew() error { return x.askForm(api.AskAfter{}, http.StatusOK, "") }
+
+// ask saves a slip; what was typed stays when something is missing.
+func (x *turn) ask() error {
+	f := api.AskAfter{To: x.form.Values["to"]}
+	for name, field := range map[string]*string{"name": &f.Name, "phone": &f.Phone, "address": &f.Address, "question": &f.Question, "from": &f.From, "say": &f.Say} {
+		*field = strings.TrimSpace(x.form.Get(name))
+	}
+	switch {
+	case f.Name+f.Phone+f.Address == "":
+		return x.askForm(f, http.StatusBadRequest, x.T("ask.nobody"))
+	case len(f.To) == 0:
+		return x.askForm(f, http.StatusBadRequest, x.T("ask.no-helper"))
+	}
+	if _, err := x.p.b.AskAfter(x.ctx(), f); err != nil {
+		if errors.Is(err, api.ErrUsage) {
+			return x.askForm(f, http.StatusBadRequest, x.T("ask.bad", "why", isolate(err.Error())))
+		}
+		return err
+	}
+	x.tell("slips", x.T("ask.done"))
+	return x.see(x.Path("slips"))
+}
+
+// actSlip does one thing to a slip.
+func (x *turn) actSlip() error {
+	a := api.SlipAct{ID: x.r.PathValue("id"), Kind: x.form.Get("do"), Outcome: x.form.Get("outcome"), Text: strings.TrimSpace(x.form.Get("text"))}
+	if a.Kind == "answered" && a.Outcome == "" {
+		x.tell("slips", x.T("slips.no-outcome"))
+		return x.see(x.Path("slips"))
+	}
+	if _, err := x.p.b.Act(x.ctx(), a); err != nil {
+		return err
+	}
+	x.tell("slips", x.T("slips.did"))
+	return x.see(x.Path("slips"))
+}
+
+// setTeam chooses with whom slips are shared.
+func (x *turn) setTeam() error {
+	if _, err := x.p.b.SetTeam(x.ctx(), x.form.Values["mate"]); err != nil {
+		return err
+	}
+	x.tell("slips", x.T("slips.did"))
+	return x.see(x.Path("slips"))
+}

@@ -1,0 +1,70 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jauap/jauap/web/api"
+)
+
+// askings are slips as a person would have them.
+func askings(w *world) {
+	at := w.clock.t
+	spoke := api.SlipEvent{Kind: "answered", Outcome: "spoke", At: at.Add(-time.Hour), Who: "Saule", Via: "Timur", Text: "She is well, she has bread."}
+	w.AddSlip(api.Slip{Mine: true, State: "answered", Name: "Гүлнар Ахметова", Made: at.Add(-30 * time.Hour), Received: at.Add(-30 * time.Hour), Events: []api.SlipEvent{spoke}})
+	w.AddSlip(api.Slip{Mine: true, Name: "Марат", Made: at, Received: at.Add(-3 * time.Hour)})
+	w.AddSlip(api.Slip{State: "taken", Takers: []string{"Timur"}, Tries: 2, Name: "Айша Серікқызы", Phone: "+7 701 123 45 67", Address: "Алматы, Абай даңғылы 10, 5-пәтер", Via: "Dana",
+		Question: "Is she alive?", From: "her brother <b>", Say: "We love you.", Made: at, Received: at.Add(-2 * time.Hour)})
+	w.AddSlip(api.Slip{State: "answered", Erased: true, Made: at, Received: at.Add(-50 * time.Hour)})
+}
+
+func TestSlips(t *testing.T) {
+	w := newWorld(t)
+	dana := w.AddPerson(api.Person{Name: "Dana"})
+	askings(w)
+	b := w.enter(t)
+	b.get("/slips")
+	has(t, b.last, "Гүлнар Ахметова", "answered", "I spoke to them", "She is well, she has bread.", "says \u2068Saule\u2069, by way of \u2068Timur\u2069",
+		"nobody is on it yet", "Айша Серікқызы", "7 701 123 45 67", "taken by", "no answer 2 times", "her brother &lt;b&gt;", "1 question is settled", "Dana")
+	if strings.Contains(b.last, "her brother <b>") {
+		t.Error("a stranger's words are taken for a page")
+	}
+
+	// A form that lacks something keeps what was typed.
+	b.get("/slips/ask")
+	resp, body := b.submit("/slips/ask", "question", "Well?", "to", dana.ID)
+	if resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("nobody to ask after: %d", resp.StatusCode)
+	}
+	has(t, body, "Say whom to ask after", ">Well?</textarea>", "checked")
+	resp, body = b.submit("/slips/ask", "name", "Асан")
+	has(t, body, "Choose who is to ask", `value="Асан"`)
+	resp, body = b.submit("/slips/ask", "name", "Асан", "phone", "+7 7", "to", dana.ID)
+	if resp.Request.URL.Path != "/slips" {
+		t.Errorf("after asking: at %s", resp.Request.URL)
+	}
+	has(t, body, "leaves by itself", "Асан")
+
+	// A helper takes a slip and answers it.
+	list, _ := w.Slips(t.Context())
+	var help api.Slip
+	for _, s := range list {
+		if strings.HasPrefix(s.Name, "Айша") {
+			help = s
+		}
+	}
+	_, body = b.submit("/slips/"+help.ID, "do", "taken")
+	has(t, body, "Saved. The others will see it", "Somebody else may")
+	_, body = b.submit("/slips/"+help.ID, "do", "answered")
+	has(t, body, "Choose what came of it")
+	_, body = b.submit("/slips/"+help.ID, "do", "answered", "outcome", "neighbour", "text", "went to her village")
+	if strings.Contains(body, "Айша") {
+		t.Error("an answered slip is still asked")
+	}
+	_, body = b.submit("/slips", "mate", dana.ID)
+	if team, _ := w.Team(t.Context()); len(team) != 1 || !strings.Contains(body, "checked") {
+		t.Errorf("team %v", team)
+	}
+}
