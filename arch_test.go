@@ -44,6 +44,8 @@ var house = map[string]room{
 	"chat":              {kind: 'C', may: []string{"account", "identity", "seal", "envelope"}, never: []string{"node", "link"}, reason: "conversations give no routing hints"},
 	"bulletin/evidence": {kind: 'C', never: []string{"account", "chat", "node", "link"}, reason: "a stranger checks a package without an account, and no private letter is at hand"},
 	"inquiry":           {kind: 'C', may: []string{"account", "identity", "seal"}, never: []string{"node", "link", "chat"}, reason: "a slip knows people and no way"},
+	"note":              {kind: 'C', reason: "a note is words and a key that the caller brings"},
+	"status":            {kind: 'C', may: []string{"account", "identity", "seal", "envelope", "note"}, never: []string{"node", "link", "chat"}, reason: "words about people give no routing hints and need no letters"},
 	"relay":             {kind: 'E', may: []string{"envelope", "exchange", "store", "link"}, never: []string{"seal", "identity", "account"}, reason: "a relay cannot read what it keeps"},
 	"relay/boxtest":     {kind: 'E', may: []string{"relay", "envelope"}, never: []string{"seal", "identity"}, reason: "the suite knows only the contract"},
 	"relay/embedded":    {kind: 'E', may: []string{"relay", "envelope", "store", "internal/durable"}, never: []string{"seal", "identity"}, reason: "a relay cannot read what it keeps"},

@@ -86,3 +86,14 @@ func (a *Account) Withdraw(tx Tx, id LetterID) (ok bool, err error) {
 	}
 	return true, a.bury(tx, id)
 }
+
+// IDs are all contacts, for an App inside a transaction.
+func (a *Account) IDs(tx Tx) (list []ContactID, err error) {
+	err = tx.Scan(tableContacts, nil, nil, false, func(k, _ []byte) (bool, error) {
+		if len(k) == len(ContactID{}) {
+			list = append(list, ContactID(k))
+		}
+		return true, nil
+	})
+	return list, err
+}

@@ -1,0 +1,269 @@
+package status
+
+import (
+	crand "crypto/rand"
+	"crypto/sha256"
+	"slices"
+	"time"
+
+	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/seal"
+)
+
+// Board keeps statuses. Its methods may be called by several goroutines.
+type Board struct {
+	a     *account.Account
+	vault account.Vault
+}
+
+// New makes the board of an account and takes its parts from now on.
+func New(a *account.Account) *Board {
+	b := &Board{a: a, vault: a.Vault()}
+	a.Also(b, account.Claim{Kinds: []uint8{kindWord, kindPromise}})
+	return b
+}
+
+// State of a word on its way to one person, each a fact with a time.
+type State string
+
+// The states.
+const (
+	Saved     State = "saved"
+	Carried   State = "carried"
+	Left      State = "left"
+	Delivered State = "delivered"
+	Expired   State = "expired"
+	Replaced  State = "replaced" // a newer word went in its place
+)
+
+// rank orders the states that come one after the other.
+func (s State) rank() int { return slices.Index([]State{Saved, Carried, Left, Delivered}, s) }
+
+// Dispatch is a word on its way to one person.
+type Dispatch struct {
+	To       account.ContactID
+	State    State
+	At       time.Time
+	Carriers int
+	seq      uint32
+}
+
+func dispatchKey(id account.LetterID) []byte { return append([]byte{'l'}, id[:]...) }
+
+func (d Dispatch) put(tx account.Tx, id account.LetterID) error {
+	r := account.NewRecord(1).Raw(d.To[:]).Text(string(d.State)).Time(d.At).Uint(uint64(d.Carriers)).Uint(uint64(d.seq))
+	return tx.Put(tableSent, dispatchKey(id), r.Bytes())
+}
+
+func getDispatch(tx account.Tx, id account.LetterID) (*Dispatch, error) {
+	b, err := tx.Get(tableSent, dispatchKey(id))
+	if err != nil || b == nil {
+		return nil, err
+	}
+	f := account.ReadRecord(b)
+	f.Version(1)
+	d := &Dispatch{To: account.ContactID(f.Raw(16)), State: State(f.Text()), At: f.Time(), Carriers: int(f.Uint()), seq: uint32(f.Uint())}
+	return d, f.Done()
+}
+
+// latestKey is where the newest letter about a subject to a contact stands.
+func latestKey(to account.ContactID, subject string) []byte {
+	h := sha256.Sum256([]byte(subject))
+	return append(append([]byte{'c'}, to[:]...), h[:8]...)
+}
+
+// days is how long a word may be under way: an old one says nothing.
+const days = 14
+
+// Said is a word of the owner with what became of it.
+type Said struct {
+	Word
+	To []Dispatch
+}
+
+// Say saves a word to people; it leaves by itself, before all letters. Of
+// what they were told before about the same thing, whatever was not sealed
+// yet is taken back. Promises end by a word about the owner, for everybody
+// who holds one. Errors: ErrEmpty, ErrWhom, ErrTooLong, ErrNobody,
+// account.ErrUnknown, account.ErrFull.
+func (b *Board) Say(at account.Moment, w Word, to []account.ContactID) (Said, error) {
+	w, err := w.checked()
+	if err != nil {
+		return Said{}, err
+	}
+	if len(to) == 0 {
+		return Said{}, ErrNobody
+	}
+	said := Said{}
+	mentions, err := b.tags(w.With, to)
+	if err != nil {
+		return Said{}, err
+	}
+	err = b.vault.Update(func(tx account.Tx) error {
+		said = Said{}
+		if w.Seq, err = takeSeq(tx, at.Wall); err != nil {
+			return err
+		}
+		w.At = at.Wall
+		said.Word = w
+		k := kept{Word: w, received: at.Wall}
+		for i, id := range to {
+			p := w
+			p.With = mentions[i]
+			letter, d, err := b.send(tx, at, id, p.subject(), w.Seq, p.part())
+			if err != nil {
+				return err
+			}
+			k.to = append(k.to, letter)
+			said.To = append(said.To, d)
+		}
+		if w.Kind != Looking {
+			if err := b.keepPromise(tx, at, w, to); err != nil {
+				return err
+			}
+		}
+		if err := k.put(tx, owner); err != nil {
+			return err
+		}
+		return b.forget(tx)
+	})
+	return said, err
+}
+
+// tags are the mentions for each reader: who knows the mentioned person finds
+// out by the tag, and for others it is noise. spec/status.md, 2.3
+func (b *Board) tags(with []Mention, to []account.ContactID) ([][]Mention, error) {
+	out := make([][]Mention, len(to))
+	if len(with) == 0 {
+		return out, nil
+	}
+	for i, id := range to {
+		c, err := b.a.ContactByID(id)
+		if err != nil {
+			return nil, err
+		}
+		key, _, err := b.a.Shared(c.Public, labelMention)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range with {
+			m.tag = mentionTag(key, m.ID)
+			m.Name = short(clean(m.Name), MaxPlace)
+			out[i] = append(out[i], m)
+		}
+	}
+	return out, nil
+}
+
+const labelMention = "jauap/1 mention"
+
+func mentionTag(key [32]byte, of account.ContactID) [8]byte {
+	h := sha256.Sum256(append(key[:], of[:]...))
+	return [8]byte(h[:8])
+}
+
+// send queues a part in the place of what was not sealed about the subject.
+func (b *Board) send(tx account.Tx, at account.Moment, to account.ContactID, subject string, seq uint32, p seal.Part) (id account.LetterID, d Dispatch, err error) {
+	key := latestKey(to, subject)
+	old, err := tx.Get(tableSent, key)
+	if err != nil {
+		return id, d, err
+	}
+	if old != nil {
+		if err := b.replace(tx, at, account.LetterID(old)); err != nil {
+			return id, d, err
+		}
+	}
+	crand.Read(id[:])
+	d = Dispatch{To: to, State: Saved, At: at.Wall, seq: seq}
+	if err := b.a.Queue(tx, at, account.Outgoing{To: to, Letter: id, Parts: []seal.Part{p}, Urgency: 1, Days: days}); err != nil {
+		return id, d, err
+	}
+	if err := tx.Put(tableSent, key, id[:]); err != nil {
+		return id, d, err
+	}
+	return id, d, d.put(tx, id)
+}
+
+// replace takes a letter back if nothing of it was sealed.
+func (b *Board) replace(tx account.Tx, at account.Moment, id account.LetterID) error {
+	ok, err := b.a.Withdraw(tx, id)
+	if err != nil || !ok {
+		return err
+	}
+	d, err := getDispatch(tx, id)
+	if err != nil || d == nil {
+		return err
+	}
+	d.State, d.At = Replaced, at.Wall
+	return d.put(tx, id)
+}
+
+// Moved implements account.Watcher: a letter of ours got on.
+func (b *Board) Moved(tx account.Tx, at account.Moment, p account.Progress) error {
+	d, err := getDispatch(tx, p.Letter)
+	if err != nil || d == nil {
+		return err
+	}
+	next := Saved
+	switch {
+	case p.Proven:
+		next = Delivered
+	case p.Expired:
+		next = Expired
+	case p.Left:
+		next = Left
+	case p.Carriers > 0:
+		next = Carried
+	}
+	d.Carriers = p.Carriers
+	// What was reached stays, but for expired: a clock may have been wrong.
+	further := next.rank() > d.State.rank() || next == Expired || d.State == Expired
+	if d.State != Delivered && d.State != Replaced && next != d.State && further {
+		d.State, d.At = next, at.Wall
+	}
+	return d.put(tx, p.Letter)
+}
+
+// forget drops the oldest words of the owner with their dispatches.
+func (b *Board) forget(tx account.Tx) error {
+	n := 0
+	var gone []account.LetterID
+	err := words(tx, owner, func(k kept) (bool, error) {
+		if n++; n > maxKept {
+			gone = append(gone, k.to...)
+		}
+		return true, nil
+	})
+	for _, id := range gone {
+		if err == nil {
+			err = tx.Delete(tableSent, dispatchKey(id))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return prune(tx, owner)
+}
+
+// Mine lists the owner's words, newest first, at most max of them; 0: all that
+// are kept.
+func (b *Board) Mine(max int) (list []Said, err error) {
+	err = b.vault.View(func(tx account.Tx) error {
+		return words(tx, owner, func(k kept) (bool, error) {
+			s := Said{Word: k.Word}
+			for _, id := range k.to {
+				d, err := getDispatch(tx, id)
+				if err != nil {
+					return false, err
+				}
+				if d != nil {
+					s.To = append(s.To, *d)
+				}
+			}
+			list = append(list, s)
+			return max == 0 || len(list) < max, nil
+		})
+	})
+	return list, err
+}
