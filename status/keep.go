@@ -21,7 +21,7 @@ const (
 const maxKept = 100
 
 // owner is the author whose words are the owner's own.
-var owner account.ContactID
+var owner = account.ContactID{}
 
 // kept is a word as the vault has it.
 type kept struct {
