@@ -35,6 +35,8 @@ var house = map[string]room{
 	"link/pace":         {kind: 'C', reason: "how fast to send depends on what the path shows, and on nothing that is sent"},
 	"link/lan":          {kind: 'E', may: []string{"link", "link/pace"}, reason: "carriers do not know each other"},
 	"link/folder":       {kind: 'E', may: []string{"link", "internal/durable"}, reason: "carriers do not know each other"},
+	"link/fountain":     {kind: 'C', reason: "blocks and packets are the same on every carrier"},
+	"link/broadcast":    {kind: 'E', may: []string{"link", "link/fountain"}, reason: "carriers do not know each other"},
 	"link/relay":        {kind: 'E', may: []string{"link", "link/pace", "relay", "relay/udp"}, never: []string{"seal", "identity"}, reason: "a courier cannot read what it carries"},
 	"relay/udp":         {kind: 'E', may: []string{"link/pace", "relay"}, never: []string{"seal", "identity"}, reason: "a relay cannot read what it keeps"},
 	"routing":           {kind: 'C', may: []string{"envelope"}, never: []string{"store", "link"}, reason: "routing is pure functions of facts"},

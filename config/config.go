@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,7 @@ type Config struct {
 	Relays    []string      // relay addresses abroad, https://host:port/#key
 	Inland    []string      // relays inside the country, of the same form
 	Proxy     string        // HTTP proxy for relays, empty for none
+	Tune      []string      // broadcasts to listen to, ip:port; "auto", also when empty, or "off"
 	Page      string        // host:port of the page, loopback only
 	Quota     int64         // bytes of shelf
 	Receipts  Receipts      // when to tell others that letters arrived
@@ -67,7 +69,8 @@ func Default() Config {
 }
 
 // Parse reads settings over the defaults. Blank lines and lines that begin
-// with # are skipped; "link", "relay" and "relay-inland" may be repeated.
+// with # are skipped; "link", "relay",
+// "relay-inland" and "tune" may be repeated.
 func Parse(r io.Reader) (Config, error) {
 	c := Default()
 	err := c.read(r)
@@ -113,6 +116,8 @@ func (c *Config) set(key, value string) (err error) {
 		c.Relays, err = appendTo(c.Relays, value)
 	case "relay-inland":
 		c.Inland, err = appendTo(c.Inland, value)
+	case "tune":
+		c.Tune, err = appendTo(c.Tune, value)
 	case "proxy":
 		c.Proxy = value
 	case "page":
@@ -141,6 +146,27 @@ func (c *Config) set(key, value string) (err error) {
 		err = fmt.Errorf("unknown key %q", key)
 	}
 	return err
+}
+
+// TuneAuto is the group to which broadcasts go unless told otherwise.
+const TuneAuto = "239.255.83.18:48732"
+
+// Tuned lists the broadcasts to listen to. "auto" is the usual group, where this
+// device may be seen on the local network at all.
+func (c Config) Tuned() (list []string) {
+	for _, t := range c.Tune {
+		switch t {
+		case "off":
+			return nil
+		case "auto":
+		default:
+			list = append(list, t)
+		}
+	}
+	if c.Multicast && (len(c.Tune) == 0 || slices.Contains(c.Tune, "auto")) {
+		list = append(list, TuneAuto)
+	}
+	return list
 }
 
 func onOff(value string) (bool, error) {
@@ -220,6 +246,12 @@ func (c Config) Text() string {
 	}
 	if c.Proxy != "" {
 		put("HTTP proxy on the way to relays.", "proxy", c.Proxy)
+	}
+	for _, t := range c.Tune {
+		put("A broadcast to listen to: ip:port, auto for the usual group, or off.", "tune", t)
+	}
+	if len(c.Tune) == 0 {
+		b.WriteString("# Broadcasts to listen to: ip:port, auto for the usual group (the default), or off.\n# tune = auto\n\n")
 	}
 	put("Where the page opens. Loopback only.", "page", c.Page)
 	put("Disk space for envelopes, own and carried.", "quota", fmt.Sprintf("%dB", c.Quota))

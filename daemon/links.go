@@ -35,6 +35,9 @@ func (d *Daemon) Start() error {
 	for _, addr := range d.opts.Config.Links {
 		d.spawn(func() { d.keepNeighbour(addr) })
 	}
+	for _, addr := range d.opts.Config.Tuned() {
+		d.spawn(func() { d.keepTuned(addr) })
+	}
 	d.spawn(d.tick)
 	return nil
 }

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"bytes"
+	"cmp"
 	"slices"
 	"time"
 
@@ -62,6 +64,28 @@ func (o *Offering) Next() (unit []byte, ok bool) {
 		return raw, true
 	}
 	return nil, false
+}
+
+// Listed is a unit that an Offering has yet to hand out.
+type Listed struct {
+	ID   envelope.ID
+	Size int
+}
+
+// Rest lists what Next has yet to hand out, smallest class first and then by
+// name: for a link on which everybody hears everything, so that the order does
+// not tell whose a unit is.
+func (o *Offering) Rest() []Listed {
+	todo := slices.Clone(o.todo)
+	slices.SortFunc(todo, func(a, b store.Entry) int {
+		ua, ub := routing.Unit{Class: a.Class}, routing.Unit{Class: b.Class}
+		return cmp.Or(routing.Compare(ua, ub), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	list := make([]Listed, len(todo))
+	for i, e := range todo {
+		list[i] = Listed{e.ID, int(e.Size)}
+	}
+	return list
 }
 
 // Left are the ids of the own units that Next handed out so far. They are in

@@ -150,7 +150,7 @@ func (x *turn) networkScreen(st api.Status, out []api.Outgoing) networkScreen {
 	for _, l := range st.Links {
 		v := wayView{Link: l, Kind: x.T("way.other"), Now: x.T("unknown")}
 		switch l.Kind {
-		case "lan", "relay", "folder":
+		case "lan", "relay", "folder", "broadcast":
 			v.Kind = x.T("way." + l.Kind)
 		}
 		switch l.State {
@@ -184,6 +184,10 @@ type carryScreen struct {
 	Path    string
 	Problem string
 	Haul    *api.Haul
+
+	Recording   string
+	NoRecording string
+	Heard       *api.Haul
 }
 
 func (x *turn) stick() error {

@@ -312,6 +312,19 @@ func TestCarry(t *testing.T) {
 	}
 }
 
+func TestRecording(t *testing.T) {
+	w := newWorld(t)
+	b := w.enter(t)
+	b.get("/carry")
+	for file, status := range map[string]int{"/nowhere": 404, " ": 400} {
+		if resp, _ := b.submit("/tune", "file", file); resp.StatusCode != status {
+			t.Errorf("recording %q: %d, want %d", file, resp.StatusCode, status)
+		}
+	}
+	_, page := b.submit("/tune", "file", "/media/air.ts")
+	has(t, page, "The recording was read", "5 new sealed letters", "1 of them is for you", "record another round")
+}
+
 func TestLanguages(t *testing.T) {
 	w := newWorld(t)
 	b := w.enter(t)

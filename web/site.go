@@ -101,6 +101,7 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 	m.Handle("GET /slips/ask", p.screen((*turn).askNew))
 	m.Handle("POST /slips/ask", p.act((*turn).ask))
 	m.Handle("POST /slips/{id}", p.act((*turn).actSlip))
+	m.Handle("POST /tune", p.act((*turn).recording))
 	m.Handle("GET /me", p.screen((*turn).me))
 	m.Handle("POST /lang", p.act((*turn).language))
 	m.Handle("POST /leave", p.act((*turn).leave))

@@ -20,7 +20,7 @@ func madeKeys() []string {
 		"nav.":     "people add carry net me",
 		"net.":     "no-link dark nearby open not-known",
 		"state.":   "saved carried left delivered read expired",
-		"way.":     "lan relay folder up down trying",
+		"way.":     "lan relay folder broadcast up down trying",
 		"slip.":    "open taken answered withdrawn expired",
 		"outcome.": "spoke close neighbour no-answer not-there other",
 	} {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -27,6 +28,7 @@ func netCommands(d *door) []*cli.Command {
 				&cli.StringFlag{Name: "listen", Usage: "where neighbours reach me, host:port, or off", Local: true},
 				&cli.StringSliceFlag{Name: "link", Usage: "a neighbour to call, host:port", Local: true},
 				&cli.StringSliceFlag{Name: "relay", Usage: "a relay, https://host:port/#key", Local: true},
+				&cli.StringSliceFlag{Name: "tune", Usage: "a broadcast to listen to, ip:port, or off", Local: true},
 				&cli.StringFlag{Name: "page", Usage: "where the page opens, loopback only", Local: true},
 				&cli.BoolFlag{Name: "save", Usage: "keep these settings in jauap.conf for the next time", Local: true},
 				&cli.BoolFlag{Name: "no-browser", Usage: "print the page's address and leave it at that", Local: true},
@@ -152,6 +154,12 @@ func overrides(c *cli.Command, cfg *config.Config) error {
 	for _, r := range c.StringSlice("relay") {
 		text += "relay = " + r + "\n"
 	}
+	if c.IsSet("tune") {
+		cfg.Tune = nil
+	}
+	for _, t := range c.StringSlice("tune") {
+		text += "tune = " + t + "\n"
+	}
 	if err := cfg.Add(text); err != nil {
 		return usageError{err}
 	}
@@ -247,6 +255,10 @@ func (d *door) carry(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	if err := tooMany(c, 1); err != nil {
+		return err
+	}
+	// The node may run in another folder.
+	if path, err = filepath.Abs(path); err != nil {
 		return err
 	}
 	ask := api.CarryAsk{Path: path}

@@ -44,7 +44,7 @@ const FileHeader = "Jauap-File"
 //	GET  /api/v1/attachments/ID     the bytes
 //	GET  /api/v1/slips, /api/v1/slips/team
 //	POST /api/v1/slips/{ask,act,team,export,import}
-//	POST /api/v1/{invite,accept,verify,send,read,conversation,carry,page}
+//	POST /api/v1/{invite,accept,verify,send,read,conversation,carry,broadcast,tune,page}
 //
 // Errors are {"error","kind"} with a status; see Fault. A letter with files
 // is multipart/form-data: a part "ask" (JSON) and then parts "file".
@@ -62,6 +62,7 @@ func Handler(b Backend, token string) http.Handler {
 	inner.Handle("GET /api/v1/attachments/{id}", attachment(b))
 	inner.Handle("GET /api/v1/status", get(status(b)))
 	inner.Handle("POST /api/v1/carry", ask(b.Carry))
+	air(inner, b)
 	inner.Handle("GET /api/v1/wait", wait(b))
 	inner.Handle("POST /api/v1/page", page(b))
 	inquiries(inner, b)

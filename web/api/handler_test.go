@@ -94,6 +94,12 @@ func TestEveryQuestionIsTheSameAcrossTheDoor(t *testing.T) {
 		"carry": func(ctx context.Context, b api.Backend) (any, error) {
 			return b.Carry(ctx, api.CarryAsk{Path: "/media/usb"})
 		},
+		"broadcast": func(ctx context.Context, b api.Backend) (any, error) {
+			return b.Broadcast(ctx, api.BroadcastAsk{File: "/media/air.ts", Rounds: 2})
+		},
+		"tune": func(ctx context.Context, b api.Backend) (any, error) {
+			return b.Tune(ctx, api.TuneAsk{File: "/media/air.ts"})
+		},
 		"wait": func(ctx context.Context, b api.Backend) (any, error) { return b.Wait(ctx, 0) },
 		"page": func(ctx context.Context, b api.Backend) (any, error) { return b.(api.Opener).Page(ctx) },
 	}

@@ -289,4 +289,5 @@ type Backend interface {
 	Letters
 	Net
 	Inquiries
+	Air
 }
