@@ -27,7 +27,7 @@ func airCommands(d *door) []*cli.Command {
 				jsonFlag(),
 				&cli.StringFlag{Name: "to", Usage: "UDP group or address, ip:port; 239.255.83.18:48732 by default", Local: true},
 				&cli.StringFlag{Name: "file", Usage: "append to this transport stream instead", Local: true},
-				&cli.StringFlag{Name: "rate", Usage: "bits per second, such as 500k, 2M or 1G", Value: "2M", Local: true},
+				&cli.StringFlag{Name: "rate", Usage: "bits per second, such as 500kbit or 2Mbit", Value: "2Mbit", Local: true},
 				&cli.IntFlag{Name: "rounds", Usage: "how often everything is sent; 0: once into a file, else until interrupted", Local: true},
 				&cli.IntFlag{Name: "loss", Usage: "per cent of packets that may get lost in one round, at most 40", Value: 30, Local: true},
 				&cli.IntFlag{Name: "pid", Usage: "PID of the stream's sections", Value: 4001, Local: true},
@@ -46,30 +46,16 @@ func airCommands(d *door) []*cli.Command {
 	}
 }
 
-// parseRate reads bits per second: 500k, 2M, 1.5M, 1G.
-func parseRate(s string) (int64, error) {
-	number, factor := s, 1.0
-	for suffix, f := range map[string]float64{"k": 1e3, "M": 1e6, "G": 1e9} {
-		if n, ok := strings.CutSuffix(strings.TrimSuffix(s, "bit/s"), suffix); ok {
-			number, factor = n, f
-		}
-	}
-	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-	if err != nil || n*factor < 1 || n*factor > 1e12 {
-		return 0, usage("a rate is bits per second, such as 500k or 2M, not %q", s)
-	}
-	return int64(n * factor), nil
-}
-
 func (d *door) broadcast(ctx context.Context, c *cli.Command) error {
 	if err := tooMany(c, 0); err != nil {
 		return err
 	}
 	ask := api.BroadcastAsk{To: c.String("to"), Rounds: c.Int("rounds"), Loss: c.Int("loss"), PID: c.Int("pid")}
-	var err error
-	if ask.Rate, err = parseRate(c.String("rate")); err != nil {
-		return err
+	rate, err := parseRate(c.String("rate"))
+	if err != nil {
+		return usageError{err}
 	}
+	ask.Rate = int64(rate)
 	if s := c.String("max"); s != "" {
 		if ask.Max, err = config.ParseBytes(s); err != nil {
 			return usageError{err}
