@@ -16,6 +16,18 @@ type Config struct {
 	// How long a receipt may wait for a letter to ride with before it is worth
 	// an envelope of its own. Both zero: at once.
 	ReceiptMin, ReceiptMax time.Duration
+
+	// Heard, when set, is told that something of a contact's came, written at
+	// a time that they claim: by hand, or by their device as receipts are. It
+	// runs inside the account's transaction.
+	Heard func(tx account.Tx, from account.ContactID, at account.Moment, wrote time.Time, byHand bool) error
+}
+
+func (c Config) heard(tx account.Tx, from account.ContactID, at account.Moment, wrote time.Time, byHand bool) error {
+	if c.Heard == nil {
+		return nil
+	}
+	return c.Heard(tx, from, at, wrote, byHand)
 }
 
 // DefaultConfig keeps receipts back for ten minutes to two hours, so that
@@ -118,6 +130,9 @@ func (c *Chat) receipts(tx account.Tx, from account.Contact, at account.Moment, 
 			}
 		}
 		if err := c.a.Arrived(tx, at, from.ID, r.id); err != nil {
+			return err
+		}
+		if err := c.config.heard(tx, from.ID, at, r.at, false); err != nil {
 			return err
 		}
 	}

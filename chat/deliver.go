@@ -175,6 +175,11 @@ func (c *Chat) insert(tx account.Tx, at account.Moment, l *letter) error {
 	if l.SentAt.After(h.wroteAt) && !l.SentAt.After(at.Wall) || h.wroteAt.IsZero() {
 		h.wroteAt = l.SentAt
 	}
+	if !l.Update {
+		if err := c.config.heard(tx, l.With, at, l.SentAt, true); err != nil {
+			return err
+		}
+	}
 	if l.whole && !l.Update {
 		if err := c.confirm(tx, at, h, l, false); err != nil {
 			return err

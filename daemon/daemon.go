@@ -23,6 +23,7 @@ import (
 	"github.com/jauap/jauap/link/lan"
 	"github.com/jauap/jauap/node"
 	"github.com/jauap/jauap/observe"
+	"github.com/jauap/jauap/status"
 	"github.com/jauap/jauap/store"
 	"github.com/jauap/jauap/web"
 	"github.com/jauap/jauap/web/api"
@@ -64,6 +65,7 @@ type Daemon struct {
 	acc     *account.Account
 	chat    *chat.Chat
 	inquiry *inquiry.Desk
+	board   *status.Board
 
 	// courier guards the node, the shelf and all that follows.
 	courier  sync.Mutex
@@ -226,6 +228,7 @@ func (d *Daemon) open() (err error) {
 		return err
 	}
 	d.acc.Configure(d.accountConfig())
+	d.board = status.New(d.acc, d.boardConfig())
 	d.chat = chat.New(d.acc, d.chatConfig())
 	d.inquiry = inquiry.New(d.acc, d.vault, d.acc.Me().Name())
 	d.acc.Also(d.inquiry, account.Claim{Kinds: inquiry.Kinds()})

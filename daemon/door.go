@@ -72,7 +72,7 @@ func (d *Daemon) person(c account.Contact) (api.Person, error) {
 		Words: f.Words(), Digits: f.Digits(), LastText: h.LastText, LastMine: h.LastMine, LastAt: known(h.LastAt),
 		HeardAt: known(c.HeardAt), Forked: c.Forked, Stuck: c.Stuck,
 	}
-	return p, nil
+	return p, d.aboutThem(&p, c.ID)
 }
 
 func verified(c account.Contact) string {

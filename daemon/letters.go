@@ -30,6 +30,7 @@ func (d *Daemon) accountConfig() account.Config {
 
 func (d *Daemon) chatConfig() chat.Config {
 	c := chat.DefaultConfig()
+	c.Heard = d.heard
 	switch d.opts.Config.Receipts {
 	case config.ReceiptsPrompt:
 		c.ReceiptMin, c.ReceiptMax = 0, 0

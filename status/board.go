@@ -3,6 +3,7 @@ package status
 import (
 	crand "crypto/rand"
 	"crypto/sha256"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -10,16 +11,26 @@ import (
 	"github.com/jauap/jauap/seal"
 )
 
+// Config is the policy of a Board.
+type Config struct {
+	Rand *rand.Rand // delays, never keys; shared with nobody
+
+	// How long it may wait to say that a word arrived, until that is worth an
+	// envelope of its own. Both zero: at once.
+	ReceiptMin, ReceiptMax time.Duration
+}
+
 // Board keeps statuses. Its methods may be called by several goroutines.
 type Board struct {
-	a     *account.Account
-	vault account.Vault
+	a      *account.Account
+	vault  account.Vault
+	config Config
 }
 
 // New makes the board of an account and takes its parts from now on.
-func New(a *account.Account) *Board {
-	b := &Board{a: a, vault: a.Vault()}
-	a.Also(b, account.Claim{Kinds: []uint8{kindWord, kindPromise}})
+func New(a *account.Account, c Config) *Board {
+	b := &Board{a: a, vault: a.Vault(), config: c}
+	a.Also(b, account.Claim{Kinds: []uint8{kindWord, kindPromise, kindArrived}, Streams: "s"})
 	return b
 }
 

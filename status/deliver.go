@@ -20,6 +20,8 @@ func (b *Board) Deliver(tx account.Tx, from account.Contact, at account.Moment, 
 		if p, ok := parsePromise(p.Body); ok {
 			return b.promise(tx, from, at, p)
 		}
+	case kindArrived:
+		return b.arrived(tx, from, at, p.Body)
 	}
 	return nil // broken, or of no meaning here
 }
@@ -52,6 +54,11 @@ func (b *Board) word(tx account.Tx, from account.Contact, at account.Moment, w W
 	}
 	if err := prune(tx, from.ID); err != nil {
 		return err
+	}
+	if old == nil || old.from != sealed {
+		if err := b.confirm(tx, at, from.ID, w.Seq); err != nil {
+			return err
+		}
 	}
 	return b.Heard(tx, from.ID, at, w.At, true)
 }

@@ -6,17 +6,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/account"
-	"github.com/jauap/jauap/identity"
 )
-
-func newKeys(t testing.TB) identity.Public {
-	t.Helper()
-	me, err := identity.New("x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return me.Public()
-}
 
 // clock is an hour of a day of the tests.
 func clock(h, m int) time.Time {

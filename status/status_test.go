@@ -104,7 +104,7 @@ func TestMostUrgent(t *testing.T) {
 // the end is the same.
 func TestMergeOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	for range 30 {
+	for range 12 {
 		var parts []seal.Part
 		for range 12 {
 			seq := uint32(470000 + rng.IntN(6))
@@ -117,9 +117,13 @@ func TestMergeOrder(t *testing.T) {
 			parts = append(parts, w.part())
 		}
 		var want string
-		for range 6 {
-			b := newUser(t, "B")
-			from := account.Contact{ID: account.ContactID{7}, Public: newKeys(t)}
+		for range 4 {
+			a, b := newUser(t, "A"), newUser(t, "B")
+			befriend(t, a, b)
+			from, err := b.a.Contact("A")
+			if err != nil {
+				t.Fatal(err)
+			}
 			order := rng.Perm(len(parts))
 			order = append(order, order[:4]...) // some come again
 			for _, i := range order {
@@ -175,6 +179,8 @@ func TestHostileParts(t *testing.T) {
 			deliver(seal.Part{Kind: kindWord, Body: b2})
 		}
 	}
+	deliver(seal.Part{Kind: kindArrived, Body: make([]byte, 5000)})
+	deliver(seal.Part{Kind: kindArrived, Body: []byte("odd")})
 	if list, _ := b.b.Of(from.ID, 0); len(list) > 2*len(good.Body) {
 		t.Fatal("too many")
 	}

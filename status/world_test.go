@@ -44,7 +44,7 @@ func (u *user) run(a *account.Account) {
 	c.AckMin, c.AckMax, c.ProofMin, c.ProofMax = 0, 0, 0, 0
 	a.Configure(c)
 	a.Use(nobody{})
-	u.a, u.b = a, New(a)
+	u.a, u.b = a, New(a, Config{Rand: rand.New(rand.NewPCG(2, 7))})
 }
 
 func (u *user) pass(d time.Duration) {

@@ -210,13 +210,29 @@ func (d *door) people(ctx context.Context, c *cli.Command) error {
 		for _, p := range list {
 			d.say("%s", p.Name)
 			d.say("  %s", verifiedText(p))
-			d.say("  wrote: %s · seen: %s · their place answered: %s", age(p.WroteAt), age(p.SeenAt), age(p.PlaceAnsweredAt))
+			if p.Word != nil {
+				d.say("  %s", wordText(*p.Word))
+			}
+			for _, w := range p.Searches {
+				d.say("  %s", wordText(w))
+			}
+			d.say("  wrote: %s · seen: %s · their place answered: %s", age(p.WroteAt), seenText(p), age(p.PlaceAnsweredAt))
+			if p.Promise != nil {
+				d.say("  to report by %s: %s", p.Promise.By.Local().Format("2 Jan 15:04"), verdictText(*p.Promise))
+			}
 			if p.Unread+p.Waiting > 0 {
 				d.say("  %d new · %d waiting to leave", p.Unread, p.Waiting)
 			}
 		}
 		return nil
 	})
+}
+
+func seenText(p api.Person) string {
+	if p.SeenBy == "" {
+		return age(p.SeenAt)
+	}
+	return age(p.SeenAt) + " by " + p.SeenBy
 }
 
 func (d *door) verify(ctx context.Context, c *cli.Command) error {

@@ -12,6 +12,8 @@ var (
 	// ErrMismatch: the words or digits that were read aloud are not the ones
 	// this device computed. Somebody may stand between the two people.
 	ErrMismatch = errors.New("these words do not match")
+	// ErrTypo: the code of a note has a wrong character.
+	ErrTypo = errors.New("typed wrong")
 	// ErrDenied: the token is not the one in the data folder.
 	ErrDenied = errors.New("this door needs the token from the data folder")
 )
@@ -33,6 +35,7 @@ var fates = [...]fate{
 	{ErrClock, "clock", http.StatusConflict},
 	{ErrUsage, "usage", http.StatusBadRequest},
 	{ErrMismatch, "mismatch", http.StatusConflict},
+	{ErrTypo, "typo", http.StatusUnprocessableEntity},
 	{ErrDenied, "denied", http.StatusUnauthorized},
 	{context.DeadlineExceeded, "timeout", http.StatusGatewayTimeout},
 	{context.Canceled, "canceled", http.StatusServiceUnavailable},

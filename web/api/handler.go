@@ -43,6 +43,8 @@ const FileHeader = "Jauap-File"
 //	GET  /api/v1/wait?seen=N        at most 25 s; {"counter"}
 //	GET  /api/v1/attachments/ID     the bytes
 //	GET  /api/v1/slips, /api/v1/slips/team
+//	GET  /api/v1/{told,promises}
+//	POST /api/v1/{safe,words,notes,note,promise}
 //	POST /api/v1/slips/{ask,act,team,export,import}
 //	POST /api/v1/{invite,accept,verify,send,read,conversation,carry,broadcast,tune,page}
 //
@@ -66,6 +68,7 @@ func Handler(b Backend, token string) http.Handler {
 	inner.Handle("GET /api/v1/wait", wait(b))
 	inner.Handle("POST /api/v1/page", page(b))
 	inquiries(inner, b)
+	safety(inner, b)
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, &Fault{http.StatusNotFound, "usage", "the door has no " + r.Method + " " + r.URL.Path})
 	})

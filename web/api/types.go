@@ -61,6 +61,12 @@ type Person struct {
 	HeardAt    *time.Time `json:"heard_at,omitempty"` // when anything of their device was last opened here
 	Forked     bool       `json:"forked,omitempty"`   // an old copy of a device is in use: compare words again
 	Stuck      string     `json:"stuck,omitempty"`    // why letters to them cannot leave
+
+	Word     *Word    `json:"word,omitempty"`     // their newest about themselves
+	Searches []Word   `json:"searches,omitempty"` // whom they look for, the newest about each
+	SeenBy   string   `json:"seen_by,omitempty"`  // who wrote that they were there
+	Place    string   `json:"place,omitempty"`    // where they last said that they are
+	Promise  *Promise `json:"promise,omitempty"`  // absent when there is none, or it ended a day ago
 }
 
 // Invite is what another person needs to write to this device, once.
@@ -290,4 +296,5 @@ type Backend interface {
 	Net
 	Inquiries
 	Air
+	Safety
 }

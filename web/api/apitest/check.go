@@ -16,6 +16,7 @@ func Check(t *testing.T, b api.Backend) {
 	t.Run("me", func(t *testing.T) { checkMe(t, b) })
 	t.Run("strangers", func(t *testing.T) { checkStrangers(t, b) })
 	t.Run("wait", func(t *testing.T) { checkWait(t, b) })
+	t.Run("safety", func(t *testing.T) { checkSafety(t, b) })
 	t.Run("people", func(t *testing.T) { checkPeople(t, b) })
 }
 
@@ -99,5 +100,46 @@ func want(t *testing.T, what string, got, want error) {
 	t.Helper()
 	if !errors.Is(got, want) {
 		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
+// checkSafety names nobody and nonsense, and tells what anybody may.
+func checkSafety(t *testing.T, b api.Backend) {
+	ctx := t.Context()
+	people, err := b.People(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const nobody = "nobody of that name, surely"
+	_, err = b.Safe(ctx, api.SafeAsk{Kind: "safe", To: []string{nobody}})
+	want(t, "tell a stranger", err, api.ErrUnknownPerson)
+	_, err = b.Words(ctx, api.WordsAsk{From: nobody})
+	want(t, "words of a stranger", err, api.ErrUnknownPerson)
+	_, err = b.Promise(ctx, api.PromiseAsk{Cancel: true})
+	want(t, "take back nothing", err, api.ErrNotFound)
+	_, err = b.TakeNote(ctx, api.TakeAsk{Text: "no code"})
+	want(t, "a note without a code", err, api.ErrUsage)
+	_, err = b.TakeNote(ctx, api.TakeAsk{Text: "x #000000-000000-000000"})
+	want(t, "a note of nobody", err, api.ErrMismatch)
+	for _, a := range []api.SafeAsk{{}, {Kind: "fine"}, {Kind: "looking"}, {Kind: "safe", Note: strings.Repeat("x", 281)}} {
+		_, err = b.Safe(ctx, a)
+		want(t, "a word of kind "+a.Kind, err, api.ErrUsage)
+	}
+	if len(people) == 0 {
+		_, err = b.Safe(ctx, api.SafeAsk{Kind: "safe"})
+		want(t, "tell when there is nobody", err, api.ErrUsage)
+		return
+	}
+	told, err := b.Safe(ctx, api.SafeAsk{Kind: "safe", Town: "Almaty", Note: "well"})
+	if err != nil || len(told.To) != len(people) || told.To[0].State != api.Saved {
+		t.Fatalf("%+v %v", told, err)
+	}
+	all, err := b.Told(ctx)
+	if err != nil || len(all) == 0 || all[0].Seq != told.Seq {
+		t.Errorf("%+v %v", all, err)
+	}
+	notes, err := b.Notes(ctx, api.NotesAsk{Lang: "kk", To: []string{people[0].ID}})
+	if err != nil || len(notes) != 1 || notes[0].Units > notes[0].Limit || !strings.HasSuffix(notes[0].Text, "#"+notes[0].Code) {
+		t.Errorf("%+v %v", notes, err)
 	}
 }

@@ -27,6 +27,7 @@ type Fake struct {
 	slips   []api.Slip
 	team    []string
 	status  api.Status
+	safety
 	fails   map[string]error
 	invites int
 	made    int
