@@ -28,6 +28,7 @@ var house = map[string]room{
 	"seal":              {kind: 'C', may: []string{"identity", "envelope"}, reason: "sealing has no storage, links or options"},
 	"seal/group":        {kind: 'C', may: []string{"seal", "envelope"}, reason: "sealing for many knows no roster and no person"},
 	"roster":            {kind: 'C', never: []string{"seal", "identity", "account"}, reason: "who belongs follows from signed entries alone, not from keys of letters or persons"},
+	"group":             {kind: 'C', may: []string{"account", "chat", "roster", "seal", "seal/group", "envelope"}, never: []string{"node", "link"}, reason: "a group's letters give no routing hints"},
 	"store":             {kind: 'C', may: []string{"envelope", "internal/durable"}, never: []string{"seal", "identity", "routing"}, reason: "the shelf does not decide who gets what"},
 	"exchange":          {kind: 'C', may: []string{"envelope"}, never: []string{"seal", "identity"}, reason: "two shelves even out without sockets or keys"},
 	"link":              {kind: 'C', never: []string{"envelope", "identity"}, reason: "a link knows no envelope and no person"},

@@ -104,6 +104,7 @@ type Account struct {
 	config Config
 	app    App
 	beside []claimed // Apps beside it
+	guest  Guest
 	me     *identity.Me
 	mine   identity.Fingerprint // zero until asked for
 
@@ -124,8 +125,10 @@ type Account struct {
 	retag    []func()                 // changes of the tag map, applied after the commit
 	returned map[envelope.ID]bool     // proofs that Proofs gave since the start
 
-	tagMu sync.RWMutex
-	tags  map[envelope.Tag]owner
+	tagMu   sync.RWMutex
+	tags    map[envelope.Tag]owner
+	held    map[ContactID]string // conversations of the Guest
+	fresher bool                 // see Fresher
 
 	skew atomic.Int64 // how far the vault's count is ahead of the caller's
 }
@@ -135,6 +138,7 @@ type owner struct {
 	session *session
 	card    *card
 	sent    *envelope.ID // of an own envelope that waits for its proof
+	chain   string       // of the Guest's
 }
 
 var (
@@ -202,8 +206,8 @@ func (a *Account) Me() *identity.Me { return a.me }
 
 // load reads everything into memory, or changes nothing there.
 func (a *Account) load(tx Tx) error {
-	n := &Account{people: map[ContactID]*person{}, cards: map[identity.CardID]*card{}, tags: map[envelope.Tag]owner{}}
-	for _, step := range []func(Tx) error{n.loadMe, n.loadPeople, n.loadCards, n.loadSent} {
+	n := &Account{guest: a.guest, people: map[ContactID]*person{}, cards: map[identity.CardID]*card{}, tags: map[envelope.Tag]owner{}}
+	for _, step := range []func(Tx) error{n.loadMe, n.loadPeople, n.loadCards, n.loadGuest, n.loadSent} {
 		if err := step(tx); err != nil {
 			return err
 		}
@@ -212,7 +216,7 @@ func (a *Account) load(tx Tx) error {
 	a.touched, a.played, a.retag = map[ContactID]bool{}, map[identity.CardID]bool{}, nil
 	a.tagMu.Lock()
 	defer a.tagMu.Unlock()
-	a.tags = n.tags
+	a.tags, a.held = n.tags, n.held
 	return nil
 }
 
@@ -424,6 +428,9 @@ func (a *Account) settle() {
 // undo reads what the failed transaction touched again from the vault.
 func (a *Account) undo() {
 	a.retag = a.retag[:0] // what never happened leads to nobody
+	if a.guest != nil {
+		a.guest.Undone()
+	}
 	if len(a.touched)+len(a.played) > 0 {
 		a.stale = a.vault.View(a.load) != nil
 	}

@@ -187,6 +187,11 @@ func (a *Account) freeName(want string, except ContactID) string {
 				return true
 			}
 		}
+		for id, name := range a.held {
+			if id != except && strings.EqualFold(name, s) {
+				return true
+			}
+		}
 		return false
 	}
 	if !taken(want) {

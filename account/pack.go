@@ -102,11 +102,11 @@ func (a *Account) Pack(at Moment, max int) ([]Packed, error) {
 			return r.out, nil
 		}
 		// What is wrong with one contact must not keep the letters of others.
-		if r.with == nil || errors.Is(err, ErrFull) || errors.Is(err, ErrClosed) {
+		if r.culprit() == (ContactID{}) || errors.Is(err, ErrFull) || errors.Is(err, ErrClosed) {
 			return nil, err
 		}
-		skip[r.with.ID] = true
-		if len(skip) >= len(a.people) {
+		skip[r.culprit()] = true
+		if len(skip) >= len(a.people)+len(a.held) {
 			return nil, err
 		}
 	}
@@ -128,10 +128,15 @@ type round struct {
 	out  []Packed
 	skip map[ContactID]bool // contacts with whom something is wrong
 	with *person            // whose turn it is
+	in   ContactID          // or which conversation's of the Guest
 }
 
 // run seals the texts for everybody, then the streams for everybody.
 func (r *round) run() error {
+	// First the Guest: what it hands out for its envelopes goes at once.
+	if err := r.rooms(); err != nil {
+		return err
+	}
 	people, err := r.waiting()
 	if err != nil {
 		return err
@@ -183,9 +188,9 @@ const lookAhead = 3 * 16384
 
 // entries reads the queue of a contact from one rank to another. Letters that
 // expired stay in it but are passed over.
-func (r *round) entries(p *person, from, to byte) (list []*waiting, more bool, err error) {
+func (r *round) entries(id ContactID, from, to byte) (list []*waiting, more bool, err error) {
 	total := 0
-	err = r.tx.Scan(tableQueue, append(p.ID[:], from), append(p.ID[:], to+1), false, func(k, v []byte) (bool, error) {
+	err = r.tx.Scan(tableQueue, append(id[:], from), append(id[:], to+1), false, func(k, v []byte) (bool, error) {
 		w, err := parseWaiting(k, v)
 		if err != nil {
 			return false, err
@@ -206,11 +211,11 @@ func (r *round) entries(p *person, from, to byte) (list []*waiting, more bool, e
 // texts seals the letters of a contact, and riders with them.
 func (r *round) texts(p *person) error {
 	for first := true; r.left >= envelope.S1.Size(); first = false {
-		list, more, err := r.entries(p, rankUrgent, rankText)
+		list, more, err := r.entries(p.ID, rankUrgent, rankText)
 		if err != nil {
 			return err
 		}
-		riders, _, err := r.entries(p, rankRider, rankRider)
+		riders, _, err := r.entries(p.ID, rankRider, rankRider)
 		if err != nil {
 			return err
 		}
@@ -292,7 +297,7 @@ func (r *round) text(p *person, s *session, list, riders []*waiting, more, first
 			return false, err
 		}
 	}
-	if err := r.topUp(p, cargo, riders); err != nil {
+	if err := r.topUp(p.ID, cargo, riders); err != nil {
 		return false, err
 	}
 	return true, r.seal(p, s, c, cargo)
@@ -314,7 +319,7 @@ func (r *round) size(w *waiting) (int, error) {
 }
 
 // topUp spends the room that is left on riders and on pieces of attachments.
-func (r *round) topUp(p *person, c *cargo, riders []*waiting) error {
+func (r *round) topUp(id ContactID, c *cargo, riders []*waiting) error {
 	for _, w := range riders {
 		if err := r.add(c, w, c.room); err != nil {
 			return err
@@ -323,7 +328,7 @@ func (r *round) topUp(p *person, c *cargo, riders []*waiting) error {
 	if c.room < minCut {
 		return nil
 	}
-	streams, _, err := r.entries(p, rankStream, rankStream)
+	streams, _, err := r.entries(id, rankStream, rankStream)
 	if err != nil {
 		return err
 	}
@@ -341,7 +346,7 @@ func (r *round) topUp(p *person, c *cargo, riders []*waiting) error {
 // streams seals what is left of a contact's attachments.
 func (r *round) streams(p *person) error {
 	for r.left >= envelope.S1.Size() {
-		list, _, err := r.entries(p, rankStream, rankStream)
+		list, _, err := r.entries(p.ID, rankStream, rankStream)
 		if err != nil || len(list) == 0 {
 			return err
 		}
@@ -475,7 +480,13 @@ func (r *round) seal(p *person, s *session, c envelope.Class, cargo *cargo) erro
 	} else if err := r.a.keepParts(r.tx, rec, left, cargo.parts); err != nil {
 		return err
 	}
-	if err := r.tx.Put(tableSealed, rec.id[:], out.Bytes); err != nil {
+	return r.keep(rec, out.Bytes, cargo)
+}
+
+// keep writes an envelope that was sealed, until the shelf and then its reader
+// have it.
+func (r *round) keep(rec *sent, raw []byte, cargo *cargo) error {
+	if err := r.tx.Put(tableSealed, rec.id[:], raw); err != nil {
 		return err
 	}
 	if err := r.finish(cargo, rec); err != nil {
@@ -485,8 +496,8 @@ func (r *round) seal(p *person, s *session, c envelope.Class, cargo *cargo) erro
 		return err
 	}
 	r.a.retag = append(r.a.retag, func() { r.a.tags[rec.tag] = owner{sent: &rec.id} })
-	r.left -= len(out.Bytes)
-	r.out = append(r.out, Packed{Bytes: out.Bytes, ID: rec.id, To: p.ID, Letters: rec.letters})
+	r.left -= len(raw)
+	r.out = append(r.out, Packed{Bytes: raw, ID: rec.id, To: rec.to, Letters: rec.letters})
 	return nil
 }
 

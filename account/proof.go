@@ -3,6 +3,7 @@ package account
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/jauap/jauap/envelope"
@@ -88,7 +89,8 @@ func (a *Account) Next() (due seal.Tick, ok bool) {
 		if err != nil {
 			return err
 		}
-		for id := range a.people {
+		ids := slices.Concat(slices.Collect(maps.Keys(a.people)), slices.Collect(maps.Keys(a.held)))
+		for _, id := range ids {
 			from, to := append(id[:], rankRider), append(id[:], rankRider+1)
 			err := tx.Scan(tableQueue, from, to, false, func(k, v []byte) (bool, error) {
 				w, err := parseWaiting(k, v)
@@ -185,6 +187,9 @@ func (a *Account) settled(tx Tx, id envelope.ID) error {
 			return err
 		}
 	}
+	if err := a.letGo(tx, s.id); err != nil {
+		return err
+	}
 	return a.forgetSent(tx, s)
 }
 
@@ -215,7 +220,7 @@ func (a *Account) forgetSent(tx Tx, s *sent) error {
 			return err
 		}
 	}
-	for _, t := range []Table{tableSealed, tableAgain} {
+	for _, t := range []Table{tableSealed, tableAgain, tableDone} {
 		if err := tx.Delete(t, s.id[:]); err != nil {
 			return err
 		}

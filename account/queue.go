@@ -114,7 +114,7 @@ func parseWaiting(key, b []byte) (*waiting, error) {
 func (a *Account) Queue(tx Tx, at Moment, o Outgoing) error {
 	if c, err := tx.Get(tableContacts, o.To[:]); err != nil {
 		return err
-	} else if c == nil {
+	} else if c == nil && !a.isHeld(o.To) {
 		return ErrUnknown
 	}
 	if o.Days <= 0 {

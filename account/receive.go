@@ -120,6 +120,8 @@ func (a *Account) receive(tx Tx, at Moment, e envelope.Envelope) (Received, erro
 		return Received{}, refuse(ErrNotOurs)
 	case e.Class() == envelope.Done:
 		return a.proof(tx, at, e)
+	case o.chain != "" && a.guest != nil:
+		return a.openGuest(tx, at, e, o.chain)
 	case o.session != nil:
 		return a.open(tx, at, e, o.session)
 	case o.card != nil && o.card.inbox != nil:

@@ -34,6 +34,11 @@ func (a *Account) tend(at Moment) error {
 		if err := a.pruneProofs(tx); err != nil {
 			return err
 		}
+		if a.guest != nil {
+			if err := a.guest.Tend(tx, at); err != nil {
+				return err
+			}
+		}
 		a.endCards()
 		for _, p := range a.people {
 			a.pruneCards(p.ID, maxGiven)

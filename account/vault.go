@@ -32,6 +32,7 @@ const (
 	tableWaiting                   // contact id, letter id of those that no other device holds
 	tableAcks                      // session id, epoch, index -> envelope id
 	tableAgain                     // id of a Start -> its parts, until they are known to have arrived
+	tableDone                      // id of a Guest's envelope -> its proof, until all its letters are known to have arrived
 )
 
 // Vault keeps records on stable storage. All rooms share one.

@@ -43,6 +43,7 @@ type Chat struct {
 	a      *account.Account
 	vault  account.Vault
 	config Config
+	rooms  Rooms // nil when there are none
 }
 
 // New makes the conversations of an account and takes its letters from now on.
@@ -195,8 +196,12 @@ func (c *Chat) confirm(tx account.Tx, at account.Moment, h *head, l *letter, rea
 		return nil
 	}
 	h.rider = true
+	delay := c.delay()
+	if l.inRoom() {
+		delay *= roomDelay
+	}
 	return c.a.Queue(tx, at, account.Outgoing{
-		To: l.With, Streams: []account.StreamID{receiptStream(l.With)}, Alone: max(at.Tick+c.delay(), 1),
+		To: l.With, Streams: []account.StreamID{receiptStream(l.With)}, Alone: max(at.Tick+delay, 1),
 	})
 }
 

@@ -124,7 +124,10 @@ func (c *Chat) finishText(tx account.Tx, from account.Contact, at account.Moment
 // show puts a letter of theirs into the conversation.
 func (c *Chat) show(tx account.Tx, from account.Contact, at account.Moment, p letterPart, text string) error {
 	l := &letter{wire: p.id, fileN: len(p.files)}
-	l.With, l.Text, l.SentAt, l.ReceivedAt = from.ID, text, p.at, at.Wall
+	if err := c.place(tx, l, from.ID); err != nil {
+		return err
+	}
+	l.Text, l.SentAt, l.ReceivedAt = text, p.at, at.Wall
 	l.Bytes = int64(len(text))
 	for _, f := range p.files {
 		l.Bytes += f.size
@@ -136,7 +139,10 @@ func (c *Chat) show(tx account.Tx, from account.Contact, at account.Moment, p le
 // insert gives a letter of theirs its place and counts it as unread.
 func (c *Chat) insert(tx account.Tx, at account.Moment, l *letter) error {
 	var err error
-	if l.ID, err = freeID(tx, l.With, l.wire); err != nil {
+	if l.By == (account.ContactID{}) {
+		l.By = l.With
+	}
+	if l.ID, err = freeID(tx, l.By, l.wire); err != nil {
 		return err
 	}
 	h, err := getHead(tx, l.With)
@@ -147,7 +153,9 @@ func (c *Chat) insert(tx account.Tx, at account.Moment, l *letter) error {
 	// not above what was seen, and not in a far future.
 	low := h.seen + 1
 	high := max(position(at.Wall)+maxSkew, h.last+1, low)
-	l.position = min(max(position(l.SentAt), low), high)
+	if !l.inRoom() { // a room's order is the same on every device
+		l.position = min(max(position(l.SentAt), low), high)
+	}
 	if l.seq, err = counter(tx, "arrivals"); err != nil {
 		return err
 	}
@@ -206,7 +214,13 @@ func (c *Chat) later(tx account.Tx, from account.Contact, at account.Moment, p s
 		return err
 	}
 	l := &letter{wire: account.LetterID(sum[:16])}
-	l.With, l.SentAt, l.ReceivedAt, l.Update = from.ID, at.Wall, at.Wall, true
+	if err := c.place(tx, l, from.ID); err != nil {
+		return err
+	}
+	if l.inRoom() && l.position == 0 {
+		l.position = position(at.Wall)
+	}
+	l.SentAt, l.ReceivedAt, l.Update = at.Wall, at.Wall, true
 	return c.insert(tx, at, l)
 }
 
@@ -274,7 +288,7 @@ func (c *Chat) complete(tx account.Tx, from account.Contact, at account.Moment, 
 	if err := l.put(tx); err != nil {
 		return err
 	}
-	h, err := getHead(tx, from.ID)
+	h, err := getHead(tx, l.With)
 	if err != nil {
 		return err
 	}
@@ -286,5 +300,5 @@ func (c *Chat) complete(tx account.Tx, from account.Contact, at account.Moment, 
 			return err
 		}
 	}
-	return h.put(tx, from.ID)
+	return h.put(tx, l.With)
 }

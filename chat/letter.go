@@ -69,6 +69,7 @@ const maxHistory = 24
 type Letter struct {
 	ID         account.LetterID
 	With       account.ContactID
+	By         account.ContactID // who wrote theirs: With, or an author in a room
 	Mine       bool
 	Text       string
 	SentAt     time.Time // of theirs a claim of their clock
@@ -112,7 +113,7 @@ func (l *letter) key() []byte {
 	return append(k, l.ID[:]...)
 }
 
-const letterVersion = 1
+const letterVersion = 2
 
 func (l *letter) record() []byte {
 	r := account.NewRecord(letterVersion).Flag(l.Mine).Text(l.Text).Time(l.SentAt).Time(l.ReceivedAt).Time(l.ReadAt)
@@ -121,7 +122,7 @@ func (l *letter) record() []byte {
 	for _, c := range l.History {
 		r.Text(string(c.State)).Time(c.At)
 	}
-	return r.Bytes()
+	return r.Raw(l.By[:]).Bytes()
 }
 
 func parseRecord(key, b []byte) (*letter, error) {
@@ -129,7 +130,7 @@ func parseRecord(key, b []byte) (*letter, error) {
 		return nil, fmt.Errorf("%w: a letter", account.ErrDamaged)
 	}
 	f := account.ReadRecord(b)
-	f.Version(letterVersion)
+	version := f.Version(letterVersion)
 	l := &letter{}
 	l.With, l.position, l.ID = account.ContactID(key[:16]), binary.BigEndian.Uint64(key[16:]), account.LetterID(key[24:])
 	l.Mine, l.Text, l.SentAt, l.ReceivedAt, l.ReadAt = f.Flag(), f.Text(), f.Time(), f.Time(), f.Time()
@@ -141,6 +142,10 @@ func parseRecord(key, b []byte) (*letter, error) {
 	}
 	if n := len(l.History); n > 0 {
 		l.State, l.At = l.History[n-1].State, l.History[n-1].At
+	}
+	l.By = l.With
+	if version > 1 {
+		l.By = account.ContactID(f.Raw(16))
 	}
 	return l, f.Done()
 }
@@ -171,7 +176,7 @@ func theirs(tx account.Tx, from account.ContactID, wire account.LetterID) (*lett
 		if err != nil {
 			return nil, err
 		}
-		if l != nil && !l.Mine && l.With == from {
+		if l != nil && !l.Mine && l.By == from {
 			return l, nil
 		}
 	}
@@ -196,7 +201,7 @@ func freeID(tx account.Tx, from account.ContactID, wire account.LetterID) (accou
 // owner of a letter's bytes: the contact who sent it, or nobody for our own.
 func (l *letter) owner() (o account.ContactID) {
 	if !l.Mine {
-		o = l.With
+		o = l.By
 	}
 	return o
 }

@@ -31,7 +31,7 @@ const rowSize = 64 << 10
 func (c *Chat) Send(at account.Moment, to account.ContactID, text string, files []Attachment, days int) (account.LetterID, error) {
 	l := &letter{}
 	crand.Read(l.ID[:])
-	l.wire, l.With, l.Mine, l.whole = l.ID, to, true, true
+	l.wire, l.With, l.By, l.Mine, l.whole = l.ID, to, to, true, true
 	l.Text = strings.ToValidUTF8(strings.ReplaceAll(text, "\r\n", "\n"), "\uFFFD")
 	l.Bytes, l.fileN = int64(len(l.Text)), len(files)
 	if len(l.Text) == 0 && len(files) == 0 {
@@ -63,7 +63,7 @@ func (c *Chat) Send(at account.Moment, to account.ContactID, text string, files 
 			out.Streams = append(out.Streams, fileStream(l.ID, i+1))
 		}
 	}
-	return l.ID, c.vault.Update(func(tx account.Tx) error { return c.save(tx, at, l, part, files, out) })
+	return l.ID, c.a.Do(at, func(tx account.Tx) error { return c.save(tx, at, l, part, files, out) })
 }
 
 // save writes a letter of ours and queues it.
@@ -89,7 +89,17 @@ func (c *Chat) save(tx account.Tx, at account.Moment, l *letter, part letterPart
 		}
 		l.Files = append(l.Files, File{Name: part.files[i].name})
 	}
-	out.Parts = []seal.Part{part.part()}
+	told := part.part()
+	if c.rooms != nil {
+		at, p, ok, err := c.rooms.Write(tx, at, l.With, h.last, told)
+		if err != nil {
+			return err
+		}
+		if ok {
+			l.position, told = at, p
+		}
+	}
+	out.Parts = []seal.Part{told}
 	if err := c.a.Queue(tx, at, out); err != nil {
 		return err
 	}

@@ -158,22 +158,6 @@ func (e *Ear) Expire(now seal.Tick) (gone []uint32) {
 	return gone
 }
 
-// Cut forgets all letters from an index on, for somebody who was removed.
-func (e *Ear) Cut(next uint32) (gone []uint32) {
-	for i := 0; i < len(e.missing); {
-		if e.missing[i].index < next {
-			i++
-			continue
-		}
-		gone = append(gone, e.missing[i].index)
-		e.drop(i)
-	}
-	for i := max(e.base, next); i < Letters; i++ {
-		gone = append(gone, i)
-	}
-	return gone
-}
-
 // Marshal writes the ear, secrets included: 1 | K 32 | gen 4 | base 4 | ck 32 |
 // life 1 | n 2 | n × (index 4, passed 8, seed 32).
 func (e *Ear) Marshal() []byte {
@@ -212,4 +196,17 @@ func ParseEar(b []byte) (*Ear, error) {
 		e.missing = append(e.missing, m)
 	}
 	return e, nil
+}
+
+// Waits reports whether the letter of an index may still be opened.
+func (e *Ear) Waits(index uint32) bool {
+	if index >= e.base {
+		return index < Letters
+	}
+	for i := range e.missing {
+		if e.missing[i].index == index {
+			return true
+		}
+	}
+	return false
 }
