@@ -39,8 +39,9 @@ type Config struct {
 	Links     []string      // neighbours to call by address, host:port
 	Relays    []string      // relay addresses abroad, https://host:port/#key
 	Inland    []string      // relays inside the country, of the same form
-	Proxy     string        // HTTP proxy for relays, empty for none
 	Tune      []string      // broadcasts to listen to, ip:port; "auto", also when empty, or "off"
+	Proxy     string        // HTTP or SOCKS 5 proxy for relays, empty for none
+	Tickets   bool          // let the first packet to a relay carry letters
 	Page      string        // host:port of the page, loopback only
 	Quota     int64         // bytes of shelf
 	Receipts  Receipts      // when to tell others that letters arrived
@@ -63,6 +64,7 @@ func Default() Config {
 		Page:      "127.0.0.1:7727",
 		Quota:     512 << 20,
 		Receipts:  ReceiptsLate,
+		Tickets:   true,
 		Poll:      time.Second,
 		Power:     PowerAuto,
 	}
@@ -120,6 +122,8 @@ func (c *Config) set(key, value string) (err error) {
 		c.Tune, err = appendTo(c.Tune, value)
 	case "proxy":
 		c.Proxy = value
+	case "tickets":
+		c.Tickets, err = onOff(value)
 	case "page":
 		c.Page = value
 	case "quota":
@@ -245,7 +249,7 @@ func (c Config) Text() string {
 		put("A relay inside the country: its answers do not count as a way abroad.", "relay-inland", r)
 	}
 	if c.Proxy != "" {
-		put("HTTP proxy on the way to relays.", "proxy", c.Proxy)
+		put("Proxy on the way to relays: http://HOST:PORT, or socks5://127.0.0.1:9050 for Tor. QUIC does not pass through it.", "proxy", c.Proxy)
 	}
 	for _, t := range c.Tune {
 		put("A broadcast to listen to: ip:port, auto for the usual group, or off.", "tune", t)
@@ -253,6 +257,7 @@ func (c Config) Text() string {
 	if len(c.Tune) == 0 {
 		b.WriteString("# Broadcasts to listen to: ip:port, auto for the usual group (the default), or off.\n# tune = auto\n\n")
 	}
+	put("Tickets let the first packet to a known relay carry letters, which saves a round trip. They are kept per network, used once, and never shown in another one; a relay can then tell that two connections from the same network are one device's: on or off.", "tickets", map[bool]string{true: "on", false: "off"}[c.Tickets])
 	put("Where the page opens. Loopback only.", "page", c.Page)
 	put("Disk space for envelopes, own and carried.", "quota", fmt.Sprintf("%dB", c.Quota))
 	put("When others learn that their letters arrived: late, prompt or off.", "receipts", string(c.Receipts))

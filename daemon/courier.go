@@ -67,7 +67,7 @@ func (d *Daemon) settleLocked() {
 		d.courier.Lock()
 		arrived, handed := d.arrived, d.handed
 		d.arrived, d.handed = nil, nil
-		linked := len(d.meetings) > 0
+		linked := d.linked()
 		d.courier.Unlock()
 		d.open1(arrived)
 		d.noteHanded(handed)
@@ -79,6 +79,16 @@ func (d *Daemon) settleLocked() {
 			return
 		}
 	}
+}
+
+// linked reports whether any meeting has a link. courier is held.
+func (d *Daemon) linked() bool {
+	for _, m := range d.meetings {
+		if m.conn != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // open1 offers envelopes to the account.
@@ -182,6 +192,7 @@ func (d *Daemon) submit(packed []account.Packed) int {
 	d.setTrouble("shelf", "")
 	d.step(evs...)
 	d.courier.Lock()
+	d.submits += len(evs)
 	ids := d.stored
 	d.stored = nil
 	d.courier.Unlock()

@@ -23,6 +23,7 @@ import (
 	"github.com/jauap/jauap/link/lan"
 	"github.com/jauap/jauap/node"
 	"github.com/jauap/jauap/observe"
+	"github.com/jauap/jauap/observe/probe"
 	"github.com/jauap/jauap/status"
 	"github.com/jauap/jauap/store"
 	"github.com/jauap/jauap/web"
@@ -45,6 +46,8 @@ type Options struct {
 	TrustClock bool   // believe the wall clock whatever was seen before
 	Now        func() time.Time
 	Log        *slog.Logger
+	// Place names the network that this device is in; nil for probe.Place.
+	Place func() string
 	// Prompt lets receipts, proofs and hellos leave at once instead of after
 	// a random delay: for the demo and for tests.
 	Prompt bool
@@ -78,11 +81,17 @@ type Daemon struct {
 	handed   []node.Handed
 	stored   []envelope.ID // submitted units that the shelf has synced
 	kept     int           // units that arrived since Open
-	watch    *observe.Log
-	rows     map[string]*row
-	trouble  map[string]string
-	leftAt   time.Time
+	// For the first flight: own units submitted since Open, the one that was
+	// sealed for it last, and the change at which was last looked for one.
+	submits   int
+	firstUnit envelope.ID
+	firstLook uint64
+	watch     *observe.Log
+	rows      map[string]*row
+	trouble   map[string]string
+	leftAt    time.Time
 
+	ways    *ways
 	notice  *notice
 	changes *changes
 	stop    context.CancelFunc
@@ -191,6 +200,9 @@ func Open(o Options) (*Daemon, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Place == nil {
+		o.Place = probe.Place
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -201,7 +213,7 @@ func Open(o Options) (*Daemon, error) {
 	d := &Daemon{
 		opts: o, log: o.Log, unlock: unlock,
 		meetings: map[node.LinkID]*meeting{}, rows: map[string]*row{}, trouble: map[string]string{},
-		changes: newChanges(), watch: &observe.Log{}, notice: newNotice(),
+		changes: newChanges(), watch: &observe.Log{}, notice: newNotice(), ways: newWays(),
 	}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	if err := d.open(); err != nil {
@@ -313,7 +325,9 @@ func (d *Daemon) Close() error {
 	}
 	d.courier.Lock()
 	for _, m := range d.meetings {
-		m.conn.Close()
+		if m.conn != nil {
+			m.conn.Close()
+		}
 	}
 	d.courier.Unlock()
 	d.group.Wait()

@@ -173,6 +173,10 @@ func (d *Daemon) Status(context.Context) (api.Status, error) {
 	}
 	for _, r := range d.rows {
 		l := api.Link{Kind: r.kind, Addr: r.addr, State: r.state, Since: known(r.since), Error: r.err, In: r.in, Out: r.out}
+		if used := r.tries.used; used.Addr.Port != 0 {
+			l.Transport, l.Port = used.Path().Transport(), used.Addr.Port
+		}
+		l.Tried = r.tries.show()
 		if r.m != nil {
 			l.In, l.Out = l.In+r.m.in.Load(), l.Out+r.m.out.Load()
 		}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/exchange"
 	"github.com/jauap/jauap/link"
+	"github.com/jauap/jauap/link/race"
 	linkrelay "github.com/jauap/jauap/link/relay"
 	"github.com/jauap/jauap/observe"
 	"github.com/jauap/jauap/observe/probe"
@@ -56,25 +58,45 @@ func patience(poll time.Duration) (timeout time.Duration, atOnce int) {
 	return timeout, min(int(timeout/poll)+1, 12)
 }
 
-// way is one relay of the settings.
+// way is one relay of the settings, known by its key.
 type way struct {
-	addr   relay.Addr
+	addr   relay.Addr // the first of its addresses, by which the status calls it
 	inland bool
+	own    []race.Way // by its own ports
+	odd    []race.Way
+	drafts *drafts
 }
 
-func waysOf(c config.Config) (ways []way, err error) {
+// waysOf reads the relays of the settings. Several addresses with one key are
+// one relay.
+func waysOf(c config.Config) (list []way, err error) {
+	addrs := map[relay.KeyID][]relay.Addr{}
 	for i, text := range append(append([]string(nil), c.Relays...), c.Inland...) {
 		addr, err := relay.ParseAddr(text)
 		if err != nil {
 			return nil, err
 		}
-		ways = append(ways, way{addr, i >= len(c.Relays)})
+		if addrs[addr.Key] == nil {
+			list = append(list, way{addr: addr, inland: i >= len(c.Relays), drafts: &drafts{}})
+		}
+		addrs[addr.Key] = append(addrs[addr.Key], addr)
 	}
-	return ways, nil
+	for i := range list {
+		list[i].own, list[i].odd = race.Ways(addrs[list[i].addr.Key], c.Proxy == "")
+	}
+	return list, nil
 }
 
-func (w way) evidence(k observe.Kind) observe.Evidence {
-	return observe.Evidence{Kind: k, Way: w.addr.HostPort(), Inland: w.inland}
+func (w way) evidence(by race.Way, k observe.Kind) observe.Evidence {
+	return observe.Evidence{Kind: k, Way: by.Name(), Inland: w.inland}
+}
+
+// names are what the observatory calls the relay's ways.
+func (w way) names() (list []string) {
+	for _, by := range append(append([]race.Way(nil), w.own...), w.odd...) {
+		list = append(list, by.Name())
+	}
+	return list
 }
 
 // keepRelay tries one relay until it answers, holds the meeting, and begins
@@ -85,15 +107,16 @@ func (d *Daemon) keepRelay(w way) {
 	for d.ctx.Err() == nil {
 		if conn == nil {
 			var err error
-			conn, err = d.race(d.ctx, w, func(err error) {
-				d.noteSilence(w, err)
-				d.rowDown("relay", w.addr.HostPort(), err)
+			conn, err = d.race(d.ctx, w, func(by race.Way, err error) {
+				d.noteSilence(w, by, err)
+				d.tryFailed(w, by, err)
 			})
 			if err != nil {
+				d.endDrafts(w.drafts)
 				return
 			}
-			d.observe(w.evidence(observe.Answered))
 		}
+		d.won(w, conn)
 		began := time.Now()
 		var err error
 		conn, err = d.attend(w, conn)
@@ -105,15 +128,19 @@ func (d *Daemon) keepRelay(w way) {
 			busy = min(2*busy, busyMost)
 			continue
 		case time.Since(began) < steady:
-			d.rest(d.opts.Config.Poll)
+			d.restUntil(d.notice.try.rung(), d.opts.Config.Poll)
 		}
 		busy = busyLeast
 	}
 }
 
-func (d *Daemon) rest(t time.Duration) {
+func (d *Daemon) rest(t time.Duration) { d.restUntil(nil, t) }
+
+// restUntil rests until a bell rings, but no longer than t.
+func (d *Daemon) restUntil(rung <-chan struct{}, t time.Duration) {
 	select {
 	case <-d.ctx.Done():
+	case <-rung:
 	case <-time.After(t):
 	}
 }
@@ -123,94 +150,75 @@ type dialled struct {
 	err  error
 }
 
-// race starts a try at each pause and at each ring of the bell, a few at once,
-// until one succeeds; failed hears of each that does not.
-func (d *Daemon) race(ctx context.Context, w way, failed func(error)) (*watched, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	timeout, atOnce := patience(d.opts.Config.Poll)
-	results := make(chan dialled)
-	var running []context.CancelFunc // oldest first; some may have ended
-	open := 0
-	defer func() {
-		cancel()
-		for ; open > 0; open-- {
-			if late := <-results; late.err == nil {
-				late.conn.Close()
+// race tries the ways to a relay until one answers; failed hears of each try
+// that does not.
+func (d *Daemon) race(ctx context.Context, w way, failed func(race.Way, error)) (*watched, error) {
+	patience, atOnce := patience(d.opts.Config.Poll)
+	since := d.opts.Now()
+	r := &race.Racer{
+		Dial: func(ctx context.Context, by race.Way) (link.Conn, error) {
+			c, err := d.dial(ctx, w, by)
+			if err != nil {
+				return nil, err
 			}
-		}
-	}()
-	try := func() {
-		if len(running) >= atOnce {
-			running[0]() // the oldest hangs in a network that may be gone
-			running = running[1:]
-		}
-		ctx, done := context.WithCancel(ctx)
-		running = append(running, done)
-		open++
-		go func() {
-			defer done()
-			conn, err := d.dial(ctx, w, timeout)
-			if errors.Is(err, context.Canceled) {
+			return c, nil
+		},
+		Failed: func(by race.Way, err error) {
+			if errors.Is(err, race.ErrNoAnswer) {
 				err = errNoAnswer
 			}
-			results <- dialled{conn, err}
-		}()
+			failed(by, err)
+		},
+		Volley: func(n int) []race.Way { return d.ways.book(d.place(), w).Volley(n) },
+		Sweep:  func() []race.Way { return d.sweep(w) },
+		Pause:  func() time.Duration { return d.pause(w, since) },
+		Ring:   d.notice.try.rung,
+		Trip:   d.ways.trip(w.addr.Key), Patience: patience, AtOnce: atOnce, Gate: d.ways.gate,
 	}
-	since := d.opts.Now()
-	rung := d.notice.try.rung()
-	try()
-	t := time.NewTimer(d.pause(w, since))
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case r := <-results:
-			open--
-			if r.err == nil {
-				return r.conn, nil
-			}
-			if ctx.Err() == nil {
-				failed(r.err)
-			}
-			continue
-		case <-rung:
-			rung = d.notice.try.rung()
-		case <-t.C:
-		}
-		try()
-		t.Reset(d.pause(w, since))
+	conn, _, err := r.Run(ctx)
+	if err != nil {
+		return nil, err
 	}
+	return conn.(*watched), nil
 }
 
-// dial tries the relay once.
-func (d *Daemon) dial(ctx context.Context, w way, timeout time.Duration) (*watched, error) {
+// dial tries the relay once by one way.
+func (d *Daemon) dial(ctx context.Context, w way, by race.Way) (*watched, error) {
 	alive := aliveMains
 	if d.notice.onBattery() {
 		alive = aliveBattery
 	}
-	c := &watched{due: answerDue, began: time.Now()}
+	c := &watched{due: answerDue, began: time.Now(), way: by}
 	dialer := linkrelay.Dialer{
-		Proxy: d.opts.Config.Proxy, Timeout: timeout, Quiet: alive, Stall: stuck, Inland: w.inland,
+		Proxy: d.opts.Config.Proxy, Quiet: alive, Stall: stuck, Inland: w.inland,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 			c.tcp, _ = conn.(*net.TCPConn)
 			return conn, err
 		},
 	}
-	var err error
-	if c.Conn, err = dialer.Dial(ctx, w.addr); err != nil {
+	if box := d.ways.tickets(d.place(), w); box != nil && by.UDP && d.opts.Config.Tickets {
+		dialer.Tickets = box
+	}
+	x, first, frames := d.takeDraft(w.drafts, dialer.Peer(w.addr), dialer.Traits())
+	conn, err := dialer.DialPath(ctx, by.Addr, by.Path(), first)
+	if err != nil {
+		d.drop(w.drafts, x)
 		return nil, err
 	}
+	c.Conn, c.draft, c.carried = conn, x, frames
+	c.udp, _ = conn.(pulsing)
+	c.release = sync.OnceFunc(func() { d.drop(w.drafts, x) })
+	c.wrote(first, len(first))
 	return c, nil
 }
 
-func (d *Daemon) noteSilence(w way, err error) {
+func (d *Daemon) noteSilence(w way, by race.Way, err error) {
 	kind := observe.Silent
 	if errors.Is(err, linkrelay.ErrNotOurRelay) {
 		kind = observe.Foreign
 	}
-	d.observe(w.evidence(kind))
+	d.observe(w.evidence(by, kind))
 }
 
 // mark changes the status of a way whose meeting is not over.
@@ -244,7 +252,7 @@ func (d *Daemon) startRival(w way, until time.Time) *rival {
 	ctx, stop := context.WithCancel(d.ctx)
 	r := &rival{make(chan dialled, 1), stop, until}
 	go func() {
-		conn, err := d.race(ctx, w, func(err error) { d.noteSilence(w, err) })
+		conn, err := d.race(ctx, w, func(by race.Way, err error) { d.noteSilence(w, by, err) })
 		r.done <- dialled{conn, err}
 	}()
 	return r
@@ -274,7 +282,8 @@ func (r *rival) end() {
 // returns it. Otherwise it returns why the meeting ended.
 func (d *Daemon) attend(w way, c *watched) (next *watched, err error) {
 	ended := make(chan error, 1)
-	go func() { ended <- d.hold(c, "relay") }()
+	w.drafts.begin(c.draft)
+	go func() { ended <- d.attach(c.draft.m, c, w.addr.HostPort(), c.carried) }()
 	var beside *rival
 	defer func() { beside.end() }()
 	t := time.NewTicker(lookEvery)
@@ -307,7 +316,6 @@ func (d *Daemon) attend(w way, c *watched) (next *watched, err error) {
 			c.Close()
 			<-ended
 			d.meetingOver(w, c, errSilent)
-			d.observe(w.evidence(observe.Answered))
 			return r.conn, nil
 		case now := <-t.C:
 			d.tally(w, c)
@@ -339,7 +347,7 @@ func (d *Daemon) doubt(w way, beside *rival, silent bool, now time.Time) *rival 
 func (d *Daemon) meetingOver(w way, c *watched, err error) {
 	d.tally(w, c)
 	if errors.Is(err, linkrelay.ErrNotOurRelay) {
-		d.observe(w.evidence(observe.Foreign))
+		d.observe(w.evidence(c.way, observe.Foreign))
 	}
 	d.rowDown("relay", w.addr.HostPort(), err)
 }
@@ -348,7 +356,7 @@ func (d *Daemon) meetingOver(w way, c *watched, err error) {
 func (d *Daemon) tally(w way, c *watched) {
 	out, in := c.moved()
 	if in > 0 {
-		d.observe(w.evidence(observe.Answered))
+		d.observe(w.evidence(c.way, observe.Answered))
 	}
 	if out+in > 0 && !w.inland {
 		d.courier.Lock()
@@ -361,9 +369,15 @@ func (d *Daemon) tally(w way, c *watched) {
 // answer.
 type watched struct {
 	link.Conn
+	way   race.Way
 	tcp   *net.TCPConn  // to the relay or to a proxy; nil when it is something else
+	udp   pulsing       // QUIC; nil when it is something else
 	due   time.Duration // how long an answer may take
 	began time.Time
+
+	draft   *draft // what its first bytes belong to
+	carried int    // frames of it that have gone
+	release func() // gives the draft back
 
 	mu      sync.Mutex
 	frames  frames
@@ -371,6 +385,22 @@ type watched struct {
 	asked   time.Time // when that was written
 	unsure  time.Time // since when the system has waited for a confirmation
 	out, in int64     // since moved was last asked
+	heard   uint64    // datagrams that had come when we wrote
+	wroteAt time.Time // what no datagram has followed yet
+}
+
+// pulsing is a link whose far end's confirmations can be counted.
+type pulsing interface {
+	Heard() (datagrams uint64, trip time.Duration)
+	Local() netip.Addr
+}
+
+// Close ends the link, and gives its draft back when no meeting began.
+func (c *watched) Close() error {
+	if c.release != nil {
+		c.release()
+	}
+	return c.Conn.Close()
 }
 
 func (c *watched) Read(p []byte) (int, error) {
@@ -385,19 +415,31 @@ func (c *watched) Read(p []byte) (int, error) {
 }
 
 func (c *watched) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	if asks := c.frames.ask(p); c.owed > 0 || asks {
-		if c.owed == 0 {
-			c.asked = time.Now()
-		}
-		c.owed += len(p)
-	}
-	c.mu.Unlock()
+	c.wrote(p, 0)
 	n, err := c.Conn.Write(p)
 	c.mu.Lock()
 	c.out += int64(n)
 	c.mu.Unlock()
 	return n, err
+}
+
+// wrote notes what goes out; done of it has gone already.
+func (c *watched) wrote(p []byte, done int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if asks := c.frames.ask(p); c.owed > 0 || asks {
+		if c.owed == 0 {
+			c.asked = now
+		}
+		c.owed += len(p)
+	}
+	c.out += int64(done)
+	if c.udp != nil && len(p) > 0 {
+		if heard, _ := c.udp.Heard(); c.wroteAt.IsZero() || heard != c.heard {
+			c.heard, c.wroteAt = heard, now
+		}
+	}
 }
 
 // frames follows a stream of frames, each a length of three bytes, a type and
@@ -452,6 +494,13 @@ func (c *watched) silent(now time.Time) bool {
 // unconfirmed is how long the system has waited for a confirmation without
 // hearing anything; 0 when it does not wait or does not tell. mu is held.
 func (c *watched) unconfirmed(now time.Time) (quiet, trip time.Duration) {
+	if c.udp != nil {
+		heard, trip := c.udp.Heard()
+		if c.wroteAt.IsZero() || heard != c.heard {
+			return 0, trip
+		}
+		return max(now.Sub(c.wroteAt), 1), trip
+	}
 	if c.tcp == nil {
 		return 0, 0
 	}
@@ -466,17 +515,28 @@ func (c *watched) unconfirmed(now time.Time) (quiet, trip time.Duration) {
 	return max(min(now.Sub(c.unsure), p.Silent), 1), p.Trip
 }
 
+// local is the address from which the link goes out, if it is known.
+func (c *watched) local() netip.Addr {
+	switch {
+	case c.udp != nil:
+		return c.udp.Local()
+	case c.tcp != nil:
+		return c.tcp.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
 // lost judges a link after another reached the relay: it is when it is silent,
 // or when it goes out from an address that is no longer the way.
 func (c *watched) lost(other *watched, now time.Time) bool {
 	if c.silent(now) {
 		return true
 	}
-	if c.tcp == nil || other.tcp == nil {
+	ours, theirs := c.local(), other.local()
+	if !ours.IsValid() || !theirs.IsValid() {
 		return false
 	}
-	ours, theirs := c.tcp.LocalAddr().(*net.TCPAddr), other.tcp.LocalAddr().(*net.TCPAddr)
-	if !ours.IP.Equal(theirs.IP) {
+	if ours != theirs {
 		return true
 	}
 	c.mu.Lock()

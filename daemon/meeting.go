@@ -23,7 +23,9 @@ const creditBytes = 256 << 10
 type meeting struct {
 	id   node.LinkID
 	kind string
-	conn link.Conn
+	addr string // in the status
+	peer link.Peer
+	conn link.Conn // nil before the link is there; under courier
 
 	mu    sync.Mutex
 	more  sync.Cond
@@ -54,7 +56,9 @@ func (m *meeting) end(why error) {
 	}
 	m.ended, m.why = true, why
 	m.more.Broadcast()
-	m.conn.Close()
+	if m.conn != nil {
+		m.conn.Close()
+	}
 }
 
 // pull takes what is queued; ok is false when the meeting has ended.
@@ -71,21 +75,39 @@ func (m *meeting) pull() (frames [][]byte, ok bool) {
 // hold runs a meeting over conn until either side ends it. It answers why it
 // ended; nil means that the far end closed it in order.
 func (d *Daemon) hold(conn link.Conn, kind string) error {
-	m := &meeting{kind: kind, conn: conn}
-	m.more.L = &m.mu
-	d.courier.Lock()
-	if d.ctx.Err() != nil {
-		d.courier.Unlock()
-		conn.Close()
-		return d.ctx.Err()
+	d.people.Lock()
+	for d.pack() { // now, so that the first flight holds what waits
 	}
-	d.lastLink++
-	m.id = d.lastLink
-	d.meetings[m.id] = m
+	d.people.Unlock()
+	m := d.prepare(kind, conn.Peer(), conn.Traits())
+	return d.attach(m, conn, conn.Peer().Addr, 0)
+}
+
+// attach runs a prepared meeting over conn, which has carried its first frames
+// already, until either side ends it. addr is what the status calls it.
+func (d *Daemon) attach(m *meeting, conn link.Conn, addr string, carried int) error {
+	d.courier.Lock()
+	m.mu.Lock()
+	m.conn, m.addr = conn, addr
+	gone := 0
+	for _, f := range m.queue[:min(carried, len(m.queue))] {
+		gone += len(f) + exchange.Prefix
+	}
+	m.out.Add(int64(gone))
+	m.queue = m.queue[min(carried, len(m.queue)):]
+	over := m.ended || d.ctx.Err() != nil
+	m.mu.Unlock()
 	d.courier.Unlock()
-	// Seal now, so that the first flight holds what waits.
+	if over {
+		conn.Close()
+		d.discard(m)
+		return errors.Join(m.why, d.ctx.Err())
+	}
+	// Seal now: what waits follows the greeting.
+	if gone > 0 {
+		d.step(node.Ready{Link: m.id, Bytes: gone})
+	}
 	d.settle()
-	d.step(node.Up{Link: m.id, Peer: conn.Peer(), Traits: conn.Traits()}, node.Ready{Link: m.id, Bytes: creditBytes})
 	d.rowUp(m)
 
 	done := make(chan struct{})
@@ -189,6 +211,7 @@ type row struct {
 	err               string
 	m                 *meeting
 	in, out           int64 // of ended meetings
+	tries             tries // of a relay
 }
 
 // maxRows bounds the status; the oldest that are down go first.
@@ -197,7 +220,7 @@ const maxRows = 64
 func (d *Daemon) rowUp(m *meeting) {
 	d.courier.Lock()
 	defer d.courier.Unlock()
-	r := d.row(m.kind, m.conn.Peer().Addr)
+	r := d.row(m.kind, m.addr)
 	r.state, r.since, r.err, r.m = "up", d.opts.Now(), "", m
 	d.changes.bump()
 }

@@ -145,7 +145,7 @@ func (d *Daemon) observe(e observe.Evidence) {
 func (d *Daemon) pause(w way, since time.Time) time.Duration {
 	o := observe.Occasion{Now: d.opts.Now(), Poll: d.opts.Config.Poll, Since: since}
 	d.courier.Lock()
-	o.Answers = d.watch.Others(w.addr.HostPort())
+	o.Answers = d.watch.Others(w.names()...)
 	o.History = d.watch.Lately(o.Now)
 	d.courier.Unlock()
 	return d.notice.wait(o)

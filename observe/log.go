@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -35,8 +36,8 @@ const (
 // Evidence is one observation.
 type Evidence struct {
 	Kind Kind
-	// Way is the host:port that was tried: each is judged apart. Empty for what
-	// concerns the device itself.
+	// Way is what was tried, host:port or host:port/udp: each is judged apart.
+	// Empty for what concerns the device itself.
 	Way string
 	// Inland says that the way stays inside the country: its answers prove
 	// nothing about the way abroad.
@@ -147,12 +148,12 @@ func (l *Log) fail(now time.Time, w *way, foreign bool) {
 }
 
 // answering reports whether any way abroad answers now.
-func (l *Log) answering() bool { return l.Others("") }
+func (l *Log) answering() bool { return l.Others() }
 
-// Others reports whether a way abroad other than this one answers now.
-func (l *Log) Others(than string) bool {
+// Others reports whether a way abroad other than these answers now.
+func (l *Log) Others(than ...string) bool {
 	for name, w := range l.ways {
-		if w.answers && !w.inland && name != than {
+		if w.answers && !w.inland && !slices.Contains(than, name) {
 			return true
 		}
 	}
@@ -219,7 +220,9 @@ func (l *Log) restricted(now time.Time) bool {
 		}
 		from := w.failing
 		if n := len(l.windows); n > 0 && l.windows[n-1].From.After(from) {
-			from = l.windows[n-1].From // what failed in the dark must be tried again
+			if from = l.windows[n-1].From; w.tried.Before(from) {
+				continue // what failed in the dark must be tried again
+			}
 		}
 		if now.Sub(from) >= restrictedAfter && (!w.answered.IsZero() || hosts[hostOf(name)]) {
 			return true

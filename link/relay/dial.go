@@ -57,7 +57,8 @@ func (e *NotOurRelay) Unwrap() error { return ErrNotOurRelay }
 // Dialer says how to reach relays. The zero value dials straight.
 type Dialer struct {
 	// Proxy is an HTTP proxy that knows CONNECT: http://[USER:PASSWORD@]HOST:PORT,
-	// or https:// for one with a certificate of the system's roots. Empty: none.
+	// or https:// for one with a certificate of the system's roots; or SOCKS 5,
+	// as of Tor: socks5://[USER:PASSWORD@]HOST:PORT. Empty: none.
 	Proxy string
 	// Timeout bounds Dial and the wait for the relay's first answer; 30 s.
 	Timeout time.Duration
@@ -159,14 +160,16 @@ func (d *Dialer) dialTCP(ctx context.Context, addr relay.Addr, first []byte) (li
 		_ = st.Close()
 		return nil, fmt.Errorf("relay link: first flight: %w", err)
 	}
-	return &conn{st, d.peer(addr), d.traits()}, nil
+	return &conn{st, d.Peer(addr), d.Traits()}, nil
 }
 
-func (d *Dialer) peer(addr relay.Addr) link.Peer {
+// Peer is what the links to the relay say whom they reach.
+func (d *Dialer) Peer(addr relay.Addr) link.Peer {
 	return link.Peer{Key: "relay:" + addr.Key.String(), Addr: addr.HostPort(), Relay: true, Abroad: !d.Inland}
 }
 
-func (d *Dialer) traits() link.Traits {
+// Traits are those of all its links.
+func (d *Dialer) Traits() link.Traits {
 	return link.Traits{Latency: 2 * time.Second, Way: link.Both, Metered: d.Metered, Exposure: link.Open}
 }
 

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -246,6 +247,57 @@ func proxy(t *testing.T, password string) string {
 	return a.HostPort()
 }
 
+// socks is a SOCKS 5 proxy on loopback. RFC 1928, RFC 1929
+func socks(t *testing.T, password string) string {
+	a := answering(t, relay.KeyID{}, func(c net.Conn) {
+		b := make([]byte, 512)
+		read := func(n int) []byte {
+			if _, err := io.ReadFull(c, b[:n]); err != nil {
+				return make([]byte, n)
+			}
+			return append([]byte(nil), b[:n]...)
+		}
+		methods := read(int(read(2)[1]))
+		want := byte(0)
+		if password != "" {
+			want = 2
+		}
+		if !bytes.Contains(methods, []byte{want}) {
+			_, _ = c.Write([]byte{5, 0xff})
+			return
+		}
+		_, _ = c.Write([]byte{5, want})
+		if want == 2 {
+			user := read(int(read(2)[1]))
+			pass := read(int(read(1)[0]))
+			if string(user) != "user" || string(pass) != password {
+				_, _ = c.Write([]byte{1, 1})
+				return
+			}
+			_, _ = c.Write([]byte{1, 0})
+		}
+		if head := read(4); head[1] != 1 || head[3] != 1 { // CONNECT to IPv4
+			return
+		}
+		to := read(6)
+		far, err := net.Dial("tcp", net.JoinHostPort(net.IP(to[:4]).String(), fmt.Sprint(int(to[4])<<8|int(to[5]))))
+		if err != nil {
+			_, _ = c.Write([]byte{5, 5, 0, 1, 0, 0, 0, 0, 0, 0})
+			return
+		}
+		_, _ = c.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
+		var both sync.WaitGroup
+		both.Go(func() {
+			_, _ = io.Copy(far, c)
+			_ = far.Close()
+		})
+		_, _ = io.Copy(c, far)
+		_ = c.Close()
+		both.Wait()
+	})
+	return a.HostPort()
+}
+
 func TestProxy(t *testing.T) {
 	key, err := relay.NewKey()
 	if err != nil {
@@ -272,7 +324,13 @@ func TestProxy(t *testing.T) {
 		{"http://" + portal.HostPort(), addr, ErrNotOurRelay, "portal.example"},
 		{"http://" + rude.HostPort(), addr, ErrProxy, "does not speak HTTP"},
 		{"http://" + hangs.HostPort(), addr, context.DeadlineExceeded, ""},
-		{"socks5://" + open, addr, ErrProxy, "http://HOST:PORT"},
+		{"socks4://" + open, addr, ErrProxy, "http://HOST:PORT"},
+		{"socks5://" + rude.HostPort(), addr, ErrProxy, "socks"},
+		{"socks5://" + socks(t, ""), addr, nil, ""},
+		{"socks5://user:open%20sesame@" + socks(t, "open sesame"), addr, nil, ""},
+		{"socks5://user:wrong@" + socks(t, "open sesame"), addr, ErrProxy, "username/password"},
+		{"socks5://" + socks(t, ""), nowhere, ErrProxy, "refused"},
+		{"socks5://" + hangs.HostPort(), addr, context.DeadlineExceeded, ""},
 		{"http://127.0.0.1:1", addr, ErrProxy, "cannot reach"},
 		{"::", addr, ErrProxy, ""},
 	} {

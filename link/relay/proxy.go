@@ -6,24 +6,73 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"time"
+
+	xproxy "golang.org/x/net/proxy"
 )
 
-// throughProxy asks an HTTP proxy for a way to hostport. RFC 9110, 9.3.6
+// throughProxy asks a proxy for a way to hostport. The relay's name, if it has
+// one, is looked up at the proxy's end.
 func (d *Dialer) throughProxy(ctx context.Context, hostport string) (net.Conn, error) {
 	u, err := url.Parse(d.Proxy)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
-		return nil, fmt.Errorf("%w: its address must look like http://HOST:PORT", ErrProxy)
+	port := ""
+	if err == nil {
+		port = map[string]string{"http": "80", "https": "443", "socks5": "1080"}[u.Scheme]
 	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	if port == "" || u.Hostname() == "" {
+		return nil, fmt.Errorf("%w: its address must look like http://HOST:PORT or socks5://HOST:PORT", ErrProxy)
 	}
-	c, err := d.open(ctx, net.JoinHostPort(u.Hostname(), port))
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	at := net.JoinHostPort(u.Hostname(), port)
+	if u.Scheme == "socks5" {
+		return d.throughSOCKS(ctx, at, u.User, hostport)
+	}
+	return d.throughHTTP(ctx, at, u, hostport)
+}
+
+// throughSOCKS speaks SOCKS 5 (RFC 1928), as Tor does.
+func (d *Dialer) throughSOCKS(ctx context.Context, at string, user *url.Userinfo, hostport string) (net.Conn, error) {
+	var auth *xproxy.Auth
+	if user != nil {
+		password, _ := user.Password()
+		auth = &xproxy.Auth{User: user.Username(), Password: password}
+	}
+	s, err := xproxy.SOCKS5("tcp", at, auth, opener{d})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrProxy, err)
+	}
+	c, err := s.(xproxy.ContextDialer).DialContext(ctx, "tcp", hostport)
+	switch {
+	case err == nil:
+		return c, nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%w: %w", ErrProxy, ctx.Err())
+	case errors.Is(err, os.ErrDeadlineExceeded): // ctx's, a moment before it says so
+		return nil, fmt.Errorf("%w: %w", ErrProxy, context.DeadlineExceeded)
+	}
+	return nil, fmt.Errorf("%w: %s", ErrProxy, clean(err.Error()))
+}
+
+// opener reaches the proxy itself.
+type opener struct{ d *Dialer }
+
+func (o opener) Dial(_, addr string) (net.Conn, error) { return o.d.open(context.Background(), addr) }
+
+func (o opener) DialContext(ctx context.Context, _, addr string) (net.Conn, error) {
+	return o.d.open(ctx, addr)
+}
+
+// throughHTTP asks by CONNECT. RFC 9110, 9.3.6
+func (d *Dialer) throughHTTP(ctx context.Context, at string, u *url.URL, hostport string) (net.Conn, error) {
+	c, err := d.open(ctx, at)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrProxy, err)
 	}

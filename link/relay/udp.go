@@ -88,7 +88,7 @@ func (d *Dialer) dialUDP(ctx context.Context, addr relay.Addr, first []byte) (li
 	}
 	return &udpConn{
 		Stream: udp.NewStream(conn, str, orElse(d.Stall, 2*time.Minute)),
-		peer:   d.peer(addr), traits: d.traits(), local: local, early: early, pc: pc,
+		peer:   d.Peer(addr), traits: d.Traits(), local: local, early: early, pc: pc,
 	}, nil
 }
 

@@ -224,6 +224,21 @@ type Link struct {
 	Error string     `json:"error,omitempty"`
 	In    int64      `json:"in"`  // bytes received
 	Out   int64      `json:"out"` // bytes sent
+
+	// Of relays: the way that answered last, and all that were tried.
+	Transport string  `json:"transport,omitempty"` // quic or tls
+	Port      uint16  `json:"port,omitempty"`
+	Tried     []Tried `json:"tried,omitempty"`
+}
+
+// Tried is the last outcome of one way to a relay.
+type Tried struct {
+	Transport string    `json:"transport"` // quic or tls
+	Host      string    `json:"host"`
+	Port      uint16    `json:"port"`
+	Answered  bool      `json:"answered"`
+	Instead   string    `json:"instead,omitempty"` // what answered in the relay's place
+	At        time.Time `json:"at"`
 }
 
 // Window is one span in which a relay answered.

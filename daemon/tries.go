@@ -1,0 +1,105 @@
+package daemon
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jauap/jauap/link/race"
+	linkrelay "github.com/jauap/jauap/link/relay"
+	"github.com/jauap/jauap/web/api"
+)
+
+// tries is which ways to one relay were tried, and what answered.
+type tries struct {
+	used race.Way // that answered last; zero when none did
+	list []tried
+}
+
+type tried struct {
+	way     race.Way
+	said    string // what answered instead of the relay; empty: nothing did
+	at      time.Time
+	answers bool
+}
+
+// foreignFor is how long the status prefers what answered in the relay's place
+// to the silence of other ways.
+const foreignFor = time.Minute
+
+// maxTried bounds what is remembered of the ways to one relay.
+const maxTried = 64
+
+// note keeps the last outcome of each way.
+func (t *tries) note(x tried) {
+	if i := slices.IndexFunc(t.list, func(o tried) bool { return o.way == x.way }); i >= 0 {
+		t.list = slices.Delete(t.list, i, i+1)
+	}
+	if t.list = append(t.list, x); len(t.list) > maxTried {
+		t.list = t.list[1:]
+	}
+}
+
+// worst is what a person should read of a relay that does not answer.
+func (t *tries) worst(now time.Time, latest string) string {
+	for _, x := range slices.Backward(t.list) {
+		if x.said != "" && now.Sub(x.at) < foreignFor {
+			return x.way.String() + ": " + x.said
+		}
+	}
+	return latest
+}
+
+// show lists the ways for the status, the one in use first, then those on
+// which something answered.
+func (t *tries) show() (list []api.Tried) {
+	sorted := slices.Clone(t.list)
+	slices.SortStableFunc(sorted, func(a, b tried) int {
+		rank := func(x tried) int {
+			switch {
+			case x.answers:
+				return 0
+			case x.said != "":
+				return 1
+			}
+			return 2
+		}
+		if c := rank(a) - rank(b); c != 0 {
+			return c
+		}
+		return strings.Compare(a.way.String(), b.way.String())
+	})
+	for _, x := range sorted {
+		list = append(list, api.Tried{
+			Transport: x.way.Path().Transport(), Host: x.way.Addr.Host, Port: x.way.Addr.Port,
+			Answered: x.answers, Instead: x.said, At: x.at.UTC(),
+		})
+	}
+	return list
+}
+
+// tryFailed notes a try that failed.
+func (d *Daemon) tryFailed(w way, by race.Way, err error) {
+	var not *linkrelay.NotOurRelay
+	x := tried{way: by, at: d.opts.Now()}
+	if errors.As(err, &not) {
+		x.said = not.What
+	}
+	d.courier.Lock()
+	r := d.row("relay", w.addr.HostPort())
+	r.tries.note(x)
+	text := r.tries.worst(x.at, err.Error())
+	d.courier.Unlock()
+	d.rowDown("relay", w.addr.HostPort(), errors.New(text))
+}
+
+// rowWay notes the way that answered.
+func (d *Daemon) rowWay(w way, by race.Way) {
+	d.courier.Lock()
+	defer d.courier.Unlock()
+	r := d.row("relay", w.addr.HostPort())
+	r.tries.used = by
+	r.tries.note(tried{way: by, at: d.opts.Now(), answers: true})
+	d.changes.bump()
+}
