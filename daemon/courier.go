@@ -70,13 +70,12 @@ func (d *Daemon) settleLocked() {
 		linked := d.linked()
 		d.courier.Unlock()
 		d.open1(arrived)
-		more := d.again()
 		d.noteHanded(handed)
 		if len(arrived)+len(handed) > 0 {
 			d.changes.bump()
 		}
 		moved := linked && d.pack()
-		if len(arrived)+len(handed) == 0 && !moved && !more {
+		if len(arrived)+len(handed) == 0 && !moved {
 			return
 		}
 	}
@@ -150,7 +149,7 @@ func (d *Daemon) pack() bool {
 	for _, p := range proofs {
 		// Not as our own: the first flight would tell a relay which letters
 		// were read behind this address.
-		evs = append(evs, node.Found{Raw: p})
+		evs = append(evs, node.Blend{Raw: p})
 	}
 	if len(evs) > 0 {
 		d.step(evs...)

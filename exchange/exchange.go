@@ -16,7 +16,8 @@ type Item struct {
 	Expiry envelope.Day
 	Shard  uint8
 	Seq    uint64 // place in the giver's arrival order; 0 when the giver is anonymous
-	Rank   uint8  // 0 own, 1 a contact's, 2 others'; never leaves the device
+	Rank   uint8  // 0 own, higher goes later; from 2 on alike here; never leaves the device
+	From   uint32 // who brought it, for Config.Arrange; never leaves the device
 	Mute   bool   // held, but not to be offered to this far end; never leaves the device
 }
 
@@ -173,6 +174,10 @@ type Config struct {
 	// the same class and rank. A random value lets short meetings of the same
 	// two strangers differ. It is ignored where marks are in use.
 	From uint64
+	// Arrange puts units in the order in which they are to be offered, in place
+	// of class, rank and age; all sizes are then in one line. It is ignored
+	// where marks are in use.
+	Arrange func([]Item)
 	// Nonce lets two anonymous sides find what differs by a sketch instead of
 	// listing everything. It must be unpredictable and never used twice; zero
 	// for no sketch. It is ignored where marks or shards are in use.

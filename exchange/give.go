@@ -16,10 +16,11 @@ const (
 	groups   = 5
 	bigGroup = 2 // from here on a unit takes long enough to be in the way
 
-	horizon   = 4096 // units of a group that are put in order at a time
-	pageItems = 512  // units asked of the shelf at a time
-	perHave   = 128  // units in one HAVE: small, so that DATA comes between
-	perEarly  = 48   // units listed beside a frame of a sketch
+	horizon   = 4096    // units of a group that are put in order at a time
+	wide      = 1 << 16 // the same where Config.Arrange orders them
+	pageItems = 512     // units asked of the shelf at a time
+	perHave   = 128     // units in one HAVE: small, so that DATA comes between
+	perEarly  = 48      // units listed beside a frame of a sketch
 )
 
 // groupOf is -1 for units that cannot be listed.
@@ -75,7 +76,9 @@ type lister struct {
 	cur  cursor
 	look bool   // there may be more behind cur
 	pool []Item // met, not yet listed
-	raw  bool   // the pool is not in order
+	raw  bool   // some of the pool is not in order
+	// sorted is how many at the pool's beginning are in order.
+	sorted int
 }
 
 // cursor is a place in a walk that begins at Config.From, goes on at the start
@@ -105,6 +108,10 @@ func (s *Session) beginGiving() {
 	case s.marking() && s.c.Give.Epoch == s.peer.epoch:
 		g.base = s.c.Give
 	}
+	if s.marking() || !s.anonymous() {
+		s.c.Arrange = nil
+	}
+	s.give.queue.line = s.c.Arrange != nil
 	start := cursor{at: g.base.Seq, leg: 2}
 	if s.anonymous() && !s.marking() && s.c.From > start.at {
 		start = cursor{at: s.c.From}
@@ -139,6 +146,39 @@ func (s *Session) rank(it Item) uint8 {
 		return 0
 	}
 	return min(it.Rank, laneRanks-1)
+}
+
+// pool is the lister that a unit goes to.
+func (s *Session) pool(c envelope.Class) int {
+	k := groupOf(c)
+	if k > 0 && s.c.Arrange != nil {
+		return 0
+	}
+	return k
+}
+
+// sort puts units in the order of offering.
+func (s *Session) sort(units []Item) {
+	if s.c.Arrange != nil {
+		s.c.Arrange(units)
+		return
+	}
+	slices.SortFunc(units, s.compare)
+}
+
+// pressing says whether what came meanwhile should not wait behind what is in
+// order: there is much of it, or some is own.
+func (s *Session) pressing(l *lister) bool {
+	late := l.pool[l.sorted:]
+	return s.c.Arrange != nil && (8*len(late) >= len(l.pool) || slices.ContainsFunc(late, func(it Item) bool { return it.Rank == 0 }))
+}
+
+// horizon is how many units of a lister are put in order at a time.
+func (s *Session) horizon() int {
+	if s.c.Arrange != nil {
+		return wide
+	}
+	return horizon
 }
 
 func (s *Session) lane(it Item) int { return lane(it.Class, s.rank(it)) }
@@ -178,13 +218,13 @@ func (s *Session) offers(it Item) bool {
 func (s *Session) refill(gi int) {
 	g := &s.give
 	me := &g.groups[gi]
-	for me.look && len(me.pool) < horizon {
+	for me.look && len(me.pool) < s.horizon() {
 		cur := me.cur
 		page := s.sh.Since(cur.at, pageItems)
 		var along [groups]bool
 		for i := range g.groups {
 			l := &g.groups[i]
-			along[i] = l.look && l.cur == cur && len(l.pool) < horizon
+			along[i] = l.look && l.cur == cur && len(l.pool) < s.horizon()
 		}
 		next, end := cur, len(page) == 0
 		for _, it := range page {
@@ -194,7 +234,7 @@ func (s *Session) refill(gi int) {
 			}
 			next.at = it.Seq
 			g.seen = max(g.seen, it.Seq)
-			if k := groupOf(it.Class); k >= 0 && along[k] && s.offers(it) {
+			if k := s.pool(it.Class); k >= 0 && along[k] && s.offers(it) {
 				g.groups[k].pool = append(g.groups[k].pool, it)
 				g.groups[k].raw = true
 			}
@@ -228,23 +268,27 @@ func (s *Session) nextItem() (Item, bool) {
 		}
 		l := &g.groups[i]
 		for {
-			if len(l.pool) == 0 {
+			if len(l.pool) == 0 || l.look && s.c.Arrange != nil {
 				s.refill(i)
 			}
 			if len(l.pool) == 0 {
 				break
 			}
-			if l.raw {
-				slices.SortFunc(l.pool, s.compare)
-				l.raw = false
+			if l.raw && (l.sorted == 0 || s.pressing(l)) {
+				s.sort(l.pool)
+				l.raw, l.sorted = false, len(l.pool)
 			}
 			it := l.pool[0]
+			if groupOf(it.Class) >= bigGroup && g.big >= s.limit()/2 {
+				return Item{}, false // its turn comes when some have arrived
+			}
 			l.pool = l.pool[1:]
+			l.sorted--
 			if !s.settledBefore(it) {
 				return it, true
 			}
 		}
-		l.pool = nil
+		l.pool, l.sorted = nil, 0
 	}
 	return Item{}, false
 }
@@ -532,12 +576,18 @@ func (s *Session) giveMark() Mark {
 type sendQueue struct {
 	units   []*given
 	compare func(a, b Item) int
+	line    bool // in the order of listing
 }
 
-func (q *sendQueue) Len() int           { return len(q.units) }
-func (q *sendQueue) Less(i, j int) bool { return q.compare(q.units[i].item, q.units[j].item) < 0 }
-func (q *sendQueue) Swap(i, j int)      { q.units[i], q.units[j] = q.units[j], q.units[i] }
-func (q *sendQueue) Push(x any)         { q.units = append(q.units, x.(*given)) }
+func (q *sendQueue) Len() int { return len(q.units) }
+func (q *sendQueue) Less(i, j int) bool {
+	if q.line {
+		return q.units[i].number < q.units[j].number
+	}
+	return q.compare(q.units[i].item, q.units[j].item) < 0
+}
+func (q *sendQueue) Swap(i, j int) { q.units[i], q.units[j] = q.units[j], q.units[i] }
+func (q *sendQueue) Push(x any)    { q.units = append(q.units, x.(*given)) }
 func (q *sendQueue) Pop() any {
 	last := len(q.units) - 1
 	u := q.units[last]

@@ -156,7 +156,7 @@ func (s *Session) settleMatch(units []Item) {
 	}
 	for _, it := range units {
 		if s.offers(it) && !told[it.ID] {
-			l := &g.groups[groupOf(it.Class)]
+			l := &g.groups[s.pool(it.Class)]
 			l.pool, l.raw = append(l.pool, it), true
 		}
 	}
@@ -419,7 +419,7 @@ func (s *Session) answerLacks(room int) []byte {
 	for _, u := range g.flown {
 		left -= u.item.Size
 	}
-	slices.SortFunc(units, s.compare)
+	s.sort(units)
 	most := min(firstUnits-len(g.flown), (room-12)/entrySize, s.limit()-len(g.open))
 	var fly []Item
 	for _, it := range units {

@@ -20,6 +20,10 @@ type Submit struct{ Raw []byte }
 // Found is a unit found in a Drop. The bytes are untrusted.
 type Found struct{ Raw []byte }
 
+// Blend puts a unit that was made here on the shelf as if a contact had
+// brought it: nobody shall see that it is ours. It is told as Arrived.
+type Blend struct{ Raw []byte }
+
 // Up says that a link came up.
 type Up struct {
 	Link   LinkID
@@ -52,6 +56,7 @@ type Day struct{ Today envelope.Day }
 
 func (Submit) event() {}
 func (Found) event()  {}
+func (Blend) event()  {}
 func (Up) event()     {}
 func (Frame) event()  {}
 func (Ready) event()  {}

@@ -9,6 +9,7 @@ import (
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/internal/durable"
 	"github.com/jauap/jauap/link"
+	"github.com/jauap/jauap/routing"
 	"github.com/jauap/jauap/store"
 )
 
@@ -155,7 +156,7 @@ func TestSilentLinks(t *testing.T) {
 // ones fill no more than half.
 func TestHalfIsOfLargeUnits(t *testing.T) {
 	p := newPerson(t, 1, Config{})
-	sh, _, err := store.Open(durable.NewMem(), store.Options{Quota: 2 << 20, Today: today})
+	sh, _, err := store.Open(durable.NewMem(), store.Options{Quota: 2 << 20, Today: today, Shares: routing.Shares()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"slices"
 	"time"
 
@@ -14,18 +13,21 @@ import (
 	"github.com/jauap/jauap/exchange"
 	"github.com/jauap/jauap/link"
 	"github.com/jauap/jauap/routing"
-	"github.com/jauap/jauap/store"
 )
 
 // meeting is one link that is up.
 type meeting struct {
-	id     LinkID
-	peer   link.Peer
-	rank   uint8 // of units that come over it
-	s      *exchange.Session
-	credit int
-	even   bool
-	moved  time.Time // when it last brought something that was asked for
+	id        LinkID
+	peer      link.Peer
+	from      uint32                        // who brings what comes over it
+	edge      *edge                         // of contacts
+	labels    map[envelope.ID]routing.Label // what a contact said of its units
+	s         *exchange.Session
+	credit    int
+	greeted   bool  // HELLO left
+	displaced int64 // bytes that were asked for into a full shelf
+	even      bool
+	moved     time.Time // when it last brought something that was asked for
 	// lent are the counted units that went out to their end: true until the
 	// peer said that it holds them.
 	lent map[envelope.ID]bool
@@ -65,16 +67,17 @@ func (n *Node) up(ev Up) {
 	if ok {
 		return // the name is in use: the caller's mistake changes nothing
 	}
-	m := &meeting{id: ev.Link, peer: ev.Peer, rank: routing.Other, moved: n.now, savedAt: n.now}
+	m := &meeting{id: ev.Link, peer: ev.Peer, from: n.giver(ev.Peer), moved: n.now, savedAt: n.now}
 	m.lent, m.again = map[envelope.ID]bool{}, map[envelope.ID]bool{}
-	if n.c.RankOf != nil && n.c.RankOf(ev.Peer) <= routing.Contact {
-		m.rank = routing.Contact
+	if contact(ev.Peer) {
+		m.edge, m.labels = n.edge(m.from), map[envelope.ID]routing.Label{}
 	}
 	c := exchange.Config{Top: n.sh.Top(), MaxItems: n.c.MaxItems}
 	if ev.Peer.Relay {
 		c.Shards = n.c.Shards
 	} else {
 		c.Nonce = n.nonce(ev.Link)
+		c.Arrange = n.arrange(ev.Peer, n.rng.Uint64())
 	}
 	if first := n.sh.Since(0, 1); !ev.Peer.Relay && len(first) > 0 {
 		// Nobody remembers where the last meeting with this stranger ended.
@@ -85,7 +88,8 @@ func (n *Node) up(ev Up) {
 		m.marks = m.saved
 		c.Give, c.Take = parseMarks(m.saved, c.Shards)
 	}
-	if ev.Peer.Relay || ev.Traits.Latency >= farLatency {
+	if ev.Peer.Relay || contact(ev.Peer) && ev.Traits.Latency >= farLatency {
+		// Not to strangers: it would show them what is ours.
 		c.First = firstFlight
 	}
 	if ev.Traits.Latency >= slowLatency || ev.Traits.Metered {
@@ -104,8 +108,28 @@ func (n *Node) nonce(l LinkID) (x [8]byte) {
 	return x
 }
 
+// arrange puts units in the order in which somebody who is met hears of them.
+func (n *Node) arrange(p link.Peer, nonce uint64) func([]exchange.Item) {
+	near := contact(p)
+	return func(items []exchange.Item) {
+		units := make([]routing.Unit, len(items))
+		for i, it := range items {
+			units[i] = routing.Unit{Class: it.Class, Rank: it.Rank, From: it.From, Size: it.Size, Seq: it.Seq}
+		}
+		sorted := make([]exchange.Item, len(items))
+		for i, k := range routing.Plan(units, near, nonce) {
+			sorted[i] = items[k]
+		}
+		copy(items, sorted)
+	}
+}
+
 // frame takes one frame of a link.
 func (n *Node) frame(m *meeting, data []byte) {
+	if len(data) > 0 && len(data) <= exchange.MaxFrame && data[0] == frameNote {
+		n.noted(m, data)
+		return
+	}
 	err := m.s.Receive(data)
 	if err == nil || n.broken != nil {
 		return
@@ -177,19 +201,20 @@ func (n *Node) sweepClaims() {
 			freed = true
 		}
 	}
-	if freed {
-		n.retry()
+	if freed || len(n.claims) == 0 {
+		n.retry() // with no claim left nobody waits, and no more Ticks are needed
 	}
 }
 
 // pump says over a link what there is to say and room for.
 func (n *Node) pump(m *meeting) {
-	for n.broken == nil && m.credit >= exchange.MinRoom+exchange.Prefix {
+	for n.broken == nil && m.credit >= exchange.MinRoom+exchange.Prefix && n.notes(m) {
 		f := m.s.Next(min(m.credit-exchange.Prefix, exchange.MaxFrame))
 		if f == nil {
 			break
 		}
 		m.credit -= len(f) + exchange.Prefix
+		m.greeted = true
 		n.emit(Send{Link: m.id, Data: f})
 	}
 	if n.broken != nil {
@@ -235,7 +260,9 @@ func (n *Node) outcome(m *meeting) exchange.Outcome {
 // and a relay, so that strangers cannot fill the shelf with marks.
 func (m *meeting) marked() bool { return m.peer.Relay && m.peer.Key != "" }
 
-func (m *meeting) unsaved() bool { return m.marked() && !bytes.Equal(m.marks, m.saved) }
+func (m *meeting) unsaved() bool {
+	return m.marked() && !bytes.Equal(m.marks, m.saved) || m.edge != nil && m.edge.dirty
+}
 
 func (m *meeting) markName() string {
 	h := sha256.Sum256([]byte(m.peer.Key))
@@ -249,12 +276,12 @@ func (n *Node) saveMarks(m *meeting) {
 		return
 	}
 	m.savedAt = n.now
-	m.saved = m.marks
-	err := n.sh.SetMark(m.markName(), m.marks)
-	if err != nil && !errors.Is(err, store.ErrMark) && !errors.Is(err, store.ErrFull) {
-		n.fail(err)
+	if m.edge != nil {
+		n.saveEdge(m.edge)
+		return
 	}
-	n.dirty = true
+	m.saved = m.marks
+	n.setMark(m.markName(), m.marks)
 }
 
 // formatMarks puts both marks into one value, with a hash of the shards that

@@ -10,7 +10,6 @@ import (
 
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/exchange"
-	"github.com/jauap/jauap/link"
 	"github.com/jauap/jauap/routing"
 	"github.com/jauap/jauap/store"
 )
@@ -23,9 +22,12 @@ type Config struct {
 	// Patience is how long a link that was asked for a unit may bring nothing
 	// before another link that has it is asked: 0 means 20 s.
 	Patience time.Duration
-	// RankOf is routing.Contact for a contact's device and routing.Other for
-	// strangers; nil means strangers only. It must depend on its argument only.
-	RankOf func(link.Peer) uint8
+	// HideOwn keeps contacts from learning which units were written here; they
+	// then have no place in a contact's reserved lane.
+	HideOwn bool
+	// Paid says whether a stranger's unit carries valid postage; nil: none does.
+	// It must depend on its argument only.
+	Paid func(envelope.Envelope) bool
 }
 
 const (
@@ -75,6 +77,11 @@ type Node struct {
 	handed   map[envelope.ID]int
 	bad      map[envelope.ID]bool // units with wrong signatures
 	badRing  []envelope.ID
+	edges    map[uint32]*edge
+	// raised are units whose rank rose while they were here, but for the first
+	// raisedGone of them.
+	raised     []envelope.ID
+	raisedGone uint64
 
 	effects []Effect
 	dirty   bool     // the shelf has something that is not durable
@@ -112,6 +119,7 @@ func New(c Config, sh *store.Shelf, rng *rand.Rand) *Node {
 		authors: make(map[envelope.ID]LinkID),
 		handed:  make(map[envelope.ID]int),
 		bad:     make(map[envelope.ID]bool),
+		edges:   make(map[uint32]*edge),
 	}
 	for i := 0; i < len(n.seed); i += 8 {
 		binary.BigEndian.PutUint64(n.seed[i:], rng.Uint64())
@@ -185,7 +193,9 @@ func (n *Node) take(ev Event) {
 	case Submit:
 		n.submit(ev.Raw)
 	case Found:
-		n.found(ev.Raw)
+		n.found(ev.Raw, store.Meta{Rank: routing.Other, From: giverDrop})
+	case Blend:
+		n.found(ev.Raw, store.Meta{Rank: routing.Near})
 	case Up:
 		n.up(ev)
 	case Down:
@@ -265,21 +275,24 @@ func (n *Node) submit(raw []byte) {
 	}
 }
 
-// found takes a unit out of a Drop.
-func (n *Node) found(raw []byte) {
+// found takes a unit out of a Drop, or one of ours that is not to be known.
+func (n *Node) found(raw []byte, meta store.Meta) {
 	e, err := envelope.Parse(raw)
 	id := envelope.IDOf(raw)
 	if err == nil && n.sh.Has(id) {
 		return
 	}
 	if err == nil {
-		err = n.admit(e.Class(), e.Expiry(), routing.Other)
+		if old, sure := n.proven(e); sure {
+			meta.Rank = min(meta.Rank, max(old, routing.Near))
+		}
+		err = n.admit(e.Class(), e.Expiry(), meta.Rank)
 	}
 	if err == nil {
 		err = e.Verify()
 	}
 	if err == nil {
-		err = n.keep(e, id, store.Meta{Rank: routing.Other}, 0)
+		err = n.keep(e, id, meta, 0)
 	}
 	switch {
 	case n.broken != nil || errors.Is(err, store.ErrHave):
@@ -308,10 +321,14 @@ func (n *Node) admit(c envelope.Class, expiry envelope.Day, rank uint8) error {
 // decisions about the unit is trouble.
 func (n *Node) keep(e envelope.Envelope, id envelope.ID, m store.Meta, from LinkID) error {
 	m.Until, m.Today = routing.Until(e.Class(), n.today), n.today
+	old, _ := n.sh.Entry(e.Proves())
 	entry, err := n.sh.Put(e, m)
 	switch {
 	case err == nil:
 		n.dirty = true
+		if old.Seq != 0 && old.Tag == e.Tag() && !n.sh.Has(old.ID) {
+			n.refund(old)
+		}
 		n.put = append(n.put, placed{itemOf(entry), from})
 	case !decision(err):
 		n.fail(err)
@@ -332,6 +349,6 @@ func decision(err error) bool {
 func itemOf(e store.Entry) exchange.Item {
 	return exchange.Item{
 		ID: e.ID, Class: e.Class, Size: int(e.Size), Expiry: e.Expiry,
-		Shard: e.Shard, Seq: e.Seq, Rank: e.Rank,
+		Shard: e.Shard, Seq: e.Seq, Rank: e.Rank, From: e.From,
 	}
 }

@@ -353,7 +353,7 @@ func TestTrouble(t *testing.T) {
 
 // durable says whether a unit survives a crash now.
 func (p *person) durable(rng *rand.Rand, id envelope.ID) bool {
-	sh, _, err := store.Open(p.fs.CrashClone(rng), store.Options{Quota: 64 << 20, Today: today})
+	sh, _, err := store.Open(p.fs.CrashClone(rng), store.Options{Quota: 64 << 20, Today: today, Shares: routing.Shares()})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -452,7 +452,7 @@ func TestSpray(t *testing.T) {
 func TestOwnUnitsStay(t *testing.T) {
 	w := newWorld(t, 11)
 	p := newPerson(t, 1, Config{})
-	sh, _, err := store.Open(p.fs.CrashClone(w.rng), store.Options{Quota: store.MinQuota, Today: today})
+	sh, _, err := store.Open(p.fs.CrashClone(w.rng), store.Options{Quota: store.MinQuota, Today: today, Shares: routing.Shares()})
 	if err != nil {
 		t.Fatal(err)
 	}

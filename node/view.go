@@ -38,10 +38,15 @@ func (v *view) Want(it exchange.Item) (from int, ok bool) {
 	if n.sh.Done(it.ID) || n.bad[it.ID] {
 		return 0, false
 	}
-	if err := n.admit(it.Class, it.Expiry, v.m.rank); err != nil {
+	rank := n.expected(v.m, it)
+	if err := n.admit(it.Class, it.Expiry, rank); err != nil {
 		if v.verdictOf(err) == exchange.Refuse {
 			return 0, false
 		}
+		return exchange.NotNow, false
+	}
+	full := v.full(it.Class)
+	if full && v.m.peer.Key == "" && !routing.MayDisplace(it.Class, v.m.displaced) {
 		return exchange.NotNow, false
 	}
 	if c, taken := n.claims[it.ID]; taken && !v.mayTake(c) {
@@ -52,6 +57,9 @@ func (v *view) Want(it exchange.Item) (from int, ok bool) {
 		return exchange.Wait, false
 	}
 	n.claims[it.ID] = claim{link: v.m.id, at: n.now, small: small(it.Class)}
+	if full {
+		v.m.displaced += int64(it.Class.Size())
+	}
 	if small(it.Class) {
 		return 0, true
 	}
@@ -59,6 +67,9 @@ func (v *view) Want(it exchange.Item) (from int, ok bool) {
 	// asked for again.
 	return min(n.sh.PartialOf(it.ID, it.Size), it.Size-1), true
 }
+
+// full says that a unit of the class would displace others.
+func (v *view) full(c envelope.Class) bool { return v.n.sh.Stats().Free < 2*int64(c.Size()) }
 
 // small units are asked for from their first byte, so that nobody can plant a
 // beginning of them, and a link that lists one and brings nothing keeps it
@@ -202,14 +213,18 @@ func (v *view) whole(it exchange.Item, raw []byte) (exchange.Verdict, bool, erro
 		n.remember(it.ID)
 		return v.settled(it, exchange.Refuse)
 	}
-	if err := n.admit(e.Class(), e.Expiry(), v.m.rank); err != nil {
+	meta, edge := n.grade(v.m, n.arrival(v.m, e, it.ID))
+	if err := n.admit(e.Class(), e.Expiry(), meta.Rank); err != nil {
 		return v.settled(it, v.verdictOf(err))
 	}
-	err = n.keep(e, it.ID, store.Meta{Rank: v.m.rank}, v.m.id)
+	err = n.keep(e, it.ID, meta, v.m.id)
 	if n.broken != nil {
 		return 0, false, n.broken
 	}
 	if err == nil {
+		if v.m.edge != nil {
+			v.m.edge.set(edge)
+		}
 		n.later = append(n.later, Arrived{ID: it.ID, Raw: raw})
 	}
 	return v.settled(it, v.verdictOf(err))

@@ -13,6 +13,7 @@ import (
 	"github.com/jauap/jauap/exchange"
 	"github.com/jauap/jauap/internal/durable"
 	"github.com/jauap/jauap/link"
+	"github.com/jauap/jauap/routing"
 	"github.com/jauap/jauap/store"
 )
 
@@ -57,12 +58,13 @@ type person struct {
 	handed  map[envelope.ID]int
 	closed  map[LinkID]error
 	trouble []error
+	quota   int64
 	log     hash.Hash
 }
 
 func newPerson(t testing.TB, seed uint64, c Config) *person {
 	p := &person{
-		t: t, fs: durable.NewMem(), log: sha256.New(),
+		t: t, fs: durable.NewMem(), quota: 64 << 20, log: sha256.New(),
 		arrived: map[envelope.ID]bool{}, stored: map[envelope.ID]bool{},
 		handed: map[envelope.ID]int{}, closed: map[LinkID]error{},
 	}
@@ -72,7 +74,7 @@ func newPerson(t testing.TB, seed uint64, c Config) *person {
 
 func (p *person) open(seed uint64, c Config) {
 	c.Today = today
-	sh, _, err := store.Open(p.fs, store.Options{Quota: 64 << 20, Today: today})
+	sh, _, err := store.Open(p.fs, store.Options{Quota: p.quota, Today: today, Shares: routing.Shares()})
 	if err != nil {
 		p.t.Fatal(err)
 	}

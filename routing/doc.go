@@ -2,9 +2,10 @@
 //
 // # Purpose
 //
-// Pure functions from facts about a unit to a decision: admit it or not
-// (Admit), before which others to offer it (Compare), to how many to hand it on
-// (MayOffer), and which goes first when the shelf is full (Rank).
+// Pure functions from facts about a unit to a decision: how near its depositor
+// is (Edge.Grade), admit it or not (Admit), in which order to offer (Plan,
+// Compare), to how many to hand it on (MayOffer), and how a full shelf is
+// shared out (Shares).
 //
 // # Invariants
 //
@@ -12,6 +13,9 @@
 //   - Own units are always admitted and always offered.
 //   - A unit that lives longer than any honest one is refused.
 //   - More room never turns an admitted unit away.
+//   - A stranger cannot give anything the rank Near, nor a contact more than
+//     its credit.
+//   - Towards strangers own units have the place of units that a contact brought.
 //
 // # Not here
 //
@@ -20,5 +24,6 @@
 //
 // # Read next
 //
-// routing.go, then node/view.go where each function is used.
+// rank.go and edge.go for what a flood can do, plan.go for the order, then
+// node/view.go where each function is used.
 package routing

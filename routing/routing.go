@@ -17,14 +17,6 @@ const (
 	KeepAndOffer                // hold it and pass it on
 )
 
-// Ranks of units, for offering and for eviction: the higher goes later and is
-// evicted first.
-const (
-	Own     uint8 = 0
-	Contact uint8 = 1 // brought by a contact's device
-	Other   uint8 = 2
-)
-
 // Facts about a unit that is offered, and about the shelf.
 type Facts struct {
 	Class  envelope.Class
@@ -54,7 +46,7 @@ func Admit(f Facts) Verdict {
 	if f.Rank == Own {
 		return KeepAndOffer
 	}
-	if f.Quota > 0 && f.Rank >= Other && large(f.Class) && f.Bulk+int64(f.Class.Size()) > f.Quota/largeShare {
+	if f.Quota > 0 && f.Rank > Near && large(f.Class) && f.Bulk+int64(f.Class.Size()) > f.Quota/largeShare {
 		return Later
 	}
 	return KeepAndOffer
@@ -70,17 +62,6 @@ func Until(c envelope.Class, today envelope.Day) envelope.Day {
 }
 
 func large(c envelope.Class) bool { return c == envelope.S4 || c == envelope.S5 }
-
-// Rank of a unit by how it came here.
-func Rank(own, contact bool) uint8 {
-	switch {
-	case own:
-		return Own
-	case contact:
-		return Contact
-	}
-	return Other
-}
 
 // Spray is to how many peers one device hands a large unit of others. Text is
 // small enough to be given to everybody; a film is not.
@@ -99,11 +80,13 @@ func Counted(c envelope.Class, rank uint8) bool { return rank != Own && large(c)
 type Unit struct {
 	Class envelope.Class
 	Rank  uint8
+	From  uint32 // who brought it
+	Size  int    // bytes
 	Seq   uint64 // order of arrival
 }
 
-// Compare orders units for offering: smallest class first, because that gives
-// the most letters per window, then own and contacts', then oldest.
+// Compare orders units for relays and drops: smallest class first, because
+// that gives the most letters per window, then own and contacts', then oldest.
 func Compare(a, b Unit) int {
 	return cmp.Or(
 		cmp.Compare(size(a.Class), size(b.Class)),

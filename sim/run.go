@@ -20,6 +20,7 @@ import (
 	"github.com/jauap/jauap/internal/durable"
 	"github.com/jauap/jauap/link"
 	"github.com/jauap/jauap/node"
+	"github.com/jauap/jauap/routing"
 	"github.com/jauap/jauap/store"
 )
 
@@ -141,7 +142,7 @@ func newRun(s Scenario, seed uint64) (*run, error) {
 		r.push(&event{at: c.To, kind: ends, i: i})
 	}
 	for p := range s.People {
-		sh, _, err := store.Open(durable.NewMem(), store.Options{Quota: quota, SegmentSize: 1 << 20, Today: firstDay})
+		sh, _, err := store.Open(durable.NewMem(), store.Options{Quota: quota, SegmentSize: 1 << 20, Today: firstDay, Shares: routing.Shares()})
 		if err != nil {
 			return nil, err
 		}

@@ -99,7 +99,7 @@ func BenchmarkGet(b *testing.B) {
 	must(b, s.Close())
 }
 
-func heap() uint64 {
+func heapInUse() uint64 {
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats
@@ -114,7 +114,7 @@ func BenchmarkOpen1e6(b *testing.B) {
 	fill(b, s, 0, n)
 	must(b, s.Close())
 	s = nil
-	before := heap()
+	before := heapInUse()
 	var used uint64
 	for b.Loop() {
 		s := benchShelf(b, dir)
@@ -122,7 +122,7 @@ func BenchmarkOpen1e6(b *testing.B) {
 		if s.Stats().Envelopes != n {
 			b.Fatalf("%d units", s.Stats().Envelopes)
 		}
-		used = heap() - before
+		used = heapInUse() - before
 		must(b, s.Close())
 		b.StartTimer()
 	}

@@ -45,6 +45,7 @@ const (
 const (
 	ownFlag  uint8 = 1
 	sureFlag uint8 = 2 // of a proof: its key was seen to be the envelope's
+	fixFlag  uint8 = 4 // not evicted before its last day
 )
 
 const recordMagic = 0x4a52
@@ -101,6 +102,7 @@ type record struct {
 	kind, flags   uint8
 	class         envelope.Class
 	shard, rank   uint8
+	from          uint32
 	until, expiry envelope.Day
 	size          uint32 // of the payload
 	sum           uint32 // of the payload
@@ -145,6 +147,7 @@ func (r *record) append(b []byte, salt uint32) []byte {
 	binary.LittleEndian.PutUint16(h[60:], uint16(r.until))
 	binary.LittleEndian.PutUint16(h[62:], uint16(r.expiry))
 	h[64], h[65], h[66] = byte(r.class), r.shard, r.rank
+	binary.LittleEndian.PutUint32(h[67:], r.from)
 	if len(h) > recordHeadSize {
 		copy(h[recordHeadSize:], r.proves[:])
 	}
@@ -180,11 +183,11 @@ func parseRecord(b []byte, salt uint32, off int64) (r record, ok bool) {
 	r.off = binary.LittleEndian.Uint32(b[56:])
 	r.until = envelope.Day(binary.LittleEndian.Uint16(b[60:]))
 	r.expiry = envelope.Day(binary.LittleEndian.Uint16(b[62:]))
-	r.shard, r.rank = b[65], b[66]
+	r.shard, r.rank, r.from = b[65], b[66], binary.LittleEndian.Uint32(b[67:])
 	if n > recordHeadSize {
 		r.proves = envelope.ID(b[recordHeadSize:])
 	}
-	return r, int64(r.off) == off && [5]byte(b[67:]) == [5]byte{} && r.plausible()
+	return r, int64(r.off) == off && b[71] == 0 && r.plausible()
 }
 
 func (r *record) plausible() bool {

@@ -8,7 +8,7 @@ import (
 	"github.com/jauap/jauap/envelope"
 )
 
-// unit is what memory holds of a unit: 80 bytes.
+// unit is what memory holds of a unit: 96 bytes.
 type unit struct {
 	id         envelope.ID
 	tag        envelope.Tag
@@ -16,6 +16,7 @@ type unit struct {
 	seq        uint64      // 0: the slot is free
 	file, off  uint32
 	size       uint32
+	from       uint32 // who brought it
 	next       uint32 // slot with the same tag, or proving the same envelope; of a free slot the next free
 	prev, succ uint32 // in the bucket
 	until      envelope.Day
@@ -28,9 +29,20 @@ type unit struct {
 
 func (u *unit) own() bool { return u.flags&ownFlag != 0 }
 
+// stays says that the unit is never evicted.
+func (u *unit) stays() bool { return u.flags&(ownFlag|fixFlag) != 0 }
+
+// fixed is what the unit adds to Stats.Fixed.
+func (u *unit) fixed() int64 {
+	if u.own() || u.flags&fixFlag == 0 {
+		return 0
+	}
+	return u.cost()
+}
+
 // record is the head under which the unit is written, its place left open.
 func (u *unit) record() record {
-	return record{kind: unitRecord, flags: u.flags, class: u.class, shard: u.shard, rank: u.rank,
+	return record{kind: unitRecord, flags: u.flags, class: u.class, shard: u.shard, rank: u.rank, from: u.from,
 		until: u.until, expiry: u.expiry, size: u.size, seq: u.seq, id: u.id, tag: u.tag, proves: u.proves}
 }
 
@@ -50,7 +62,7 @@ func (u *unit) bulk() int64 {
 
 func (u *unit) entry() Entry {
 	return Entry{ID: u.id, Tag: u.tag, Class: u.class, Shard: u.shard, Expiry: u.expiry,
-		Size: u.size, Seq: u.seq, Own: u.own(), Rank: u.rank}
+		Size: u.size, Seq: u.seq, Own: u.own(), Fixed: u.flags&fixFlag != 0, Rank: u.rank, From: u.from}
 }
 
 // chunkUnits is how many units are allotted at once: few, since a simulated
@@ -73,9 +85,13 @@ type index struct {
 	owned   int
 	cost    int64
 	bulk    int64 // bytes of S4 and S5 that are not own
+	fixed   int64 // cost of what is not evicted and not own
+	shared  shared
 }
 
-func newIndex() index { return index{seed: maphash.MakeSeed()} }
+func newIndex(shares [Ranks]int) index {
+	return index{seed: maphash.MakeSeed(), shared: newShared(shares)}
+}
 
 func (x *index) at(slot uint32) *unit {
 	return &x.chunks[(slot-1)/chunkUnits][(slot-1)%chunkUnits]
@@ -127,6 +143,7 @@ func (x *index) add(u unit) uint32 {
 		x.owned++
 	}
 	x.bulk += u.bulk()
+	x.fixed += u.fixed()
 	if x.built {
 		x.place(slot)
 	}
@@ -162,6 +179,7 @@ func (x *index) remove(slot uint32) {
 		x.owned--
 	}
 	x.bulk -= u.bulk()
+	x.fixed -= u.fixed()
 	*u = unit{next: x.free}
 	x.free = slot
 }
@@ -309,38 +327,46 @@ func (x *index) since(seq uint64, take func(*unit) bool) {
 
 // bucket lists the units that are alike to eviction, oldest first.
 type bucket struct {
-	key        uint32
+	key        uint64
 	head, tail uint32
 	cost       int64
 }
 
-// bucketKey orders buckets as they are evicted: high rank first, then the
-// nearest last day; own units, which are never evicted, come behind all.
-func bucketKey(own bool, rank uint8, until envelope.Day) uint32 {
-	k := uint32(255-rank)<<16 | uint32(until)
-	if own {
-		k |= ownKey
+// bucketKey orders buckets as they are evicted without shares: high rank
+// first, then the nearest last day; what is never evicted comes behind all.
+// With shares a giver's buckets lie side by side.
+func bucketKey(stays bool, rank uint8, from uint32, until envelope.Day) uint64 {
+	k := uint64(255-rank)<<48 | uint64(from)<<16 | uint64(until)
+	if stays {
+		k |= staysKey
 	}
 	return k
 }
 
-const ownKey = 1 << 24
+const staysKey = 1 << 56
 
-func (u *unit) key() uint32 { return bucketKey(u.own(), u.rank, u.until) }
+// key of the unit's bucket. Without shares nobody asks who brought it.
+func (x *index) key(u *unit) uint64 {
+	from := u.from
+	if !x.shared.on {
+		from = 0
+	}
+	return bucketKey(u.stays(), u.rank, from, u.until)
+}
 
 // day is the until of the bucket's units.
 func (b *bucket) day() envelope.Day { return envelope.Day(b.key) }
 
-func (x *index) bucketAt(key uint32) (int, bool) {
-	return slices.BinarySearchFunc(x.buckets, key, func(b bucket, key uint32) int { return cmp.Compare(b.key, key) })
+func (x *index) bucketAt(key uint64) (int, bool) {
+	return slices.BinarySearchFunc(x.buckets, key, func(b bucket, key uint64) int { return cmp.Compare(b.key, key) })
 }
 
 // link appends the slot to its bucket.
 func (x *index) link(slot uint32) {
 	u := x.at(slot)
-	n, found := x.bucketAt(u.key())
+	n, found := x.bucketAt(x.key(u))
 	if !found {
-		x.buckets = slices.Insert(x.buckets, n, bucket{key: u.key()})
+		x.buckets = slices.Insert(x.buckets, n, bucket{key: x.key(u)})
 	}
 	b := &x.buckets[n]
 	u.prev, u.succ = b.tail, 0
@@ -351,12 +377,15 @@ func (x *index) link(slot uint32) {
 	}
 	b.tail = slot
 	b.cost += u.cost()
+	if !u.stays() {
+		x.shared.add(u.rank, u.from, u.cost())
+	}
 }
 
 // unlink takes the slot out of its bucket.
 func (x *index) unlink(slot uint32) {
 	u := x.at(slot)
-	n, found := x.bucketAt(u.key())
+	n, found := x.bucketAt(x.key(u))
 	if !found {
 		panic("store: internal error: a unit is in no bucket")
 	}
@@ -372,20 +401,25 @@ func (x *index) unlink(slot uint32) {
 		b.tail = u.prev
 	}
 	b.cost -= u.cost()
+	if !u.stays() {
+		x.shared.add(u.rank, u.from, -u.cost())
+	}
 	if b.head == 0 {
 		x.buckets = slices.Delete(x.buckets, n, n+1)
 	}
 }
 
 // regrade changes what eviction goes by.
-func (x *index) regrade(slot uint32, own bool, rank uint8) {
+func (x *index) regrade(slot uint32, flags, rank uint8, from uint32) {
 	u := x.at(slot)
 	x.unlink(slot)
-	if own && !u.own() {
+	x.bulk -= u.bulk()
+	x.fixed -= u.fixed()
+	if flags&ownFlag != 0 && !u.own() {
 		x.owned++
-		x.bulk -= u.bulk()
-		u.flags |= ownFlag
 	}
-	u.rank = rank
+	u.flags, u.rank, u.from = flags, rank, from
+	x.bulk += u.bulk()
+	x.fixed += u.fixed()
 	x.link(slot)
 }

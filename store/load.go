@@ -27,7 +27,7 @@ func Open(fs durable.FS, o Options) (*Shelf, Report, error) {
 	}
 	s := &Shelf{
 		fs: fs, lock: lock, handles: handles{fs: fs}, room: r, today: o.Today,
-		next: 1, nextNum: 1, x: newIndex(),
+		next: 1, nextNum: 1, x: newIndex(o.Shares),
 		files: map[uint32]*logFile{}, targets: map[envelope.Day]*logFile{},
 		marks: marks{values: map[string][]byte{}}, parts: parts{all: map[envelope.ID]*part{}},
 	}
@@ -345,7 +345,7 @@ func (l *loader) unit(f *logFile, r record) {
 	}
 	s.next = max(s.next, r.seq+1)
 	slot := s.x.add(unit{id: r.id, tag: r.tag, proves: r.proves, seq: r.seq, size: r.size, until: r.until,
-		expiry: r.expiry, shard: r.shard, rank: r.rank, class: r.class, flags: r.flags & (ownFlag | sureFlag)})
+		expiry: r.expiry, shard: r.shard, rank: r.rank, from: r.from, class: r.class, flags: r.flags & (ownFlag | sureFlag | fixFlag)})
 	s.settle(slot, f, r.off)
 }
 
@@ -418,9 +418,9 @@ func (l *loader) tidy() {
 			return
 		}
 	}
-	for s.x.cost > s.limit && len(s.x.buckets) > 0 && s.x.buckets[0].key < ownKey {
-		if s.drop(s.x.buckets[0].head) != nil {
-			return
+	for s.x.cost > s.limit {
+		if slot := s.victim(nil); slot == 0 || s.drop(slot) != nil {
+			break
 		}
 	}
 	for !s.fits(0) {

@@ -68,33 +68,69 @@ func (s *Shelf) makeRoom(u *unit, gone []envelope.ID) error {
 	return s.makeSpace(u.total(), envelope.ID{})
 }
 
-// evict drops units of others until over bytes are free: high rank first, then
-// the nearest last day, then the oldest. What has a lower rank than the unit
-// stays, unless that is our own. The unit's own last day is not compared: short
-// letters are the urgent ones and must get in.
+// evict drops units of others until over bytes are free: see victim. ErrFull,
+// with nothing evicted, if that cannot be.
 func (s *Shelf) evict(u *unit, over int64) error {
-	last := bucketKey(false, u.rank, envelope.NoDay)
-	if u.own() {
-		last = ownKey - 1
-	}
-	may := int64(0)
-	for k := range s.x.buckets {
-		if s.x.buckets[k].key > last || may >= over {
-			break
-		}
-		may += s.x.buckets[k].cost
-	}
-	if may < over {
+	if s.evictable(u, over) < over {
 		return ErrFull
 	}
 	for over > 0 {
-		slot := s.x.buckets[0].head
+		slot := s.victim(u)
+		if slot == 0 {
+			return ErrFull
+		}
 		over -= s.x.at(slot).cost()
 		if err := s.drop(slot); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// evictable is the cost, as far as over, of what would go in favour of u.
+func (s *Shelf) evictable(u *unit, over int64) int64 {
+	if s.x.shared.on {
+		return s.x.shared.givable(u, s.limit-s.x.cost+s.x.shared.total())
+	}
+	may := int64(0)
+	for k := range s.x.buckets {
+		if s.x.buckets[k].key > lastKey(u) || may >= over {
+			break
+		}
+		may += s.x.buckets[k].cost
+	}
+	return may
+}
+
+// victim is the unit that goes next in favour of u (nil: of a lower quota), 0
+// if none may. With shares it is of the rank that is most above its own, and
+// there of the giver who holds most; without, of the highest rank. Then the
+// nearest last day goes, then the oldest. Without shares, what has a lower
+// rank than u stays, unless that is our own. The unit's own last day is not
+// compared: short letters are the urgent ones and must get in.
+func (s *Shelf) victim(u *unit) uint32 {
+	from := uint64(0)
+	last := lastKey(u)
+	if s.x.shared.on {
+		h := s.x.shared.heaviest(u, s.limit-s.x.cost+s.x.shared.total())
+		if h == nil {
+			return 0
+		}
+		from, last = bucketKey(false, h.rank, h.from, 0), bucketKey(false, h.rank, h.from, envelope.NoDay)
+	}
+	n, _ := s.x.bucketAt(from)
+	if n >= len(s.x.buckets) || s.x.buckets[n].key > last {
+		return 0
+	}
+	return s.x.buckets[n].head
+}
+
+// lastKey is that of the last bucket that goes in favour of u without shares.
+func lastKey(u *unit) uint64 {
+	if u == nil || u.own() {
+		return staysKey - 1
+	}
+	return bucketKey(false, u.rank, 1<<32-1, envelope.NoDay)
 }
 
 // makeSpace brings space back on disk until n bytes may be put, at last from

@@ -42,15 +42,17 @@ type Shelf struct {
 }
 
 // Put adds a unit and answers its Entry. It is durable after Sync. A unit that
-// is here already gains by it all the same: it becomes Own if m says so, and
-// takes the lower Rank. Errors: ErrHave, ErrTaken, ErrDone, ErrBogus,
+// is here already gains by it all the same: see Raise. Errors: ErrHave, ErrTaken, ErrDone, ErrBogus,
 // ErrExpired, ErrFull; others tell of the disk. An S0, which carries no
 // expiry, is kept for envelope.Lifetime days.
 func (s *Shelf) Put(e envelope.Envelope, m Meta) (Entry, error) {
 	u := unit{id: e.ID(), tag: e.Tag(), proves: e.Proves(), size: uint32(len(e.Bytes())), expiry: e.Expiry(),
-		shard: e.Shard(), class: e.Class(), rank: m.Rank}
+		shard: e.Shard(), class: e.Class(), rank: m.Rank, from: m.From}
 	if m.Own {
 		u.flags |= ownFlag
+	}
+	if m.Fixed {
+		u.flags |= fixFlag
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,22 +167,42 @@ func (s *Shelf) judgeProof(u *unit) (gone []envelope.ID, err error) {
 	return gone, nil
 }
 
-// upgrade gives a unit that came again the better of both Metas. It is written
-// anew, under its old seq; for want of room or disk it stays as it is.
-func (s *Shelf) upgrade(slot uint32, m Meta) {
+// Raise gives a unit that is here the better of both Metas: it becomes Own or
+// Fixed if m says so, and takes a lower Rank together with who brought that.
+// For want of room or disk it stays as it is. It says whether anything
+// changed.
+func (s *Shelf) Raise(id envelope.ID, m Meta) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slot := s.x.find(id)
+	return !s.closed && slot != 0 && s.upgrade(slot, m)
+}
+
+// upgrade is Raise. The unit is written anew, under its old seq.
+func (s *Shelf) upgrade(slot uint32, m Meta) bool {
 	u := s.x.at(slot)
-	own, rank := u.own() || m.Own, min(u.rank, m.Rank)
-	if own == u.own() && rank == u.rank || !s.fits(u.total()) {
-		return
+	flags, rank, from := u.flags, u.rank, u.from
+	if m.Own {
+		flags |= ownFlag
+	}
+	if m.Fixed {
+		flags |= fixFlag
+	}
+	if m.Rank < rank {
+		rank, from = m.Rank, m.From
+	}
+	if flags == u.flags && rank == u.rank || !s.fits(u.total()) {
+		return false
 	}
 	raw, err := s.read(u, 0, int(u.size))
 	if err != nil || envelope.IDOf(raw) != u.id || s.ready(u.total()) != nil {
-		return
+		return false
 	}
 	s.bufGraves = s.entomb(s.bufGraves, u.file, u.off)
-	s.x.regrade(slot, own, rank)
+	s.x.regrade(slot, flags, rank, from)
 	r := u.record()
 	s.settle(slot, s.active, s.append(&r, raw))
+	return true
 }
 
 // Sync puts everything Put, Dropped and Marked before on stable storage. If it
@@ -371,7 +393,8 @@ func (s *Shelf) Expire(today envelope.Day) (n int, err error) {
 func (s *Shelf) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Stats{Envelopes: s.x.count, Bytes: s.disk, Quota: s.quota, Own: s.x.owned, Partials: len(s.parts.all), Bulk: s.x.bulk}
+	return Stats{Envelopes: s.x.count, Bytes: s.disk, Quota: s.quota, Own: s.x.owned, Partials: len(s.parts.all), Bulk: s.x.bulk,
+		Free: max(s.limit-s.x.cost, 0), Fixed: s.x.fixed}
 }
 
 // Epoch is the random name of this shelf's sequence. It changes when the

@@ -43,7 +43,15 @@ type Options struct {
 	Quota       int64
 	SegmentSize int64        // bytes per file; 0 chooses by the quota, and no more than a 32nd of it is used
 	Today       envelope.Day // used where Meta.Today is zero; expires nothing by itself
+	// Shares are the parts of the room, in percent by rank from 0 to 3, that
+	// units of each rank keep when the shelf is full. What a rank does not use
+	// is lent to the others. Rank 0 has none: such units are own. Without
+	// shares the highest rank goes first whatever it holds.
+	Shares [Ranks]int
 }
+
+// Ranks is how many ranks may have a share.
+const Ranks = 4
 
 // MinQuota is the smallest quota, in bytes.
 const MinQuota = 1 << 20
@@ -60,7 +68,9 @@ type Report struct {
 // Meta is what the caller knows of a unit and its bytes do not say.
 type Meta struct {
 	Own   bool         // never evicted
-	Rank  uint8        // 0 own, 1 contact's, 2 other: the higher goes first
+	Rank  uint8        // what Options.Shares goes by; without shares the higher goes first
+	From  uint32       // who brought it: units of one rank are shared out among givers
+	Fixed bool         // not evicted before its last day
 	Until envelope.Day // last day to keep it; 0: its expiry. Never more than MaxLifetime+MaxJitter after Today
 	Today envelope.Day // 0: the shelf's last
 }
@@ -75,7 +85,9 @@ type Entry struct {
 	Size   uint32 // bytes of the unit
 	Seq    uint64 // place in the order of arrival, from 1
 	Own    bool
+	Fixed  bool // not evicted before its last day
 	Rank   uint8
+	From   uint32 // who brought it, as Meta.From said
 }
 
 // Stats are figures of a shelf.
@@ -86,4 +98,6 @@ type Stats struct {
 	Own       int // units that are never evicted
 	Partials  int
 	Bulk      int64 // bytes of S4 and S5 that are not own
+	Free      int64 // bytes that may be put before anything is evicted
+	Fixed     int64 // bytes that are not evicted and not own
 }

@@ -1,0 +1,215 @@
+package routing
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/jauap/jauap/envelope"
+	"pgregory.net/rapid"
+)
+
+func drawUnits(t *rapid.T, most int) []Unit {
+	n := rapid.IntRange(0, most).Draw(t, "n")
+	units := make([]Unit, n)
+	for i := range units {
+		c := envelope.Class(rapid.SampledFrom([]int{1, 1, 1, 2, 3, 6}).Draw(t, "class"))
+		units[i] = Unit{Class: c, Size: c.Size(), Rank: uint8(rapid.IntRange(0, 3).Draw(t, "rank")),
+			From: uint32(rapid.IntRange(1, 5).Draw(t, "from")), Seq: uint64(i + 1)}
+		if units[i].Rank == Own {
+			units[i].From = 0
+		}
+	}
+	return units
+}
+
+func TestPlanIsAnOrderOfAll(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		units := drawUnits(t, 60)
+		contact, nonce := rapid.Bool().Draw(t, "contact"), rapid.Uint64().Draw(t, "nonce")
+		order := Plan(units, contact, nonce)
+		seen := slices.Clone(order)
+		slices.Sort(seen)
+		for i, k := range seen {
+			if i != k {
+				t.Fatalf("unit %d is missing or doubled", i)
+			}
+		}
+		own := true
+		last := map[[2]uint32]int{}
+		for _, i := range order {
+			u := units[i]
+			if contact {
+				if u.Rank == Own && !own {
+					t.Fatal("towards a contact something goes before an own unit")
+				}
+				own = own && u.Rank == Own
+			}
+			giver := [2]uint32{uint32(u.Rank), u.From}
+			if k, ok := last[giver]; ok {
+				p := units[k]
+				if size(p.Class) > size(u.Class) || p.Class == u.Class && p.Seq > u.Seq {
+					t.Fatal("of one giver a larger or newer unit goes first")
+				}
+			}
+			last[giver] = i
+		}
+	})
+}
+
+// A stranger cannot tell own units by their place: if another had brought them
+// the order would be the same.
+func TestOrderDoesNotTellWhatIsOwn(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		units := drawUnits(t, 60)
+		nonce := rapid.Uint64().Draw(t, "nonce")
+		order := Plan(units, false, nonce)
+		brought := slices.Clone(units)
+		for i := range brought {
+			if brought[i].Rank == Own {
+				brought[i].Rank = Near
+			}
+		}
+		if !slices.Equal(order, Plan(brought, false, nonce)) {
+			t.Fatal("the order depends on what is own")
+		}
+	})
+	// And over many meetings own units are as early as any other giver's.
+	var units []Unit
+	for from := range uint32(8) {
+		for range 4 {
+			u := Unit{Class: envelope.S1, Size: 1024, Rank: Near, From: from, Seq: uint64(len(units) + 1)}
+			if from == 0 {
+				u.Rank = Own
+			}
+			units = append(units, u)
+		}
+	}
+	first := 0
+	const meetings = 4000
+	for k := range uint64(meetings) {
+		if units[Plan(units, false, mix(k))[0]].Rank == Own {
+			first++
+		}
+	}
+	if want := meetings / 8.0; math.Abs(float64(first)-want) > 5*math.Sqrt(want) {
+		t.Fatalf("an own unit went first in %d of %d meetings, want about %.0f", first, meetings, want)
+	}
+}
+
+// As long as all ranks have something to send they get their shares, and
+// within a rank all givers the same.
+func TestPlanKeepsShares(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var units []Unit
+		classes := []envelope.Class{envelope.S1, envelope.S2, envelope.S3}
+		for rank := Near; rank <= Other; rank++ {
+			for from := range uint32(rapid.IntRange(1, 4).Draw(t, "givers")) {
+				for left := rapid.IntRange(0, 400<<10).Draw(t, "bytes"); left > 0; {
+					c := classes[rapid.IntRange(0, 2).Draw(t, "class")]
+					left -= c.Size()
+					units = append(units, Unit{Class: c, Size: c.Size(), Rank: rank, From: from + 1, Seq: uint64(len(units) + 1)})
+				}
+			}
+		}
+		const largest = 16 << 10
+		type giver struct{ rank, from uint32 }
+		left, sent := map[giver]int{}, map[giver]int{}
+		rankLeft, rankSent := map[uint8]int{}, map[uint8]int{}
+		for _, u := range units {
+			left[giver{uint32(u.Rank), u.From}]++
+			rankLeft[u.Rank]++
+		}
+		for _, i := range Plan(units, false, 1) {
+			u := units[i]
+			g := giver{uint32(u.Rank), u.From}
+			sent[g] += u.Size
+			rankSent[u.Rank] += u.Size
+			for o, n := range left {
+				if o.rank == g.rank && n > 0 && sent[g]-sent[o] > 2*largest {
+					t.Fatalf("%v got %d bytes while %v waits with %d", g, sent[g], o, sent[o])
+				}
+			}
+			for r, n := range rankLeft {
+				mine, theirs := float64(rankSent[u.Rank])/float64(Shares()[u.Rank]), float64(rankSent[r])/float64(Shares()[r])
+				if n > 0 && mine-theirs > 2*largest/float64(Shares()[Other]) {
+					t.Fatalf("rank %d got more than its share of rank %d", u.Rank, r)
+				}
+			}
+			left[g]--
+			rankLeft[u.Rank]--
+		}
+	})
+}
+
+func drawArrival(t *rapid.T) Arrival {
+	return Arrival{
+		Class: envelope.Class(rapid.IntRange(0, 6).Draw(t, "class")), Today: 9,
+		Contact: rapid.Bool().Draw(t, "contact"), Label: Label(rapid.IntRange(0, 2).Draw(t, "label")),
+		Paid: rapid.Bool().Draw(t, "paid"), Sure: rapid.Bool().Draw(t, "sure"),
+		Proves: uint8(rapid.IntRange(0, 3).Draw(t, "proves")), Room: rapid.Bool().Draw(t, "room"),
+	}
+}
+
+func TestStrangersStayOutside(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := drawArrival(t)
+		g, _ := Edge{}.Grade(a)
+		proof := a.Class == envelope.Done && a.Sure
+		if g.Rank == Own || g.Rank == Near && !proof && (!a.Contact || a.Label == Plain) {
+			t.Fatalf("%+v became %+v", a, g)
+		}
+		if g.Fixed && (!a.Contact || a.Label != First || !a.Room) {
+			t.Fatalf("%+v was reserved", a)
+		}
+		if g.Rank == Paid && !a.Paid && !proof {
+			t.Fatalf("%+v counts as paid", a)
+		}
+	})
+}
+
+// Whatever a contact brings in a day, what is not answered by proofs stays
+// within its credit and its reserved lane.
+func TestCreditHolds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var e Edge
+		near, fixed, bytes := 0, 0, 0
+		var held []envelope.Class
+		for range rapid.IntRange(0, 400).Draw(t, "n") {
+			if len(held) > 0 && rapid.IntRange(0, 9).Draw(t, "proof") == 0 {
+				near -= int(price(held[0]))
+				e = e.Refund(held[0])
+				held = held[1:]
+				continue
+			}
+			a := drawArrival(t)
+			a.Contact, a.Sure = true, false
+			var g Grade
+			g, e = e.Grade(a)
+			switch {
+			case g.Fixed:
+				fixed++
+				bytes += a.Class.Size()
+			case g.Rank == Near:
+				near += int(price(a.Class))
+				held = append(held, a.Class)
+			}
+		}
+		if near > Credit*fine || fixed > FirstUnits || bytes > FirstBytes {
+			t.Fatalf("%d pieces of credit, %d reserved with %d bytes", near, fixed, bytes)
+		}
+		tomorrow, next := e.Grade(Arrival{Class: envelope.S1, Today: 10, Contact: true, Label: Known})
+		if tomorrow.Rank != Near || next.Spent != fine {
+			t.Fatal("the credit is not new on the next day")
+		}
+	})
+}
+
+func TestLabels(t *testing.T) {
+	if LabelOf(Own, true) != First || LabelOf(Own, false) != Known || LabelOf(Near, true) != Known || LabelOf(Paid, true) != Plain || LabelOf(Other, true) != Plain {
+		t.Fatal("labels")
+	}
+	if !MayDisplace(envelope.S5, 0) || MayDisplace(envelope.S1, Encounter) || !MayDisplace(envelope.S1, Encounter-1024) {
+		t.Fatal("encounter")
+	}
+}

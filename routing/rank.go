@@ -1,0 +1,135 @@
+package routing
+
+import "github.com/jauap/jauap/envelope"
+
+// Ranks of units. The receiver of a hop decides; no sender can ask for one.
+const (
+	Own   uint8 = 0 // written here
+	Near  uint8 = 1 // over edges between contacts at every hop since it was written
+	Paid  uint8 = 2 // from a stranger, with postage
+	Other uint8 = 3 // from a stranger
+)
+
+// Shares of a full shelf and of a link's time in percent, by rank. What a rank
+// does not use is lent to the others. Own units are outside of them.
+func Shares() [4]int { return [4]int{Near: 60, Paid: 25, Other: 15} }
+
+// Label is what a contact says of a unit that it lists.
+type Label uint8
+
+// The labels; their values are those on the wire (spec/exchange.md, 12).
+const (
+	Plain Label = iota // nothing is known of where it comes from
+	Known              // its rank is Near with the contact
+	First              // the contact wrote it
+)
+
+// LabelOf is what to say of a unit to a contact. Open is false where the
+// person does not want contacts to know which units are their own.
+func LabelOf(rank uint8, open bool) Label {
+	switch {
+	case rank == Own && open:
+		return First
+	case rank <= Near:
+		return Known
+	}
+	return Plain
+}
+
+// What an edge to a contact carries a day. The first was swept by simulation: docs/reliability.md.
+const (
+	Credit     = 100     // units of rank Near that no proof has answered yet
+	FirstUnits = 20      // units of its own that stay until their last day
+	FirstBytes = 2 << 20 // of them
+)
+
+// creditStep: a unit costs one credit and one more for each so many bytes.
+const creditStep = 16 << 10
+
+// fine is how many pieces a credit has: a proof whose envelope is not here
+// costs one.
+const fine = 8
+
+// Edge is what is known of one contact's day. The zero value is a new edge.
+type Edge struct {
+	Day   envelope.Day
+	Spent uint16 // pieces of credit
+	First uint8  // units in the reserved lane
+	Bytes uint32 // of them
+}
+
+// Arrival is a unit that a peer brings.
+type Arrival struct {
+	Class   envelope.Class
+	Today   envelope.Day
+	Contact bool // over the edge to a contact
+	Label   Label
+	Paid    bool  // it has valid postage
+	Proves  uint8 // of a proof: the rank of the envelope that goes by it
+	Sure    bool  // of a proof: there is such an envelope, and it has its key
+	Room    bool  // the reserved lane has room left on the shelf
+}
+
+// Grade is what a shelf is told about an arrival.
+type Grade struct {
+	Rank  uint8
+	Fixed bool // stays until its last day
+}
+
+// Grade decides the rank of an arrival and answers the edge as it is then.
+func (e Edge) Grade(a Arrival) (Grade, Edge) {
+	low := Grade{Rank: Other}
+	if a.Paid {
+		low.Rank = Paid
+	}
+	if a.Class == envelope.Done && a.Sure {
+		// It takes less room than what goes by it, and nobody else can make it.
+		low.Rank = min(low.Rank, max(a.Proves, Near))
+		return low, e
+	}
+	if !a.Contact || a.Label == Plain {
+		return low, e
+	}
+	if e.Day != a.Today {
+		e = Edge{Day: a.Today}
+	}
+	if size := uint32(a.Class.Size()); a.Label == First && a.Room && e.First < FirstUnits && e.Bytes+size <= FirstBytes {
+		e.First++
+		e.Bytes += size
+		return Grade{Rank: Near, Fixed: true}, e
+	}
+	cost := price(a.Class)
+	if e.Spent+cost > Credit*fine {
+		return low, e
+	}
+	e.Spent += cost
+	return Grade{Rank: Near}, e
+}
+
+// Refund gives back what a unit cost, once it is proven to have arrived.
+func (e Edge) Refund(c envelope.Class) Edge {
+	e.Spent -= min(e.Spent, price(c))
+	return e
+}
+
+// price of a unit in pieces of credit.
+func price(c envelope.Class) uint16 {
+	if c == envelope.Done {
+		return 1
+	}
+	return fine * uint16(1+c.Size()/creditStep)
+}
+
+// Encounter is how many bytes of others a stranger may displace in one
+// meeting. Empty room is open to everybody.
+const Encounter = 1 << 20
+
+// MayDisplace says whether a stranger's unit may come into a full shelf after
+// so many bytes came so in the same meeting.
+func MayDisplace(c envelope.Class, before int64) bool {
+	return before+int64(c.Size()) <= Encounter
+}
+
+// ReservedPart is the part of the shelf, as a divisor, that the reserved lanes
+// of all contacts may fill.
+const ReservedPart = 8
