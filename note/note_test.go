@@ -40,9 +40,9 @@ func TestVectors(t *testing.T) {
 		for i, v := range []vector{
 			{Kind: 1, Seq: 475000, Words: "I am safe @Almaty. All at home."},
 			{Kind: 1, Seq: 475000, Words: "Аманмын @Алматы. Бәріміз үйдеміз."},
-			{Kind: 2, Seq: 475001, Words: "Цел, я в другом месте @Шымкент Kcell."},
-			{Kind: 3, Seq: 1, Words: "Көмек керек @Жаңаөзен."},
-			{Kind: 4, Seq: note.MaxSeq, Words: "Looking for: Yerlan."},
+			{Kind: 2, Seq: 475001, Words: "Я в порядке, в другом месте @Шымкент Kcell."},
+			{Kind: 3, Seq: 1, Words: "Маған көмек керек @Жаңаөзен."},
+			{Kind: 4, Seq: note.MaxSeq, Words: "I look for: Yerlan."},
 			{Kind: 7, Seq: 12345678, Words: ""},
 		} {
 			k := key(byte(i))
@@ -219,7 +219,7 @@ func TestPlace(t *testing.T) {
 	for _, c := range []struct{ text, place, rest string }{
 		{"I am safe @Almaty. All at home.", "Almaty", "All at home."},
 		{"Аманмын @Алматы Kcell.", "Алматы Kcell", ""},
-		{"Іздеймін: Ерлан @Тараз. Көрген бар ма?", "Тараз", "Ерлан. Көрген бар ма?"},
+		{"Іздеп жүрмін: Ерлан @Тараз. Көрген бар ма?", "Тараз", "Ерлан. Көрген бар ма?"},
 		{"аманмын. Үйдеміз", "", "Үйдеміз"},
 		{"Мама, всё хорошо", "", "Мама, всё хорошо"},
 		{"", "", ""}, {"@", "", ""}, {"@.", "", ""},

@@ -48,11 +48,11 @@ type Saying struct {
 func phrases(lang string) [5]string {
 	switch lang {
 	case "ru":
-		return [5]string{"", "Я в безопасности", "Цел, я в другом месте", "Нужна помощь", "Ищу"}
+		return [5]string{"", "Я в порядке", "Я в порядке, в другом месте", "Мне нужна помощь", "Ищу"}
 	case "kk":
-		return [5]string{"", "Аманмын", "Аманмын, басқа жердемін", "Көмек керек", "Іздеймін"}
+		return [5]string{"", "Аманмын", "Аманмын, басқа жердемін", "Маған көмек керек", "Іздеп жүрмін"}
 	}
-	return [5]string{"", "I am safe", "Safe, in another place", "I need help", "Looking for"}
+	return [5]string{"", "I am safe", "I am safe, in another place", "I need help", "I look for"}
 }
 
 // Text is the note's words: "I am safe @Almaty. All at home."

@@ -423,7 +423,7 @@ const inspection = `(() => {
 		faults.push("the page is " + document.documentElement.scrollWidth + " wide on a screen of " + innerWidth);
 		for (const el of document.body.querySelectorAll("*")) if (seen(el) && el.getBoundingClientRect().right > innerWidth + 1) faults.push("too wide: " + name(el));
 	}
-	for (const el of document.querySelectorAll("a, button, summary, input:not([type=hidden]):not([type=checkbox]), textarea, label.check")) {
+	for (const el of document.querySelectorAll("a, button, summary, input:not([type=hidden]):not([type=checkbox]):not([type=radio]), textarea, label.check, label.kind")) {
 		if (!seen(el)) continue;
 		const r = el.getBoundingClientRect(), inline = getComputedStyle(el).display === "inline";
 		if (!inline && r.height < 47.5) faults.push("target of " + Math.round(r.height) + " px: " + name(el));
@@ -453,6 +453,7 @@ func testEveryScreen(t *testing.T, ctx context.Context) {
 	said := complaints(t, ctx)
 	w, p := story(t)
 	askings(w)
+	sayings(t, w)
 	first := newWorld(t)
 	do(t, ctx, chromedp.Navigate(w.site.Link(w.s.URL)))
 	until(t, ctx, "main", "Mama")
@@ -460,7 +461,8 @@ func testEveryScreen(t *testing.T, ctx context.Context) {
 	until(t, ctx, "main", "Reach your people")
 	screens := map[string]string{
 		"people": w.s.URL + "/", "talk": w.s.URL + "/with/" + p.ID + "#end", "person": w.s.URL + "/person/" + p.ID, "net": w.s.URL + "/net",
-		"carry": w.s.URL + "/carry", "me": w.s.URL + "/me", "add": w.s.URL + "/add", "slips": w.s.URL + "/slips", "ask": w.s.URL + "/slips/ask", "welcome": first.s.URL + "/", "closed": strings.Replace(w.s.URL, "127.0.0.1", "localhost", 1) + "/",
+		"carry": w.s.URL + "/carry", "me": w.s.URL + "/me", "add": w.s.URL + "/add", "slips": w.s.URL + "/slips", "ask": w.s.URL + "/slips/ask", "safe": w.s.URL + "/safe", "notes": w.s.URL + "/safe/notes", "note": w.s.URL + "/note",
+		"checkin": w.s.URL + "/checkin", "known": w.s.URL + "/known/" + p.ID, "welcome": first.s.URL + "/", "closed": strings.Replace(w.s.URL, "127.0.0.1", "localhost", 1) + "/",
 	}
 	for _, look := range []struct {
 		name, lang, scheme string

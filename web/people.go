@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"rsc.io/qr"
 
@@ -68,15 +69,16 @@ type fact struct {
 	Name    string
 	At      *moment
 	Unknown string
+	By      string // whose word it is, or what it is about
 }
 
 // Facts are what is known, each with its age.
 func (p person) Facts() []fact {
 	unknown := p.x.T("unknown")
 	return []fact{
-		{p.x.T("fact.wrote"), p.x.Age(p.WroteAt), unknown},
-		{p.x.T("fact.seen"), p.x.Age(p.SeenAt), unknown},
-		{p.x.T("fact.place"), p.x.Age(p.PlaceAnsweredAt), unknown},
+		{p.x.T("fact.wrote"), p.x.Age(p.WroteAt), unknown, ""},
+		{p.x.T("fact.seen"), p.x.Age(p.SeenAt), unknown, p.SeenBy},
+		{p.x.T("fact.place"), p.x.Age(p.PlaceAnsweredAt), unknown, p.Place},
 	}
 }
 
@@ -96,8 +98,39 @@ func (p person) Initial() string {
 	return "?"
 }
 
-// people lists everybody; somebody with a new letter comes first. With nobody
-// yet it is the first visit.
+// home is the first screen: what leaves now, everybody, and the other ways.
+type home struct {
+	People           []person
+	Leaving          *api.Progress // while a window is open and something waits or left in it
+	Near             int           // devices met now
+	Relays, RelaysUp int
+}
+
+// rank is what is looked at first: who needs help or could have reported and
+// did not, then new letters.
+func rank(p api.Person) int {
+	switch {
+	case p.Word != nil && p.Word.Kind == "hurt", p.Promise != nil && p.Promise.Verdict == "overdue":
+		return 2
+	case p.Unread > 0:
+		return 1
+	}
+	return 0
+}
+
+// lastSign is when something of theirs or to them last happened here.
+func lastSign(p api.Person) (at time.Time) {
+	if p.LastAt != nil {
+		at = *p.LastAt
+	}
+	if p.Word != nil && p.Word.ReceivedAt != nil && p.Word.ReceivedAt.After(at) {
+		at = *p.Word.ReceivedAt
+	}
+	return at
+}
+
+// people lists everybody, who needs it first. With nobody yet it is the first
+// visit.
 func (x *turn) people() error {
 	x.Tab = "people"
 	list, err := x.p.b.People(x.ctx())
@@ -109,24 +142,31 @@ func (x *turn) people() error {
 		return x.invitation("welcome", http.StatusOK, x.T("welcome.title"), acceptForm{})
 	}
 	slices.SortStableFunc(list, func(a, b api.Person) int {
-		if c := cmp.Compare(min(b.Unread, 1), min(a.Unread, 1)); c != 0 {
-			return c
-		}
-		switch {
-		case a.LastAt != nil && b.LastAt != nil:
-			return b.LastAt.Compare(*a.LastAt)
-		case a.LastAt != nil:
-			return -1
-		case b.LastAt != nil:
-			return 1
-		}
-		return strings.Compare(a.Name, b.Name)
+		return cmp.Or(cmp.Compare(rank(b), rank(a)), lastSign(b).Compare(lastSign(a)), strings.Compare(a.Name, b.Name))
 	})
-	views := make([]person, len(list))
+	s := home{People: make([]person, len(list))}
 	for i, p := range list {
-		views[i] = x.about(p)
+		s.People[i] = x.about(p)
 	}
-	x.view("people", http.StatusOK, x.T("people.title"), views)
+	st, err := x.p.b.Status(x.ctx())
+	if err != nil {
+		return err
+	}
+	if p := st.Progress; p != nil && p.Total+p.Received > 0 {
+		s.Leaving = p
+	}
+	for _, l := range st.Links {
+		switch {
+		case l.Kind == "lan" && l.State == "up":
+			s.Near++
+		case l.Kind == "relay":
+			s.Relays++
+			if l.State == "up" {
+				s.RelaysUp++
+			}
+		}
+	}
+	x.view("people", http.StatusOK, x.T("people.title"), s)
 	return nil
 }
 

@@ -17,9 +17,12 @@ import (
 func madeKeys() []string {
 	var list []string
 	for prefix, names := range map[string]string{
-		"nav.":     "people add carry net me",
+		"nav.":     "people add carry net me safe",
 		"net.":     "no-link dark nearby open not-known",
 		"state.":   "saved carried left delivered read expired",
+		"word.":    "safe moved hurt",
+		"say.":     "safe moved hurt looking",
+		"promise.": "waiting reported cancelled overdue place-dark",
 		"way.":     "lan relay folder broadcast up down trying",
 		"slip.":    "open taken answered withdrawn expired",
 		"outcome.": "spoke close neighbour no-answer not-there other",

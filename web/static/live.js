@@ -110,6 +110,10 @@
 			b.textContent = b.dataset.done;
 		});
 	}
+	for (const b of document.querySelectorAll("[data-print]")) {
+		b.hidden = false;
+		b.addEventListener("click", () => print());
+	}
 	for (const f of document.querySelectorAll("input[type=file][data-max]")) {
 		f.addEventListener("change", () => {
 			const sum = [...f.files].reduce((n, file) => n + file.size, 0);
