@@ -70,12 +70,13 @@ func (d *Daemon) settleLocked() {
 		linked := d.linked()
 		d.courier.Unlock()
 		d.open1(arrived)
+		more := d.again()
 		d.noteHanded(handed)
 		if len(arrived)+len(handed) > 0 {
 			d.changes.bump()
 		}
 		moved := linked && d.pack()
-		if len(arrived)+len(handed) == 0 && !moved {
+		if len(arrived)+len(handed) == 0 && !moved && !more {
 			return
 		}
 	}

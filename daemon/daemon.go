@@ -18,6 +18,7 @@ import (
 	"github.com/jauap/jauap/chat"
 	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/group"
 	"github.com/jauap/jauap/inquiry"
 	"github.com/jauap/jauap/internal/durable"
 	"github.com/jauap/jauap/link/lan"
@@ -69,6 +70,7 @@ type Daemon struct {
 	acc     *account.Account
 	chat    *chat.Chat
 	inquiry *inquiry.Desk
+	groups  *group.Groups
 	board   *status.Board
 
 	// courier guards the node, the shelf and all that follows.
@@ -245,6 +247,9 @@ func (d *Daemon) open() (err error) {
 	d.chat = chat.New(d.acc, d.chatConfig())
 	d.inquiry = inquiry.New(d.acc, d.vault, d.acc.Me().Name())
 	d.acc.Also(d.inquiry, account.Claim{Kinds: inquiry.Kinds()})
+	if d.groups, err = group.New(d.acc, d.chat, d.groupConfig()); err != nil {
+		return err
+	}
 	if err := d.openShelf(m); err != nil {
 		return err
 	}
@@ -290,25 +295,7 @@ func (d *Daemon) recover() error {
 		return err
 	}
 	d.submit(left)
-	var seq uint64
-	for {
-		list := d.shelf.Since(seq, 4096)
-		if len(list) == 0 {
-			break
-		}
-		for _, e := range list {
-			seq = e.Seq
-			if e.Own || !d.acc.Knows(e.Tag) {
-				continue
-			}
-			raw, err := d.shelf.Get(e.ID)
-			if err != nil {
-				d.log.Warn("shelf", "envelope", e.ID.String(), "error", err)
-				continue
-			}
-			d.arrived = append(d.arrived, arrival{e.ID, raw})
-		}
-	}
+	d.offerShelf()
 	d.settleLocked()
 	return nil
 }

@@ -51,13 +51,13 @@ func (d *Daemon) Send(_ context.Context, ask api.SendAsk) (api.Sent, error) {
 	}
 	d.people.Lock()
 	defer d.people.Unlock()
-	to, err := d.acc.Contact(ask.To)
+	to, err := d.conversation(ask.To)
 	if err != nil {
 		return api.Sent{}, doorError(err)
 	}
-	id, err := d.chat.Send(d.moment(), to.ID, ask.Text, files, ask.Days)
+	id, err := d.chat.Send(d.moment(), to, ask.Text, files, ask.Days)
 	if err != nil {
-		return api.Sent{}, doorError(err)
+		return api.Sent{}, groupError(err)
 	}
 	d.changed()
 	return api.Sent{ID: id.String()}, nil
@@ -67,11 +67,10 @@ func (d *Daemon) Send(_ context.Context, ask api.SendAsk) (api.Sent, error) {
 func (d *Daemon) Read(_ context.Context, ask api.ReadAsk) ([]api.Letter, error) {
 	var from account.ContactID
 	if ask.From != "" {
-		c, err := d.acc.Contact(ask.From)
-		if err != nil {
+		var err error
+		if from, err = d.conversation(ask.From); err != nil {
 			return nil, doorError(err)
 		}
-		from = c.ID
 	}
 	after, err := letterID(ask.After)
 	if err != nil {
@@ -91,7 +90,7 @@ func (d *Daemon) Read(_ context.Context, ask api.ReadAsk) ([]api.Letter, error) 
 
 // Conversation implements api.Letters.
 func (d *Daemon) Conversation(_ context.Context, ask api.ConversationAsk) ([]api.Letter, error) {
-	c, err := d.acc.Contact(ask.With)
+	with, err := d.conversation(ask.With)
 	if err != nil {
 		return nil, doorError(err)
 	}
@@ -99,7 +98,7 @@ func (d *Daemon) Conversation(_ context.Context, ask api.ConversationAsk) ([]api
 	if err != nil {
 		return nil, err
 	}
-	list, err := d.chat.Conversation(c.ID, before, ask.Max)
+	list, err := d.chat.Conversation(with, before, ask.Max)
 	if err != nil {
 		return nil, doorError(err)
 	}
@@ -148,6 +147,9 @@ func (d *Daemon) letters(list []chat.Letter) ([]api.Letter, error) {
 	out := make([]api.Letter, len(list))
 	for i, l := range list {
 		name, ok := names[l.With]
+		if _, held, in := d.acc.Held(l.With.String()); in {
+			name, ok = held, true
+		}
 		if !ok {
 			c, err := d.acc.ContactByID(l.With)
 			if err != nil {
@@ -158,7 +160,7 @@ func (d *Daemon) letters(list []chat.Letter) ([]api.Letter, error) {
 		}
 		out[i] = letter(l, name)
 	}
-	return out, nil
+	return out, d.addGroups(list, out)
 }
 
 func letter(l chat.Letter, name string) api.Letter {
@@ -198,7 +200,7 @@ func (d *Daemon) Outbox(context.Context) ([]api.Outgoing, error) {
 		text := []rune(l.Text)
 		out[i] = api.Outgoing{
 			ID: l.ID.String(), To: letters[i].To, State: api.State(l.State), At: l.At.UTC(),
-			Bytes: int(l.Bytes), Carriers: l.Carriers, Text: string(text[:min(len(text), outboxBegin)]),
+			Bytes: int(l.Bytes), Carriers: l.Carriers, Text: string(text[:min(len(text), outboxBegin)]), Reach: letters[i].Reach,
 		}
 	}
 	return out, nil

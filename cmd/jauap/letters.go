@@ -203,7 +203,11 @@ func (d *door) show(ctx context.Context, c *cli.Command, b api.Backend, list []a
 		d.say("Nothing has arrived.")
 	default:
 		for _, l := range list {
-			d.say("%s, written %s (arrived %s):", l.From, l.SentAt.Local().Format("2 Jan 15:04"), age(l.ReceivedAt))
+			from := l.From
+			if l.Group != "" {
+				from += " in " + l.Group
+			}
+			d.say("%s, written %s (arrived %s):", from, l.SentAt.Local().Format("2 Jan 15:04"), age(l.ReceivedAt))
 			d.say("  %s", strings.ReplaceAll(plain(l.Text), "\n", "\n  "))
 			for _, f := range l.Attachments {
 				d.say("  [%s, %d of %d bytes]", plain(f.Name), f.Have, f.Bytes)
@@ -301,6 +305,9 @@ func (d *door) outbox(ctx context.Context, c *cli.Command) error {
 func ref(t time.Time) *time.Time { return &t }
 
 func stateText(o api.Outgoing) string {
+	if r := o.Reach; r != nil && r.Of > 0 && r.Delivered > 0 {
+		return fmt.Sprintf("with %d of %d, read by %d", r.Delivered, r.Of, r.Read)
+	}
 	switch o.State {
 	case api.Carried:
 		return fmt.Sprintf("carried by %d", o.Carriers)

@@ -36,6 +36,7 @@ var fates = [...]fate{
 	{ErrUsage, "usage", http.StatusBadRequest},
 	{ErrMismatch, "mismatch", http.StatusConflict},
 	{ErrTypo, "typo", http.StatusUnprocessableEntity},
+	{ErrNotAllowed, "not-allowed", http.StatusForbidden},
 	{ErrDenied, "denied", http.StatusUnauthorized},
 	{context.DeadlineExceeded, "timeout", http.StatusGatewayTimeout},
 	{context.Canceled, "canceled", http.StatusServiceUnavailable},

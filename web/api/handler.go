@@ -68,6 +68,7 @@ func Handler(b Backend, token string) http.Handler {
 	inner.Handle("GET /api/v1/wait", wait(b))
 	inner.Handle("POST /api/v1/page", page(b))
 	inquiries(inner, b)
+	groups(inner, b)
 	safety(inner, b)
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, &Fault{http.StatusNotFound, "usage", "the door has no " + r.Method + " " + r.URL.Path})

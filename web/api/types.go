@@ -128,6 +128,7 @@ type Letter struct {
 	Text        string     `json:"text"`
 	SentAt      time.Time  `json:"sent_at"` // the sender's clock: a claim
 	ReceivedAt  *time.Time `json:"received_at,omitempty"`
+	Group       string     `json:"group,omitempty"` // name of the group in which it stands
 	Attachments []File     `json:"attachments"`
 
 	// Of my own letters:
@@ -135,6 +136,7 @@ type Letter struct {
 	At       *time.Time `json:"at,omitempty"`       // when the state was reached
 	Carriers int        `json:"carriers,omitempty"` // devices known to hold it
 	History  []Change   `json:"history,omitempty"`
+	Reach    *Reach     `json:"reach,omitempty"` // in a group
 }
 
 // Change is one state with its time.
@@ -151,7 +153,8 @@ type Outgoing struct {
 	At       time.Time `json:"at"`
 	Bytes    int       `json:"bytes"`
 	Carriers int       `json:"carriers"`
-	Text     string    `json:"text,omitempty"` // its beginning
+	Text     string    `json:"text,omitempty"`  // its beginning
+	Reach    *Reach    `json:"reach,omitempty"` // in a group
 }
 
 // ReadAsk lists letters that arrived, oldest first.
@@ -310,6 +313,7 @@ type Backend interface {
 	Letters
 	Net
 	Inquiries
+	Groups
 	Air
 	Safety
 }

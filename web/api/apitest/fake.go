@@ -25,6 +25,7 @@ type Fake struct {
 	unread  map[string]bool
 	files   map[string]file
 	slips   []api.Slip
+	groups  []api.Group
 	team    []string
 	status  api.Status
 	safety
@@ -181,6 +182,9 @@ func (f *Fake) find(who string) *api.Person {
 		if i := slices.IndexFunc(f.people, is); i >= 0 {
 			return &f.people[i]
 		}
+	}
+	if g := f.inGroup(who); g != nil {
+		return &api.Person{Name: g.Name, ID: g.ID}
 	}
 	return nil
 }
