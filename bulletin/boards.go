@@ -1,0 +1,536 @@
+package bulletin
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/envelope"
+)
+
+// Tables of the vault.
+const (
+	tableBoards  account.Table = 80 + iota // board -> board record
+	tableNotices                           // board, seq 8 -> when it came, notice
+	tableTags                              // tag -> board, seq 8
+	tableOutbox                            // envelope id -> envelope that the shelf has not got yet
+	tableEditor                            // nothing -> seed of this device's editor key
+)
+
+// Limits of a follower. spec/bulletin.md, 5.
+const (
+	maxBoards  = 256
+	maxNotices = 1000
+	maxBytes   = 64 << 20
+	maxForks   = 16
+)
+
+// MaxDays is how long a notice may be shown.
+const MaxDays = envelope.MaxLifetime
+
+// Boards are the public voices that one device follows or is. Its methods may
+// be called by several goroutines.
+type Boards struct {
+	vault account.Vault
+
+	mu   sync.Mutex
+	tags map[envelope.Tag]place // what may still come
+}
+
+type place struct {
+	board ID
+	seq   uint64
+}
+
+// board is one of them in the vault.
+type board struct {
+	card   *Card
+	name   string   // what the owner calls it
+	muted  bool     // not among the news
+	pinned bool     // above the others
+	seed   []byte   // of the one-time keys; nil for boards of others
+	next   uint64   // number of the next own notice
+	last   [32]byte // hash of the last own notice
+	forks  []uint64 // notices that contradict the one before
+	count  int
+	bytes  int64
+}
+
+// mine reports whether this device is its publisher.
+func (b *board) mine() bool { return len(b.seed) > 0 }
+
+func (b *board) record() []byte {
+	r := account.NewRecord(1).Blob(b.card.bytes()).Text(b.name).Flag(b.muted).Flag(b.pinned).Blob(b.seed).Uint(b.next).Raw(b.last[:])
+	r.Uint(uint64(b.count)).Int(b.bytes).Uint(uint64(len(b.forks)))
+	for _, s := range b.forks {
+		r.Uint(s)
+	}
+	return r.Bytes()
+}
+
+func parseBoard(raw []byte) (*board, error) {
+	f := account.ReadRecord(raw)
+	f.Version(1)
+	card, ok := parseCard(f.Blob())
+	b := &board{card: card, name: f.Text(), muted: f.Flag(), pinned: f.Flag(), seed: bytes.Clone(f.Blob()), next: f.Uint(), last: [32]byte(f.Raw(32))}
+	b.count, b.bytes = int(f.Uint()), f.Int()
+	for range f.Count(1) {
+		b.forks = append(b.forks, f.Uint())
+	}
+	if f.Done() != nil || !ok {
+		return nil, fmt.Errorf("%w: a board", account.ErrDamaged)
+	}
+	return b, nil
+}
+
+// Open reads which boards a vault follows.
+func Open(v account.Vault) (*Boards, error) {
+	s := &Boards{vault: v, tags: map[envelope.Tag]place{}}
+	err := v.View(func(tx account.Tx) error {
+		return tx.Scan(tableTags, nil, nil, false, func(k, b []byte) (bool, error) {
+			s.tags[envelope.Tag(k)] = place{ID(b[:16]), binary.BigEndian.Uint64(b[16:])}
+			return true, nil
+		})
+	})
+	return s, err
+}
+
+func seqKey(id ID, seq uint64) []byte { return binary.BigEndian.AppendUint64(id[:], seq) }
+
+// oneTime is the key of an own notice's envelope.
+func oneTime(seed []byte, seq uint64) ed25519.PrivateKey {
+	k, err := hkdf.Expand(sha256.New, seed, "jauap/1 board one-time"+string(binary.BigEndian.AppendUint64(nil, seq)), ed25519.SeedSize)
+	if err != nil {
+		panic("bulletin: internal error: HKDF refused a length")
+	}
+	return ed25519.NewKeyFromSeed(k)
+}
+
+func tagOf(seed []byte, seq uint64) envelope.Tag {
+	return envelope.TagOf([32]byte(oneTime(seed, seq).Public().(ed25519.PublicKey)))
+}
+
+// Editor is this device's key for signing notices, made at the first use. It is
+// no key of a person.
+func (s *Boards) Editor() (key ed25519.PrivateKey, err error) {
+	err = s.vault.Update(func(tx account.Tx) error {
+		seed, err := tx.Get(tableEditor, nil)
+		if err == nil && seed == nil {
+			seed = make([]byte, ed25519.SeedSize)
+			rand.Read(seed)
+			err = tx.Put(tableEditor, nil, seed)
+		}
+		if err == nil {
+			key = ed25519.NewKeyFromSeed(seed)
+		}
+		return err
+	})
+	return key, err
+}
+
+// Create makes a board of which this device is the publisher. Of the editors
+// (this device's when there are none), need must sign each notice.
+func (s *Boards) Create(name string, editors [][32]byte, need int) (*Card, error) {
+	if len(editors) == 0 {
+		key, err := s.Editor()
+		if err != nil {
+			return nil, err
+		}
+		editors, need = [][32]byte{[32]byte(key.Public().(ed25519.PublicKey))}, 1
+	}
+	seed := make([]byte, 32)
+	rand.Read(seed)
+	c := &Card{Name: clean(name), Need: need, Editors: editors}
+	rand.Read(c.read[:])
+	for i := range c.first {
+		c.first[i] = tagOf(seed, uint64(i))
+	}
+	if again, ok := parseCard(c.bytes()); !ok {
+		return nil, fmt.Errorf("%w: a name of 1 to %d bytes, 1 to %d different editors, and no more signatures than editors", ErrCard, MaxName, MaxEditors)
+	} else if again.ID() != c.ID() {
+		return nil, ErrCard
+	}
+	return c, s.add(c, seed)
+}
+
+// Follow pins a board. What its notices are is looked for among everything
+// that arrives from now on. Following again changes nothing.
+func (s *Boards) Follow(c *Card) error { return s.add(c, nil) }
+
+func (s *Boards) add(c *Card, seed []byte) error {
+	id := c.ID()
+	fresh := map[envelope.Tag]place{}
+	err := s.vault.Update(func(tx account.Tx) error {
+		old, err := tx.Get(tableBoards, id[:])
+		if err != nil || old != nil {
+			return err
+		}
+		n := 0
+		if err := tx.Scan(tableBoards, nil, nil, false, func(_, _ []byte) (bool, error) { n++; return true, nil }); err != nil {
+			return err
+		}
+		if n >= maxBoards {
+			return ErrFull
+		}
+		b := &board{card: c, name: c.Name, seed: seed}
+		if seed == nil {
+			for i, t := range c.first {
+				fresh[t] = place{id, uint64(i)}
+				if err := tx.Put(tableTags, t[:], seqKey(id, uint64(i))); err != nil {
+					return err
+				}
+			}
+		}
+		return tx.Put(tableBoards, id[:], b.record())
+	})
+	if err == nil {
+		s.learn(fresh)
+	}
+	return err
+}
+
+func (s *Boards) learn(fresh map[envelope.Tag]place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for t, p := range fresh {
+		s.tags[t] = p
+	}
+}
+
+// Knows reports whether an envelope under a tag may be a notice.
+func (s *Boards) Knows(t envelope.Tag) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.tags[t]
+	return ok
+}
+
+// Take opens an envelope under a known tag and keeps the notice. ok is false
+// when it is none; that is no error.
+func (s *Boards) Take(at account.Moment, raw []byte) (ok bool, err error) {
+	e, err := envelope.Parse(raw)
+	if err != nil {
+		return false, nil
+	}
+	s.mu.Lock()
+	p, known := s.tags[e.Tag()]
+	s.mu.Unlock()
+	if !known || e.Verify() != nil {
+		return false, nil
+	}
+	fresh := map[envelope.Tag]place{}
+	err = s.vault.Update(func(tx account.Tx) error {
+		b, err := get(tx, p.board)
+		if err != nil {
+			return nil // no longer followed
+		}
+		n, good := openNotice(b.card, p.seq, e)
+		if !good {
+			return nil
+		}
+		ok = true
+		tag := e.Tag()
+		if err := tx.Delete(tableTags, tag[:]); err != nil {
+			return err
+		}
+		for i, t := range n.tags {
+			seq := n.Seq + 1 + uint64(i)
+			if had, err := tx.Get(tableNotices, seqKey(p.board, seq)); err != nil {
+				return err
+			} else if had != nil {
+				continue
+			}
+			fresh[t] = place{p.board, seq}
+			if err := tx.Put(tableTags, t[:], seqKey(p.board, seq)); err != nil {
+				return err
+			}
+		}
+		return b.keep(tx, p.board, n, at)
+	})
+	if err != nil || !ok {
+		return false, err
+	}
+	s.mu.Lock()
+	delete(s.tags, e.Tag())
+	s.mu.Unlock()
+	s.learn(fresh)
+	return true, nil
+}
+
+func get(tx account.Tx, id ID) (*board, error) {
+	raw, err := tx.Get(tableBoards, id[:])
+	if err != nil {
+		return nil, err
+	}
+	if raw == nil {
+		return nil, ErrUnknown
+	}
+	return parseBoard(raw)
+}
+
+// kept is a notice as the vault has it.
+type kept struct {
+	came time.Time
+	*Notice
+	size int
+}
+
+func getNotice(tx account.Tx, key []byte) (*kept, error) {
+	raw, err := tx.Get(tableNotices, key)
+	if err != nil || raw == nil {
+		return nil, err
+	}
+	return parseKept(raw)
+}
+
+func parseKept(raw []byte) (*kept, error) {
+	f := account.ReadRecord(raw)
+	f.Version(1)
+	k := &kept{came: f.Time(), size: len(raw)}
+	n, ok := parseNotice(f.Blob())
+	if f.Done() != nil || !ok {
+		return nil, fmt.Errorf("%w: a notice", account.ErrDamaged)
+	}
+	k.Notice = n
+	return k, nil
+}
+
+// keep stores a notice, compares it with its neighbours, and makes room.
+func (b *board) keep(tx account.Tx, id ID, n *Notice, at account.Moment) error {
+	if n.Seq > 0 {
+		before, err := getNotice(tx, seqKey(id, n.Seq-1))
+		if err != nil {
+			return err
+		}
+		if before != nil && before.Hash() != n.Prev {
+			b.fork(n.Seq)
+		}
+	}
+	after, err := getNotice(tx, seqKey(id, n.Seq+1))
+	if err != nil {
+		return err
+	}
+	if after != nil && after.Prev != n.Hash() {
+		b.fork(n.Seq + 1)
+	}
+	raw := account.NewRecord(1).Time(at.Wall).Blob(n.bytes()).Bytes()
+	if err := tx.Put(tableNotices, seqKey(id, n.Seq), raw); err != nil {
+		return err
+	}
+	b.count++
+	b.bytes += int64(len(raw))
+	if err := tx.Put(tableBoards, id[:], b.record()); err != nil {
+		return err
+	}
+	return makeRoom(tx)
+}
+
+func (b *board) fork(seq uint64) {
+	if !slices.Contains(b.forks, seq) && len(b.forks) < maxForks {
+		b.forks = append(b.forks, seq)
+	}
+}
+
+// makeRoom drops the oldest notices of boards that have too many, and of the
+// largest board while all together are too large.
+func makeRoom(tx account.Tx) error {
+	for {
+		var worst *board
+		var id ID
+		total := int64(0)
+		err := tx.Scan(tableBoards, nil, nil, false, func(k, raw []byte) (bool, error) {
+			b, err := parseBoard(raw)
+			if err != nil {
+				return false, err
+			}
+			total += b.bytes
+			if worst == nil || b.count > maxNotices && worst.count <= maxNotices || (b.count > maxNotices) == (worst.count > maxNotices) && b.bytes > worst.bytes {
+				worst, id = b, ID(k)
+			}
+			return true, nil
+		})
+		if err != nil || worst == nil || worst.count <= maxNotices && total <= maxBytes {
+			return err
+		}
+		if err := worst.dropOldest(tx, id); err != nil {
+			return err
+		}
+	}
+}
+
+// dropOldest forgets the oldest notice, a pinned one only when there is no other.
+func (b *board) dropOldest(tx account.Tx, id ID) error {
+	var victim, pinned []byte
+	var size, pinnedSize int
+	err := tx.Scan(tableNotices, id[:], account.After(id[:]), false, func(k, raw []byte) (bool, error) {
+		n, err := parseKept(raw)
+		if err != nil {
+			return false, err
+		}
+		if !n.Pinned {
+			victim, size = bytes.Clone(k), n.size
+			return false, nil
+		}
+		if pinned == nil {
+			pinned, pinnedSize = bytes.Clone(k), n.size
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	if victim == nil {
+		victim, size = pinned, pinnedSize
+	}
+	if victim == nil { // the counts were wrong
+		b.count, b.bytes = 0, 0
+	} else {
+		b.count, b.bytes = b.count-1, b.bytes-int64(size)
+		if err := tx.Delete(tableNotices, victim); err != nil {
+			return err
+		}
+	}
+	return tx.Put(tableBoards, id[:], b.record())
+}
+
+// Post is a new notice of an own board.
+type Post struct {
+	Text   string
+	Files  []File
+	Days   int // shown for so long; 1 to MaxDays
+	Pinned bool
+}
+
+// Draft prepares the next notice of an own board, signed by this device's
+// editor key if that is one of the board's.
+func (s *Boards) Draft(at account.Moment, id ID, p Post) (d Draft, err error) {
+	key, err := s.Editor()
+	if err != nil {
+		return d, err
+	}
+	if p.Text = clean(p.Text); p.Text == "" && len(p.Files) == 0 || len(p.Text) > MaxText || len(p.Files) > maxFiles || p.Days < 1 || p.Days > MaxDays {
+		return d, fmt.Errorf("%w: 1 to %d bytes of text, at most %d files, shown for 1 to %d days", ErrNotice, MaxText, maxFiles, MaxDays)
+	}
+	err = s.vault.View(func(tx account.Tx) error {
+		b, err := get(tx, id)
+		if err != nil {
+			return err
+		}
+		if !b.mine() {
+			return ErrNotMine
+		}
+		wall := at.Wall.UTC().Truncate(time.Millisecond)
+		n := &Notice{Seq: b.next, Prev: b.last, At: wall, Until: wall.Add(time.Duration(p.Days) * 24 * time.Hour), Pinned: p.Pinned, Text: p.Text, Files: p.Files}
+		for i := range n.tags {
+			n.tags[i] = tagOf(b.seed, n.Seq+1+uint64(i))
+		}
+		d = Draft{id, n}
+		mine := [32]byte(key.Public().(ed25519.PublicKey))
+		if i := slices.Index(b.card.Editors, mine); i >= 0 {
+			n.sigs = []editorSig{{i, [64]byte(ed25519.Sign(key, toSign(id, n.Hash())))}}
+		}
+		return nil
+	})
+	return d, err
+}
+
+// Publish posts a draft with the signatures of further editors, as Cosign
+// gives them. After nil it is on stable storage. Errors: ErrEditors, ErrNotMine,
+// ErrNotice when another notice was posted since.
+func (s *Boards) Publish(at account.Moment, d Draft, cosigned []string) error {
+	return s.vault.Update(func(tx account.Tx) error {
+		b, err := get(tx, d.Board)
+		if err != nil {
+			return err
+		}
+		switch {
+		case !b.mine():
+			return ErrNotMine
+		case d.Notice.Seq != b.next || d.Notice.Prev != b.last:
+			return fmt.Errorf("%w: another one was posted since; make the draft again", ErrNotice)
+		}
+		n := *d.Notice
+		if err := n.collect(b.card, cosigned); err != nil {
+			return err
+		}
+		days := int(n.Until.Sub(n.At) / (24 * time.Hour))
+		e, err := n.seal(b.card, oneTime(b.seed, n.Seq), at.Day+envelope.Day(min(max(days, 1), MaxDays)))
+		if err != nil {
+			return err
+		}
+		eid := e.ID()
+		if err := tx.Put(tableOutbox, eid[:], e.Bytes()); err != nil {
+			return err
+		}
+		b.next, b.last = n.Seq+1, n.Hash()
+		return b.keep(tx, d.Board, &n, at)
+	})
+}
+
+// collect puts the editors' signatures in order and counts them.
+func (n *Notice) collect(c *Card, cosigned []string) error {
+	msg := toSign(c.ID(), n.Hash())
+	by := map[int]editorSig{}
+	for _, s := range n.sigs {
+		by[s.index] = s
+	}
+	for _, text := range cosigned {
+		who, sig, _ := strings.Cut(strings.TrimSpace(text), ":")
+		k, err1 := hex.DecodeString(who)
+		b, err2 := hex.DecodeString(sig)
+		if err1 != nil || err2 != nil || len(k) != 32 || len(b) != 64 {
+			return fmt.Errorf("%w: %.20q is no signature of an editor", ErrEditors, text)
+		}
+		i := slices.Index(c.Editors, [32]byte(k))
+		if i < 0 || !ed25519.Verify(k, msg, b) {
+			return fmt.Errorf("%w: %.20q is for another notice or by nobody of this board", ErrEditors, text)
+		}
+		by[i] = editorSig{i, [64]byte(b)}
+	}
+	n.sigs = nil
+	for i := range c.Editors {
+		if s, ok := by[i]; ok {
+			n.sigs = append(n.sigs, s)
+		}
+	}
+	if got := n.signedBy(c); got < c.Need {
+		return fmt.Errorf("%w: %d of %d", ErrEditors, got, c.Need)
+	}
+	return nil
+}
+
+// Outbox are envelopes of own notices that the shelf has not got yet.
+func (s *Boards) Outbox() (list [][]byte, err error) {
+	err = s.vault.View(func(tx account.Tx) error {
+		return tx.Scan(tableOutbox, nil, nil, false, func(_, b []byte) (bool, error) {
+			list = append(list, bytes.Clone(b))
+			return true, nil
+		})
+	})
+	return list, err
+}
+
+// Submitted says that envelopes are on the shelf.
+func (s *Boards) Submitted(ids ...envelope.ID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return s.vault.Update(func(tx account.Tx) error {
+		for _, id := range ids {
+			if err := tx.Delete(tableOutbox, id[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
