@@ -58,7 +58,7 @@ type board struct {
 	name   string   // what the owner calls it
 	muted  bool     // not among the news
 	pinned bool     // above the others
-	seed   []byte   // of the one-time keys; nil for boards of others
+	seed   []byte   // of the one-time keys; empty for boards of others
 	next   uint64   // number of the next own notice
 	last   [32]byte // hash of the last own notice
 	forks  []uint64 // notices that contradict the one before

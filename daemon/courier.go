@@ -71,9 +71,13 @@ func (d *Daemon) settleLocked() {
 		d.courier.Unlock()
 		d.open1(arrived)
 		more := d.again()
+		d.takeNotices(arrived)
 		d.noteHanded(handed)
 		if len(arrived)+len(handed) > 0 {
 			d.changes.bump()
+		}
+		if err := d.submitNotices(); err != nil {
+			d.setTrouble("boards", "public notices: "+err.Error())
 		}
 		moved := linked && d.pack()
 		if len(arrived)+len(handed) == 0 && !moved && !more {

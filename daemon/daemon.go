@@ -15,6 +15,7 @@ import (
 
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/account/sqlite"
+	"github.com/jauap/jauap/bulletin"
 	"github.com/jauap/jauap/chat"
 	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/envelope"
@@ -71,6 +72,7 @@ type Daemon struct {
 	chat    *chat.Chat
 	inquiry *inquiry.Desk
 	groups  *group.Groups
+	boards  *bulletin.Boards
 	board   *status.Board
 
 	// courier guards the node, the shelf and all that follows.
@@ -248,6 +250,9 @@ func (d *Daemon) open() (err error) {
 	d.inquiry = inquiry.New(d.acc, d.vault, d.acc.Me().Name())
 	d.acc.Also(d.inquiry, account.Claim{Kinds: inquiry.Kinds()})
 	if d.groups, err = group.New(d.acc, d.chat, d.groupConfig()); err != nil {
+		return err
+	}
+	if d.boards, err = bulletin.Open(d.vault); err != nil {
 		return err
 	}
 	if err := d.openShelf(m); err != nil {

@@ -58,7 +58,7 @@ func (d *Daemon) offerShelf() {
 		}
 		for _, e := range list {
 			seq = e.Seq
-			if e.Own || !d.acc.Knows(e.Tag) {
+			if e.Own || !d.acc.Knows(e.Tag) && !d.boards.Knows(e.Tag) {
 				continue
 			}
 			raw, err := d.shelf.Get(e.ID)

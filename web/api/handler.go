@@ -42,6 +42,7 @@ const FileHeader = "Jauap-File"
 //	GET  /api/v1/{me,people,outbox,status}
 //	GET  /api/v1/wait?seen=N        at most 25 s; {"counter"}
 //	GET  /api/v1/attachments/ID     the bytes
+//	GET  /api/v1/boards; POST /api/v1/boards, /api/v1/boards/{notices,post,editor}
 //	GET  /api/v1/slips, /api/v1/slips/team
 //	GET  /api/v1/{told,promises}
 //	POST /api/v1/{safe,words,notes,note,promise}
@@ -69,6 +70,7 @@ func Handler(b Backend, token string) http.Handler {
 	inner.Handle("POST /api/v1/page", page(b))
 	inquiries(inner, b)
 	groups(inner, b)
+	boards(inner, b)
 	safety(inner, b)
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, &Fault{http.StatusNotFound, "usage", "the door has no " + r.Method + " " + r.URL.Path})

@@ -314,6 +314,7 @@ type Backend interface {
 	Net
 	Inquiries
 	Groups
+	Boards
 	Air
 	Safety
 }

@@ -26,6 +26,8 @@ type Fake struct {
 	files   map[string]file
 	slips   []api.Slip
 	groups  []api.Group
+	boards  []api.Board
+	notices map[string][]api.Notice
 	team    []string
 	status  api.Status
 	safety
@@ -53,6 +55,7 @@ func New(name string, now func() time.Time) *Fake {
 		unread:  map[string]bool{},
 		files:   map[string]file{},
 		fails:   map[string]error{},
+		notices: map[string][]api.Notice{},
 		status:  api.Status{Network: api.Network{State: "dark"}},
 		counter: 1,
 		change:  make(chan struct{}),

@@ -1,0 +1,94 @@
+package apitest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jauap/jauap/web/api"
+)
+
+// AddNotice lets a followed board say something.
+func (f *Fake) AddNotice(board string, n api.Notice) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.notices[board] = slices.Insert(f.notices[board], 0, n)
+	f.bump()
+}
+
+func (f *Fake) board(id string) int {
+	return slices.IndexFunc(f.boards, func(b api.Board) bool { return b.ID == id || b.Name == id })
+}
+
+// Boards implements api.Backend.
+func (f *Fake) Boards(context.Context) ([]api.Board, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.boards), f.fails["Boards"]
+}
+
+// Board implements api.Backend. Every text that begins like a card is one.
+func (f *Fake) Board(_ context.Context, a api.BoardAsk) (api.Board, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	defer f.bump()
+	i := f.board(a.ID)
+	switch a.Do {
+	case "create", "follow":
+		name := a.Name
+		if a.Do == "follow" {
+			ok := false
+			if name, ok = strings.CutPrefix(strings.TrimSpace(a.Card), "jauap-board:1:"); !ok {
+				return api.Board{}, fmt.Errorf("%w: this is not a board's card", api.ErrUsage)
+			}
+		}
+		b := api.Board{ID: f.nextID("board"), Name: name, Card: "jauap-board:1:" + name, Mine: a.Do == "create", Need: max(a.Need, 1), Editors: max(len(a.Editors), 1)}
+		f.boards = append(f.boards, b)
+		return b, nil
+	case "set":
+		if i < 0 {
+			return api.Board{}, api.ErrNotFound
+		}
+		f.boards[i].Muted, f.boards[i].Pinned = a.Muted, a.Pinned
+		return f.boards[i], nil
+	case "leave":
+		if i < 0 {
+			return api.Board{}, api.ErrNotFound
+		}
+		b := f.boards[i]
+		f.boards = slices.Delete(f.boards, i, i+1)
+		return b, nil
+	}
+	return api.Board{}, api.ErrUsage
+}
+
+// Notices implements api.Backend.
+func (f *Fake) Notices(_ context.Context, board string) ([]api.Notice, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := f.board(board)
+	if i < 0 {
+		return nil, api.ErrNotFound
+	}
+	return slices.Clone(f.notices[f.boards[i].ID]), nil
+}
+
+// Post implements api.Backend.
+func (f *Fake) Post(_ context.Context, a api.PostAsk) (api.Posted, error) {
+	f.mu.Lock()
+	i := f.board(a.Board)
+	if i < 0 || !f.boards[i].Mine || a.Text == "" {
+		f.mu.Unlock()
+		return api.Posted{}, fmt.Errorf("%w: nothing to post, or not my board", api.ErrUsage)
+	}
+	id, seq, now := f.boards[i].ID, uint64(len(f.notices[f.boards[i].ID])), f.now()
+	f.mu.Unlock()
+	f.AddNotice(id, api.Notice{Seq: seq, At: now, Until: now.AddDate(0, 0, 14), Came: now, Pinned: a.Pinned, Text: a.Text, Files: a.Files})
+	return api.Posted{Seq: seq}, nil
+}
+
+// Editor implements api.Backend.
+func (f *Fake) Editor(_ context.Context, a api.EditorAsk) (api.Editor, error) {
+	return api.Editor{Key: strings.Repeat("ab", 32), Text: string(a.Draft)}, nil
+}
