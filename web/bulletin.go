@@ -1,0 +1,221 @@
+package web
+
+import (
+	"errors"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"rsc.io/qr"
+
+	"github.com/jauap/jauap/web/api"
+)
+
+// boardsScreen lists public boards with the newest that each says.
+type boardsScreen struct {
+	Boards  []publicBoard
+	Card    string
+	Name    string
+	Problem string
+	Done    string
+}
+
+// publicBoard is what a template says about one board.
+type publicBoard struct {
+	api.Board
+	Signed  string // how many editors stand behind it
+	Latest  *noticeView
+	Notices []noticeView
+	Problem string
+	Typed   string
+	Done    string
+}
+
+// noticeView is one notice.
+type noticeView struct {
+	api.Notice
+	When *moment
+	Left *moment // until when it holds
+	Lost int     // so many before it have not come
+}
+
+func (x *turn) publicBoard(b api.Board) publicBoard {
+	v := publicBoard{Board: b, Signed: x.T("boards.signed-one")}
+	if b.Editors > 1 {
+		v.Signed = x.T("boards.signed", "need", b.Need, "n", b.Editors)
+	}
+	return v
+}
+
+func (x *turn) notices(v *publicBoard) error {
+	list, err := x.p.b.Notices(x.ctx(), v.ID)
+	for _, n := range list {
+		v.Notices = append(v.Notices, noticeView{Notice: n, When: x.When(n.At), Left: x.When(n.Until), Lost: int(min(n.Missing, 1<<20))})
+	}
+	for i := range v.Notices {
+		if v.Latest == nil || v.Notices[i].Pinned && !v.Latest.Pinned {
+			v.Latest = &v.Notices[i]
+		}
+	}
+	return err
+}
+
+// boards lists those that are followed.
+func (x *turn) boards() error { return x.boardsWith(boardsScreen{}, http.StatusOK) }
+
+func (x *turn) boardsWith(s boardsScreen, status int) error {
+	x.Tab = "people"
+	list, err := x.p.b.Boards(x.ctx())
+	if err != nil {
+		return err
+	}
+	if s.Done == "" {
+		s.Done, _ = x.told("boards").(string)
+	}
+	for _, b := range list {
+		v := x.publicBoard(b)
+		if !b.Muted {
+			if err := x.notices(&v); err != nil {
+				return err
+			}
+		}
+		s.Boards = append(s.Boards, v)
+	}
+	x.view("boards", status, x.T("boards.title"), s)
+	return nil
+}
+
+// changeBoards follows a board, or makes one.
+func (x *turn) changeBoards() error {
+	s := boardsScreen{Card: strings.TrimSpace(x.form.Get("card")), Name: strings.TrimSpace(x.form.Get("name"))}
+	a := api.BoardAsk{Do: "follow", Card: s.Card}
+	if s.Card == "" {
+		a = api.BoardAsk{Do: "create", Name: s.Name}
+	}
+	if s.Card == "" && s.Name == "" {
+		s.Problem = x.T("boards.empty")
+		return x.boardsWith(s, http.StatusBadRequest)
+	}
+	b, err := x.p.b.Board(x.ctx(), a)
+	if errors.Is(err, api.ErrUsage) {
+		s.Problem = x.T("boards.bad")
+		return x.boardsWith(s, http.StatusUnprocessableEntity)
+	}
+	if err != nil {
+		return err
+	}
+	return x.see(x.Path("boards", b.ID))
+}
+
+func (x *turn) findPublicBoard() (v publicBoard, err error) {
+	list, err := x.p.b.Boards(x.ctx())
+	for _, b := range list {
+		if b.ID == x.r.PathValue("id") {
+			v = x.publicBoard(b)
+			return v, x.notices(&v)
+		}
+	}
+	if err == nil {
+		err = api.ErrNotFound
+	}
+	return v, err
+}
+
+// oneBoard shows all that one says; wall shows it on a big screen or on paper.
+func (x *turn) oneBoard() error {
+	x.Tab = "people"
+	v, err := x.findPublicBoard()
+	if err != nil {
+		return err
+	}
+	v.Done, _ = x.told("board").(string)
+	x.view("oneboard", http.StatusOK, v.Name, v)
+	return nil
+}
+
+func (x *turn) wall() error {
+	v, err := x.findPublicBoard()
+	if err != nil {
+		return err
+	}
+	x.view("wall", http.StatusOK, v.Name, v)
+	return nil
+}
+
+// actBoard posts on an own board, or changes how one is shown.
+func (x *turn) actBoard() error {
+	v, err := x.findPublicBoard()
+	if err != nil {
+		return err
+	}
+	switch x.form.Get("do") {
+	case "post":
+		return x.post(v)
+	case "leave":
+		if _, err := x.p.b.Board(x.ctx(), api.BoardAsk{Do: "leave", ID: v.ID}); err != nil {
+			return err
+		}
+		x.tell("boards", x.T("boards.left"))
+		return x.see(x.Path("boards"))
+	}
+	ask := api.BoardAsk{Do: "set", ID: v.ID, Muted: x.form.Get("muted") != "", Pinned: x.form.Get("pinned") != ""}
+	if _, err := x.p.b.Board(x.ctx(), ask); err != nil {
+		return err
+	}
+	x.tell("board", x.T("boards.saved"))
+	return x.see(x.Path("boards", v.ID))
+}
+
+func (x *turn) post(v publicBoard) error {
+	v.Typed = strings.TrimSpace(x.form.Get("text"))
+	a := api.PostAsk{Board: v.ID, Text: v.Typed, Pinned: x.form.Get("pinned") != ""}
+	for _, f := range x.form.files {
+		a.Files = append(a.Files, api.NoticeFile{Name: f.Name, Type: http.DetectContentType(f.Data), Data: f.Data})
+	}
+	if _, err := x.p.b.Post(x.ctx(), a); err != nil {
+		if !errors.Is(err, api.ErrUsage) {
+			return err
+		}
+		v.Problem = x.T("boards.not-posted", "why", isolate(err.Error()))
+		x.view("oneboard", http.StatusUnprocessableEntity, v.Name, v)
+		return nil
+	}
+	x.tell("board", x.T("boards.posted"))
+	return x.see(x.Path("boards", v.ID))
+}
+
+// noticeFile gives a picture or recording of a notice as a download.
+func (x *turn) noticeFile() error {
+	v, err := x.findPublicBoard()
+	if err != nil {
+		return err
+	}
+	seq, err1 := strconv.ParseUint(x.r.PathValue("seq"), 10, 64)
+	i, err2 := strconv.Atoi(x.r.PathValue("n"))
+	for _, n := range v.Notices {
+		if err1 == nil && err2 == nil && n.Seq == seq && i >= 0 && i < len(n.Files) {
+			h := x.w.Header()
+			h.Set("Content-Type", "application/octet-stream")
+			h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": api.CleanName(n.Files[i].Name)}))
+			_, _ = x.w.Write(n.Files[i].Data)
+			return nil
+		}
+	}
+	return api.ErrNotFound
+}
+
+// boardQR is the card as a picture.
+func (x *turn) boardQR() error {
+	v, err := x.findPublicBoard()
+	if err != nil {
+		return err
+	}
+	code, err := qr.Encode(v.Card, qr.L)
+	if err != nil {
+		return api.ErrNotFound // too many editors for a picture
+	}
+	x.w.Header().Set("Content-Type", "image/png")
+	_, _ = x.w.Write(code.PNG())
+	return nil
+}
