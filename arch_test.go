@@ -41,6 +41,7 @@ var house = map[string]room{
 	"link/relay":        {kind: 'E', may: []string{"link", "link/pace", "relay", "relay/udp"}, never: []string{"seal", "identity"}, reason: "a courier cannot read what it carries"},
 	"relay/udp":         {kind: 'E', may: []string{"link/pace", "relay"}, never: []string{"seal", "identity"}, reason: "a relay cannot read what it keeps"},
 	"link/race":         {kind: 'E', may: []string{"link", "relay", "link/relay"}, never: []string{"seal", "identity"}, reason: "who chooses a way cannot read what goes over it"},
+	"finds":             {kind: 'C', may: []string{"account", "seal", "envelope"}, never: []string{"node", "link"}, reason: "what is remembered of ways tries none"},
 	"routing":           {kind: 'C', may: []string{"envelope"}, never: []string{"store", "link"}, reason: "routing is pure functions of facts"},
 	"node":              {kind: 'C', may: []string{"envelope", "exchange", "routing", "link", "store"}, never: []string{"seal", "identity", "account"}, reason: "a courier cannot read what it carries"},
 	"account":           {kind: 'C', may: []string{"identity", "seal", "envelope", "internal/durable"}, never: []string{"link", "node"}, reason: "a person's keys do not know the way a letter goes"},

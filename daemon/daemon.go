@@ -20,6 +20,7 @@ import (
 	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/group"
+	"github.com/jauap/jauap/finds"
 	"github.com/jauap/jauap/inquiry"
 	"github.com/jauap/jauap/internal/durable"
 	"github.com/jauap/jauap/link/lan"
@@ -97,6 +98,7 @@ type Daemon struct {
 	leftAt    time.Time
 
 	ways    *ways
+	finds   *finds.Book
 	notice  *notice
 	changes *changes
 	stop    context.CancelFunc
@@ -253,6 +255,7 @@ func (d *Daemon) open() (err error) {
 		return err
 	}
 	if d.boards, err = bulletin.Open(d.vault); err != nil {
+	if err := d.openFinds(); err != nil {
 		return err
 	}
 	if err := d.openShelf(m); err != nil {
@@ -330,6 +333,9 @@ func (d *Daemon) Close() error {
 	}
 	if d.clock != nil {
 		errs = append(errs, d.clock.save(), d.saveWindows())
+	}
+	if d.finds != nil {
+		errs = append(errs, d.finds.Flush(d.today()))
 	}
 	if d.shelf != nil {
 		errs = append(errs, d.shelf.Close())

@@ -45,6 +45,11 @@ const (
 	movedFor  = 5 * time.Second
 	movedGone = 500 * time.Millisecond
 
+	// elsewhereFirst and elsewhereEvery are when the own ports of a relay that
+	// is reached are looked at one by one: a restricted network is to be named.
+	elsewhereFirst = 2 * time.Minute
+	elsewhereEvery = 5 * time.Minute
+
 	steady    = 5 * time.Second // a meeting that lasted so long was one
 	busyLeast = 5 * time.Second // first rest after a relay said that it is full
 	busyMost  = 2 * time.Minute
@@ -169,7 +174,7 @@ func (d *Daemon) race(ctx context.Context, w way, failed func(race.Way, error)) 
 			}
 			failed(by, err)
 		},
-		Volley: func(n int) []race.Way { return d.ways.book(d.place(), w).Volley(n) },
+		Volley: func(n int) []race.Way { return d.book(d.place(), w).Volley(n) },
 		Sweep:  func() []race.Way { return d.sweep(w) },
 		Pause:  func() time.Duration { return d.pause(w, since) },
 		Ring:   d.notice.try.rung,
@@ -197,8 +202,10 @@ func (d *Daemon) dial(ctx context.Context, w way, by race.Way) (*watched, error)
 			return conn, err
 		},
 	}
-	if box := d.ways.tickets(d.place(), w); box != nil && by.UDP && d.opts.Config.Tickets {
-		dialer.Tickets = box
+	if by.UDP {
+		if box := d.tickets(w); box != nil {
+			dialer.Tickets = box
+		}
 	}
 	x, first, frames := d.takeDraft(w.drafts, dialer.Peer(w.addr), dialer.Traits())
 	conn, err := dialer.DialPath(ctx, by.Addr, by.Path(), first)
@@ -289,8 +296,16 @@ func (d *Daemon) attend(w way, c *watched) (next *watched, err error) {
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
 	moved := d.notice.moved.rung()
-	for {
+	elsewhere := time.NewTimer(elsewhereFirst)
+	defer elsewhere.Stop()
+	for n := 0; ; {
 		select {
+		case <-elsewhere.C:
+			if other := w.own[n%len(w.own)]; other != c.way {
+				d.spawn(func() { d.lookElsewhere(w, other) })
+			}
+			n++
+			elsewhere.Reset(elsewhereEvery)
 		case err = <-ended:
 			d.meetingOver(w, c, err)
 			return nil, err

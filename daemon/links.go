@@ -66,6 +66,9 @@ func (d *Daemon) tick() {
 		}
 		d.step(evs...)
 		d.settle()
+		if err := d.finds.Flush(d.today()); err != nil {
+			d.log.Warn("finds", "error", err)
+		}
 		if n%int(saveEvery/tickEvery) == 0 {
 			d.notice.setPower(d.opts.Config.Power)
 			d.tendSlips()

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/link/race"
-	linkrelay "github.com/jauap/jauap/link/relay"
 	"github.com/jauap/jauap/web/api"
 )
 
@@ -81,17 +80,22 @@ func (t *tries) show() (list []api.Tried) {
 
 // tryFailed notes a try that failed.
 func (d *Daemon) tryFailed(w way, by race.Way, err error) {
-	var not *linkrelay.NotOurRelay
-	x := tried{way: by, at: d.opts.Now()}
-	if errors.As(err, &not) {
-		x.said = not.What
-	}
+	x := tried{way: by, at: d.opts.Now(), said: insteadOf(err)}
 	d.courier.Lock()
 	r := d.row("relay", w.addr.HostPort())
 	r.tries.note(x)
 	text := r.tries.worst(x.at, err.Error())
 	d.courier.Unlock()
 	d.rowDown("relay", w.addr.HostPort(), errors.New(text))
+}
+
+// noteTried notes what became of a try.
+func (d *Daemon) noteTried(w way, x tried) {
+	d.courier.Lock()
+	defer d.courier.Unlock()
+	x.at = d.opts.Now()
+	d.row("relay", w.addr.HostPort()).tries.note(x)
+	d.changes.bump()
 }
 
 // rowWay notes the way that answered.

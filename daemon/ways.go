@@ -1,77 +1,114 @@
 package daemon
 
 import (
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
+	"context"
 	"crypto/tls"
-	mrand "math/rand/v2"
-	"slices"
+	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 
+	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/finds"
 	"github.com/jauap/jauap/link/race"
+	linkrelay "github.com/jauap/jauap/link/relay"
 	"github.com/jauap/jauap/observe"
 	"github.com/jauap/jauap/relay"
 )
 
-// place is a network, as a hash under a secret of this profile; zero when this
-// device does not know where it is.
-type place [16]byte
-
-// spot is one relay seen from one place.
+// spot is one relay seen from one network.
 type spot struct {
-	place place
+	place finds.Place
 	relay relay.KeyID
 }
 
-const (
-	maxLast  = 3   // ways remembered of a spot
-	maxSpots = 256 // spots remembered; the rest is forgotten by chance
-)
+const maxSpots = 256 // of which the last sweep is known
 
-// ways is what the links know of the ways to relays.
+// ways is what the links know of the ways to relays besides the book of finds.
 type ways struct {
 	gate race.Gate
 
-	mu     sync.Mutex
-	secret [32]byte
-	last   map[spot][]race.Way
-	trips  map[relay.KeyID]time.Duration
-	swept  map[spot]time.Time
-	boxes  map[spot]*tls.ClientSessionState
-	rng    *mrand.Rand
+	mu    sync.Mutex
+	trips map[relay.KeyID]time.Duration
+	swept map[spot]time.Time
+	rng   *rand.Rand
 }
 
 func newWays() *ways {
-	w := &ways{
-		gate: race.NewGate(), last: map[spot][]race.Way{}, trips: map[relay.KeyID]time.Duration{},
-		swept: map[spot]time.Time{}, boxes: map[spot]*tls.ClientSessionState{},
-		rng: mrand.New(mrand.NewPCG(mrand.Uint64(), mrand.Uint64())),
+	return &ways{
+		gate: race.NewGate(), trips: map[relay.KeyID]time.Duration{}, swept: map[spot]time.Time{},
+		rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 	}
-	_, _ = rand.Read(w.secret[:]) // never fails
-	return w
 }
 
-// place is where this device is now.
-func (d *Daemon) place() (p place) {
-	name := d.opts.Place()
-	if name == "" {
-		return p
+// openFinds opens the book of ways in the vault.
+func (d *Daemon) openFinds() (err error) {
+	if d.finds, err = finds.New(d.acc, d.vault); err != nil {
+		return err
 	}
-	d.ways.mu.Lock()
-	defer d.ways.mu.Unlock()
-	h := hmac.New(sha256.New, d.ways.secret[:])
-	h.Write([]byte(name))
-	copy(p[:], h.Sum(nil))
-	return p
+	d.acc.Also(d.finds, account.Claim{Kinds: finds.Kinds(), Streams: finds.Streams})
+	list, err := waysOf(d.opts.Config)
+	if err != nil {
+		return nil // Start tells
+	}
+	var relays []finds.Relay
+	for _, w := range list {
+		relays = append(relays, finds.Relay(w.addr.Key))
+	}
+	d.finds.Relays(relays)
+	return nil
+}
+
+// place is the network that this device is in.
+func (d *Daemon) place() finds.Place { return d.finds.Place(d.opts.Place()) }
+
+func (d *Daemon) today() envelope.Day {
+	m, _ := d.clock.moment()
+	return m.Day
 }
 
 // book lists the ways to a relay as they look from a place.
-func (ws *ways) book(p place, w way) race.Book {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	return race.Book{Own: w.own, Odd: w.odd, Last: slices.Clone(ws.last[spot{p, w.addr.Key}])}
+func (d *Daemon) book(p finds.Place, w way) race.Book {
+	b := race.Book{Own: w.own, Odd: w.odd}
+	known := func(a relay.Addr, udp bool) {
+		// Where there is no UDP, a find of it is none.
+		if by := (race.Way{Addr: a, UDP: udp}); !udp || w.own[0].UDP {
+			b.Last = append(b.Last, by)
+		}
+	}
+	for _, l := range d.finds.Last(p, finds.Relay(w.addr.Key)) {
+		// A host that the settings no longer name is not asked.
+		for _, host := range w.hosts() {
+			if host == l.Host {
+				known(relay.Addr{Host: host, Port: l.Port, Key: w.addr.Key}, l.UDP)
+			}
+		}
+	}
+	list, err := d.finds.Finds(finds.Relay(w.addr.Key), d.today())
+	if err != nil {
+		d.log.Warn("finds", "error", err)
+	}
+	for _, f := range list {
+		for _, host := range w.hosts() {
+			if !f.UDP || w.own[0].UDP {
+				b.Finds = append(b.Finds, race.Way{Addr: relay.Addr{Host: host, Port: f.Port, Key: w.addr.Key}, UDP: f.UDP})
+			}
+		}
+	}
+	return b
+}
+
+// hosts are those of a relay's addresses.
+func (w way) hosts() (list []string) {
+	seen := map[string]bool{}
+	for _, by := range w.own {
+		if !seen[by.Addr.Host] {
+			seen[by.Addr.Host] = true
+			list = append(list, by.Addr.Host)
+		}
+	}
+	return list
 }
 
 func (ws *ways) trip(k relay.KeyID) time.Duration {
@@ -80,86 +117,131 @@ func (ws *ways) trip(k relay.KeyID) time.Duration {
 	return ws.trips[k]
 }
 
-// sweep answers the ways of a sweep when one is due: only while no way abroad
-// answers, and seldom.
+// sweep answers the ways of a sweep when one is due.
 func (d *Daemon) sweep(w way) []race.Way {
-	p := d.place()
-	b := d.ways.book(p, w)
+	at := spot{d.place(), w.addr.Key}
+	b := d.book(at.place, w)
 	d.ways.mu.Lock()
 	defer d.ways.mu.Unlock()
 	now := time.Now()
-	if last, ok := d.ways.swept[spot{p, w.addr.Key}]; ok && now.Sub(last) < race.SweepEvery {
+	if last, ok := d.ways.swept[at]; ok && now.Sub(last) < race.SweepEvery {
 		return nil
 	}
-	trim(d.ways.swept)
-	d.ways.swept[spot{p, w.addr.Key}] = now
+	for k := range d.ways.swept {
+		if len(d.ways.swept) < maxSpots {
+			break
+		}
+		delete(d.ways.swept, k)
+	}
+	d.ways.swept[at] = now
 	return b.Sweep(d.ways.rng)
 }
 
-// trim keeps a table of spots small.
-func trim[T any](m map[spot]T) {
-	for k := range m {
-		if len(m) < maxSpots {
-			return
+// won notes which way answered, and lets contacts know of an odd port.
+func (d *Daemon) won(w way, c *watched) {
+	d.observe(w.evidence(c.way, observe.Answered))
+	d.rowWay(w, c.way)
+	if c.udp != nil {
+		if _, trip := c.udp.Heard(); trip > 0 {
+			d.ways.mu.Lock()
+			d.ways.trips[w.addr.Key] = trip
+			d.ways.mu.Unlock()
 		}
-		delete(m, k)
+	}
+	m, sure := d.clock.moment()
+	r, by := finds.Relay(w.addr.Key), c.way
+	d.finds.Answered(d.place(), r, finds.Way{Host: by.Addr.Host, UDP: by.UDP, Port: by.Addr.Port}, m.Day)
+	if !sure || w.owns(by) {
+		return
+	}
+	d.people.Lock()
+	defer d.people.Unlock()
+	if err := d.finds.Tell(m, r, by.UDP, by.Addr.Port); err != nil {
+		d.log.Warn("finds", "error", err)
 	}
 }
 
-// remember puts the way that answered first.
-func (ws *ways) remember(p place, by race.Way, trip time.Duration) {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	s := spot{p, by.Addr.Key}
-	list := append([]race.Way{by}, slices.DeleteFunc(slices.Clone(ws.last[s]), func(o race.Way) bool { return o == by })...)
-	trim(ws.last)
-	ws.last[s] = list[:min(maxLast, len(list))]
-	if trip > 0 {
-		ws.trips[s.relay] = trip
+// owns reports whether a way goes by the port of an address.
+func (w way) owns(by race.Way) bool {
+	for _, o := range w.own {
+		if o == by {
+			return true
+		}
 	}
+	return false
 }
 
-// box is where the ticket of one spot is kept.
+// box is where the ticket of one relay in one place is kept.
 type box struct {
-	ws *ways
+	d  *Daemon
 	at spot
 }
 
-// tickets is nil where none may be shown: in a place without a name.
-func (ws *ways) tickets(p place, w way) tls.ClientSessionCache {
-	if p == (place{}) {
+// tickets is nil where none may be shown: in a place without a name, or when
+// the settings say so.
+func (d *Daemon) tickets(w way) tls.ClientSessionCache {
+	p := d.place()
+	if p == (finds.Place{}) || !d.opts.Config.Tickets {
 		return nil
 	}
-	return &box{ws, spot{p, w.addr.Key}}
+	return &box{d, spot{p, w.addr.Key}}
 }
 
 // Get implements tls.ClientSessionCache.
 func (b *box) Get(string) (*tls.ClientSessionState, bool) {
-	b.ws.mu.Lock()
-	defer b.ws.mu.Unlock()
-	cs := b.ws.boxes[b.at]
-	return cs, cs != nil
+	f := account.ReadRecord(b.d.finds.Ticket(b.at.place, finds.Relay(b.at.relay), b.d.today()))
+	f.Version(1)
+	ticket, bytes := f.Blob(), f.Blob()
+	if f.Done() != nil {
+		return nil, false
+	}
+	state, err := tls.ParseSessionState(bytes)
+	if err != nil {
+		return nil, false
+	}
+	cs, err := tls.NewResumptionState(ticket, state)
+	return cs, err == nil
 }
 
 // Put implements tls.ClientSessionCache.
 func (b *box) Put(_ string, cs *tls.ClientSessionState) {
-	b.ws.mu.Lock()
-	defer b.ws.mu.Unlock()
-	if cs == nil {
-		delete(b.ws.boxes, b.at)
-		return
+	var record []byte
+	if cs != nil {
+		ticket, state, err := cs.ResumptionState()
+		if err != nil || state == nil {
+			return
+		}
+		bytes, err := state.Bytes()
+		if err != nil {
+			return
+		}
+		record = account.NewRecord(1).Blob(ticket).Blob(bytes).Bytes()
 	}
-	trim(b.ws.boxes)
-	b.ws.boxes[b.at] = cs
+	b.d.finds.SetTicket(b.at.place, finds.Relay(b.at.relay), record, b.d.today())
 }
 
-// won notes which way answered.
-func (d *Daemon) won(w way, c *watched) {
-	d.observe(w.evidence(c.way, observe.Answered))
-	var trip time.Duration
-	if c.udp != nil {
-		_, trip = c.udp.Heard()
+// lookElsewhere asks an own port of the relay that is reached by an odd one:
+// whether the network is open or restricted is worth knowing.
+func (d *Daemon) lookElsewhere(w way, by race.Way) {
+	ctx, done := context.WithTimeout(d.ctx, dialTimeout)
+	defer done()
+	dialer := linkrelay.Dialer{Proxy: d.opts.Config.Proxy, Inland: w.inland}
+	conn, err := dialer.DialPath(ctx, by.Addr, by.Path(), nil)
+	switch {
+	case err == nil:
+		conn.Close()
+		d.observe(w.evidence(by, observe.Answered))
+		d.noteTried(w, tried{way: by, answers: true})
+	case d.ctx.Err() == nil:
+		d.noteSilence(w, by, err)
+		d.noteTried(w, tried{way: by, said: insteadOf(err)})
 	}
-	d.ways.remember(d.place(), c.way, trip)
-	d.rowWay(w, c.way)
+}
+
+func insteadOf(err error) string {
+	var not *linkrelay.NotOurRelay
+	if errors.As(err, &not) {
+		return not.What
+	}
+	return ""
 }
