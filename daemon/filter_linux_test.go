@@ -26,7 +26,7 @@ func play(t *testing.T, role string) {
 	commands := bufio.NewScanner(os.Stdin)
 	switch role {
 	case "relay":
-		r, err := OpenRelay(RelayOptions{Dir: t.TempDir(), Listen: "10.9.2.2:443", Quota: 100 << 20})
+		r, err := OpenRelay(RelayOptions{Dir: t.TempDir(), Listen: "10.9.2.2:443", Odd: true, Quota: 100 << 20})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,6 +37,8 @@ func play(t *testing.T, role string) {
 			stop()
 		}()
 		_ = r.Serve(ctx) // it ends with ctx
+	case "portal", "interceptor":
+		imposter(ctx, t, role, commands)
 	case "person":
 		a, b := newOne(t, "Aigerim", time.Now), newOne(t, "Dana", time.Now)
 		d := a.upWith(os.Getenv("JAUAP_TEST_RELAY"))
@@ -55,7 +57,7 @@ func play(t *testing.T, role string) {
 }
 
 // tell writes each change of the status in a line: time, network, link, letters
-// that left.
+// that left, way, what went wrong.
 func tell(ctx context.Context, d *Daemon) {
 	last := ""
 	var seen uint64
@@ -73,16 +75,17 @@ func tell(ctx context.Context, d *Daemon) {
 		if err != nil {
 			return
 		}
-		link, left := "none", 0
+		link, left, way, said := "none", 0, "", ""
 		if len(s.Links) > 0 {
-			link = s.Links[0].State
+			l := s.Links[0]
+			link, way, said = l.State, fmt.Sprint(l.Transport, l.Port), l.Error
 		}
 		for _, o := range list {
 			if o.State != api.Saved {
 				left++
 			}
 		}
-		if line := fmt.Sprint(s.Network.State, " ", link, " ", left); line != last {
+		if line := fmt.Sprint(s.Network.State, " ", link, " ", left, " ", way, " ", said); line != last {
 			last = line
 			fmt.Println("\nsaw", now, line)
 		}

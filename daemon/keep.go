@@ -176,6 +176,7 @@ func (d *Daemon) race(ctx context.Context, w way, failed func(race.Way, error)) 
 		},
 		Volley: func(n int) []race.Way { return d.book(d.place(), w).Volley(n) },
 		Sweep:  func() []race.Way { return d.sweep(w) },
+		Swept:  func() { d.sweptAll(w) },
 		Pause:  func() time.Duration { return d.pause(w, since) },
 		Ring:   d.notice.try.rung,
 		Trip:   d.ways.trip(w.addr.Key), Patience: patience, AtOnce: atOnce, Gate: d.ways.gate,

@@ -85,8 +85,12 @@ func (d *Daemon) tryFailed(w way, by race.Way, err error) {
 	r := d.row("relay", w.addr.HostPort())
 	r.tries.note(x)
 	text := r.tries.worst(x.at, err.Error())
+	news := r.err != text
 	d.courier.Unlock()
 	d.rowDown("relay", w.addr.HostPort(), errors.New(text))
+	if news {
+		d.changes.bump()
+	}
 }
 
 // noteTried notes what became of a try.

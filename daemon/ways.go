@@ -123,18 +123,24 @@ func (d *Daemon) sweep(w way) []race.Way {
 	b := d.book(at.place, w)
 	d.ways.mu.Lock()
 	defer d.ways.mu.Unlock()
-	now := time.Now()
-	if last, ok := d.ways.swept[at]; ok && now.Sub(last) < race.SweepEvery {
+	if last, ok := d.ways.swept[at]; ok && time.Since(last) < race.SweepEvery {
 		return nil
 	}
+	return b.Sweep(d.ways.rng)
+}
+
+// sweptAll notes that a sweep tried everything.
+func (d *Daemon) sweptAll(w way) {
+	at := spot{d.place(), w.addr.Key}
+	d.ways.mu.Lock()
+	defer d.ways.mu.Unlock()
 	for k := range d.ways.swept {
 		if len(d.ways.swept) < maxSpots {
 			break
 		}
 		delete(d.ways.swept, k)
 	}
-	d.ways.swept[at] = now
-	return b.Sweep(d.ways.rng)
+	d.ways.swept[at] = time.Now()
 }
 
 // won notes which way answered, and lets contacts know of an odd port.

@@ -41,7 +41,10 @@ type Racer struct {
 	// Volley is the n-th attempt's ways, the likeliest first.
 	Volley func(n int) []Way
 	// Sweep is asked once a while for the ways of a sweep; nil when none is due.
+	// Swept hears of one that tried them all: one that was ended by a winner may
+	// be repeated sooner.
 	Sweep func() []Way
+	Swept func()
 	// Pause is how long to wait until the next volley, and Ring closes when
 	// waiting is no use.
 	Pause func() time.Duration
@@ -209,7 +212,11 @@ func (h *heat) sweep() {
 	h.tries.Go(func() {
 		defer close(swept)
 		var all sync.WaitGroup
-		defer all.Wait()
+		defer func() {
+			if all.Wait(); h.ctx.Err() == nil && h.Swept != nil {
+				h.Swept()
+			}
+		}()
 		for _, w := range list {
 			select {
 			case h.Gate <- struct{}{}:

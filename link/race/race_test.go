@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,16 +70,16 @@ func (s *stage) run(b Book, d time.Duration, change func(*Racer)) (Way, time.Dur
 	s.mu.Lock()
 	s.start = time.Now()
 	s.mu.Unlock()
-	swept := false
+	var swept atomic.Bool
 	never := make(chan struct{})
 	r := &Racer{
 		Dial: s.dial, Volley: b.Volley, Pause: func() time.Duration { return time.Second },
 		Ring: func() <-chan struct{} { return never }, Patience: 8 * time.Second, AtOnce: 9, Gate: NewGate(),
+		Swept: func() { swept.Store(true) },
 		Sweep: func() []Way {
-			if swept {
+			if swept.Load() {
 				return nil
 			}
-			swept = true
 			return b.Sweep(rand.New(rand.NewPCG(1, 2)))
 		},
 	}
