@@ -255,6 +255,8 @@ func (d *Daemon) open() (err error) {
 		return err
 	}
 	if d.boards, err = bulletin.Open(d.vault); err != nil {
+		return err
+	}
 	if err := d.openFinds(); err != nil {
 		return err
 	}
