@@ -84,7 +84,7 @@ func (w *world) Scene(ctx context.Context) (web.Scene, error) {
 	defer w.mu.Unlock()
 	s := web.Scene{
 		Title: "A blackout on one machine", Network: "dark",
-		Text:  "The country's network is off. Write to Dana in Aigerim's pane; then let somebody carry it.",
+		Text:  "The country's network is off. Say “I am safe” or write to Dana in Aigerim's pane; then let somebody carry it, or switch the network on.",
 		Notes: map[string]string{"aigerim": "inside", "timur": "inside, near Aigerim", "dana": "abroad, always online"},
 	}
 	s.Buttons = []web.Button{

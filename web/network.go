@@ -81,7 +81,7 @@ func networkWord(state string) string {
 // ranges that were seen, never a promise.
 func (x *turn) outlook(s api.Status) string {
 	text := ""
-	if p := s.Progress; p != nil {
+	if p := s.Progress; p != nil && p.Total+p.Received > 0 {
 		text += " " + x.T("net.progress", "sent", p.Sent, "total", p.Total, "received", p.Received)
 	}
 	f := s.Forecast
