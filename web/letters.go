@@ -16,10 +16,11 @@ const page = 50
 // letter is what a template says about one letter.
 type letter struct {
 	api.Letter
-	Mine  bool
-	State stateView
-	Steps []stateView // the whole way of my letter
-	Late  bool        // it took an hour or more, so both times are shown
+	Mine    bool
+	State   stateView
+	Steps   []stateView // the whole way of my letter
+	Missing []string    // in a group: who is not known to have it
+	Late    bool        // it took an hour or more, so both times are shown
 }
 
 // stateView is one state of a letter: icon, word and age, never colour alone.

@@ -25,6 +25,7 @@ func madeKeys() []string {
 		"promise.": "waiting reported cancelled overdue place-dark",
 		"way.":     "lan relay folder broadcast up down trying",
 		"slip.":    "open taken answered withdrawn expired",
+		"group.":   "asking left removed",
 		"outcome.": "spoke close neighbour no-answer not-there other",
 	} {
 		for _, n := range strings.Fields(names) {
