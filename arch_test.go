@@ -48,6 +48,7 @@ var house = map[string]room{
 	"account/sqlite":    {kind: 'E', may: []string{"account"}, never: []string{"link", "node"}, reason: "a vault keeps bytes and knows no letter"},
 	"chat":              {kind: 'C', may: []string{"account", "identity", "seal", "envelope"}, never: []string{"node", "link"}, reason: "conversations give no routing hints"},
 	"bulletin":          {kind: 'C', may: []string{"account", "envelope"}, never: []string{"chat", "node", "link"}, reason: "public notices read no private letter"},
+	"media":             {kind: 'C', never: []string{"account", "seal", "identity"}, reason: "pictures are bytes to bytes: no file, no letter, no person"},
 	"bulletin/evidence": {kind: 'C', never: []string{"account", "chat", "node", "link"}, reason: "a stranger checks a package without an account, and no private letter is at hand"},
 	"inquiry":           {kind: 'C', may: []string{"account", "identity", "seal"}, never: []string{"node", "link", "chat"}, reason: "a slip knows people and no way"},
 	"note":              {kind: 'C', reason: "a note is words and a key that the caller brings"},

@@ -134,7 +134,7 @@ func BenchmarkFile(b *testing.B) {
 			x, y := newUserOn(b, "X", fresh()), newUserOn(b, "Y", fresh())
 			befriend(b, x, y)
 			b.StartTimer()
-			id := x.send("Y", "a film", Attachment{"film.mp4", data})
+			id := x.send("Y", "a film", Attachment{Name: "film.mp4", Data: data})
 			size := 0
 			for _, raw := range x.units() {
 				size += len(raw)

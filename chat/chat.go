@@ -121,13 +121,22 @@ func (c *Chat) receipts(tx account.Tx, from account.Contact, at account.Moment, 
 		if err != nil {
 			return err
 		}
-		if l == nil || !l.Mine || l.With != from.ID {
+		gone, err := wasDeleted(tx, account.ContactID{}, r.id)
+		if err != nil {
+			return err
+		}
+		if !gone && (l == nil || !l.Mine || l.With != from.ID) {
 			continue
 		}
-		if l.confirmed(r, at.Wall) {
+		if !gone && l.confirmed(r, at.Wall) {
 			l.Carriers = 0
 			if err := l.put(tx); err != nil {
 				return err
+			}
+			if l.State == Read {
+				if err := l.vanishIn(tx, at, max(l.Vanish-at.Wall.Sub(l.At), 0)); err != nil {
+					return err
+				}
 			}
 		}
 		if err := c.a.Arrived(tx, at, from.ID, r.id); err != nil {

@@ -147,7 +147,7 @@ func TestLossyNet(t *testing.T) {
 				for i := range data {
 					data[i] = byte(rng.Uint32())
 				}
-				files = append(files, Attachment{fmt.Sprintf("photo %d.jpg", len(data)), data})
+				files = append(files, Attachment{Name: fmt.Sprintf("photo %d.jpg", len(data)), Data: data})
 			}
 			id := pair[0].send(pair[1].name, text, files...)
 			sent[id], froms[id] = text, pair[0]
@@ -230,7 +230,7 @@ func TestSendLimits(t *testing.T) {
 		{"", nil, to, ErrEmpty},
 		{strings.Repeat("x", MaxText+1), nil, to, ErrTooLarge},
 		{"x", make([]Attachment, MaxFiles+1), to, ErrTooLarge},
-		{"x", []Attachment{{"a", make([]byte, MaxBytes)}, {"b", []byte{1}}}, to, ErrTooLarge},
+		{"x", []Attachment{{Name: "a", Data: make([]byte, MaxBytes)}, {Name: "b", Data: []byte{1}}}, to, ErrTooLarge},
 		{"x", nil, account.ContactID{1}, account.ErrUnknown},
 	} {
 		if _, err := a.c.Send(a.at, x.to, x.text, x.files, 0); !errors.Is(err, x.want) {
@@ -240,7 +240,7 @@ func TestSendLimits(t *testing.T) {
 	if list := a.conversation("B"); len(list) != 0 {
 		t.Errorf("refused letters were kept: %d", len(list))
 	}
-	id := a.send("B", strings.Repeat("ж", MaxText/2), Attachment{"empty", nil})
+	id := a.send("B", strings.Repeat("ж", MaxText/2), Attachment{Name: "empty"})
 	exchange(t, a, b)
 	if l := b.letter(id); len(l.Text) != MaxText || len(l.Files) != 1 || !l.Files[0].Whole() {
 		t.Errorf("the largest text: %d bytes, %+v", len(l.Text), l.Files)
@@ -415,7 +415,7 @@ func TestHostileParts(t *testing.T) {
 		strings.Repeat("я", 120), "\xff\xfe", ".bashrc", "a:b|c?.txt", "x" + strings.Repeat(" ", 20), "nul",
 	} {
 		p := letterPart{id: account.LetterID{1, byte(i)}, at: b.at.Wall, text: []byte("bad \xff\xfe\x00\x1b[31m \u202Eutf-8\n")}
-		p.files = []filePart{{1, [32]byte{1}, name}}
+		p.files = []filePart{{size: 1, sum: [32]byte{1}, name: name}}
 		deliver(p.part())
 		l := b.letter(p.id)
 		if got := l.Files[0].Name; got == "" || strings.ContainsAny(got, "/\\\x00\n:|?") || got[0] == '.' || len(got) > maxFileName || strings.Contains(got, "\u202e") ||
@@ -455,7 +455,7 @@ func TestHostileParts(t *testing.T) {
 	for _, sizes := range [][]int64{{MaxBytes + 1}, {1<<32 - 1}, {MaxBytes, 1}, slices.Repeat([]int64{1}, MaxFiles+1)} {
 		p := letterPart{id: account.LetterID{2, byte(len(sizes))}, at: b.at.Wall}
 		for _, s := range sizes {
-			p.files = append(p.files, filePart{s, [32]byte{}, "x"})
+			p.files = append(p.files, filePart{size: s, sum: [32]byte{}, name: "x"})
 		}
 		deliver(p.part())
 	}
@@ -487,7 +487,7 @@ func TestHostileFiles(t *testing.T) {
 	// Overlapping, repeated, shuffled pieces, some before the letter, some past
 	// the end, some of other files.
 	id := account.LetterID{3}
-	p := letterPart{id: id, at: b.at.Wall, text: []byte("x"), files: []filePart{{5000, sha256.Sum256(data), "a.bin"}}}
+	p := letterPart{id: id, at: b.at.Wall, text: []byte("x"), files: []filePart{{size: 5000, sum: sha256.Sum256(data), name: "a.bin"}}}
 	for i := range 400 {
 		if i == 40 {
 			deliver(p.part())
@@ -507,14 +507,14 @@ func TestHostileFiles(t *testing.T) {
 	}
 	// Wrong content: marked, not given out, no receipt.
 	bad := account.LetterID{4}
-	deliver(letterPart{id: bad, at: b.at.Wall, files: []filePart{{3, [32]byte{}, "b"}}}.part())
+	deliver(letterPart{id: bad, at: b.at.Wall, files: []filePart{{size: 3, sum: [32]byte{}, name: "b"}}}.part())
 	deliver(piecePart{bad, 1, 0, []byte("abc")}.part())
 	l = b.letter(bad)
 	if _, _, err := b.c.Attachment(l.Files[0].ID); !errors.Is(err, ErrBroken) {
 		t.Error(err)
 	}
 	// What comes again of it is not taken: it would not be right this time.
-	deliver(letterPart{id: bad, at: b.at.Wall, files: []filePart{{3, [32]byte{}, "b"}}}.part())
+	deliver(letterPart{id: bad, at: b.at.Wall, files: []filePart{{size: 3, sum: [32]byte{}, name: "b"}}}.part())
 	deliver(piecePart{bad, 1, 0, []byte("abc")}.part())
 	deliver(piecePart{bad, 1, 0, []byte("xyz")}.part())
 	rows := 0
@@ -526,7 +526,7 @@ func TestHostileFiles(t *testing.T) {
 	}
 	// One byte in every second place: bounded.
 	holes := account.LetterID{5}
-	deliver(letterPart{id: holes, at: b.at.Wall, files: []filePart{{1 << 20, [32]byte{}, "c"}}}.part())
+	deliver(letterPart{id: holes, at: b.at.Wall, files: []filePart{{size: 1 << 20, sum: [32]byte{}, name: "c"}}}.part())
 	for i := range maxSpans + 100 {
 		deliver(piecePart{holes, 1, int64(2 * i), []byte{1}}.part())
 	}
@@ -557,7 +557,7 @@ func FuzzDeliver(f *testing.F) {
 	id := account.LetterID{1}
 	at := testDay.Start()
 	f.Add(uint8(kindLetter), letterPart{id: id, at: at, text: []byte("hello")}.part().Body)
-	f.Add(uint8(kindLetter), letterPart{id: id, at: at, long: true, size: 5000, files: []filePart{{3, [32]byte{}, "a"}}}.part().Body)
+	f.Add(uint8(kindLetter), letterPart{id: id, at: at, long: true, size: 5000, files: []filePart{{size: 3, sum: [32]byte{}, name: "a"}}}.part().Body)
 	f.Add(uint8(kindPiece), piecePart{id, 1, 7, []byte("bytes")}.part().Body)
 	f.Add(uint8(kindReceipt), appendReceipt(nil, receipt{id, true, at}))
 	u := newUser(f, "U")
@@ -628,7 +628,7 @@ func TestUnread(t *testing.T) {
 func TestReadBeforeWhole(t *testing.T) {
 	a, b := newUser(t, "A"), newUser(t, "B")
 	befriend(t, a, b)
-	id := a.send("B", "look", Attachment{"a.jpg", make([]byte, 30_000)})
+	id := a.send("B", "look", Attachment{Name: "a.jpg", Data: make([]byte, 30_000)})
 	units := a.units()
 	b.receive(units[0])
 	l := b.letter(id)
@@ -669,7 +669,7 @@ func TestOnDisk(t *testing.T) {
 	t.Cleanup(func() { a.vault.Close(); b.vault.Close() })
 	befriend(t, a, b)
 	data := bytes.Repeat([]byte("0123456789"), 20_000)
-	id := a.send("B", strings.Repeat("long ", 2000), Attachment{"digits.txt", data})
+	id := a.send("B", strings.Repeat("long ", 2000), Attachment{Name: "digits.txt", Data: data})
 	packed, err := a.a.Pack(a.at, 60_000)
 	must(t, err)
 	must(t, a.vault.Close())

@@ -21,10 +21,12 @@ const maxSkew = 24 * 60 * 60 * 1000
 // Deliver implements account.App.
 func (c *Chat) Deliver(tx account.Tx, from account.Contact, at account.Moment, p seal.Part) error {
 	switch p.Kind {
-	case kindLetter:
-		if l, ok := parseLetter(p.Body); ok {
+	case kindLetter, kindRich:
+		if l, ok := parseLetter(p.Body); ok && l.part().Kind == p.Kind {
 			return c.letter(tx, from, at, l, p)
 		}
+	case kindAsk:
+		return c.asked(tx, from, at, p.Body)
 	case kindPiece:
 		if piece, ok := parsePiece(p.Body); ok {
 			return c.piece(tx, from, at, piece)
@@ -49,6 +51,9 @@ func (c *Chat) letter(tx account.Tx, from account.Contact, at account.Moment, p 
 	known, err := theirs(tx, from.ID, p.id)
 	if err != nil || old != nil || known != nil {
 		return err // the same letter again
+	}
+	if gone, err := wasDeleted(tx, from.ID, p.id); err != nil || gone {
+		return err
 	}
 	if p.long {
 		if err := makeRoom(tx, from.ID); err != nil {
@@ -128,10 +133,10 @@ func (c *Chat) show(tx account.Tx, from account.Contact, at account.Moment, p le
 		return err
 	}
 	l.Text, l.SentAt, l.ReceivedAt = text, p.at, at.Wall
-	l.Bytes = int64(len(text))
+	l.Bytes, l.Vanish = int64(len(text)), p.vanish
 	for _, f := range p.files {
 		l.Bytes += f.size
-		l.Files = append(l.Files, File{Name: cleanFileName(f.name)})
+		l.Files = append(l.Files, File{Name: cleanFileName(f.name), About: f.About})
 	}
 	return c.insert(tx, at, l)
 }
@@ -236,6 +241,9 @@ func (c *Chat) piece(tx account.Tx, from account.Contact, at account.Moment, p p
 		known, err := theirs(tx, from.ID, p.id)
 		if err != nil || known != nil {
 			return err // a letter without such a file
+		}
+		if gone, err := wasDeleted(tx, from.ID, p.id); err != nil || gone {
+			return err
 		}
 		f = &file{size: unknownSize}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/seal"
 )
 
 // file is an attachment, or a long text, as it is kept.
@@ -17,6 +18,8 @@ type file struct {
 	got    spans
 	sent   int64 // of ours: how much was cut off for envelopes
 	broken bool
+	asked  seal.Tick // held: when the reader last asked for it, plus one
+	About
 }
 
 const unknownSize = -1
@@ -27,9 +30,10 @@ func fileKey(owner account.ContactID, id account.LetterID, index int) []byte {
 }
 
 func (f *file) record() []byte {
-	r := account.NewRecord(1).Text(f.name).Int(f.size).Raw(f.sum[:]).Int(f.sent).Flag(f.broken)
+	r := account.NewRecord(2).Text(f.name).Int(f.size).Raw(f.sum[:]).Int(f.sent).Flag(f.broken)
 	f.got.record(r)
-	return r.Bytes()
+	f.About.record(r)
+	return r.Int(int64(f.asked)).Bytes()
 }
 
 func getFile(tx account.Tx, key []byte) (*file, error) {
@@ -38,9 +42,12 @@ func getFile(tx account.Tx, key []byte) (*file, error) {
 		return nil, err
 	}
 	r := account.ReadRecord(b)
-	r.Version(1)
+	version := r.Version(2)
 	f := &file{name: r.Text(), size: r.Int(), sum: [32]byte(r.Raw(32)), sent: r.Int(), broken: r.Flag()}
 	f.got = parseSpans(r)
+	if version > 1 {
+		f.About, f.asked = aboutFrom(r), seal.Tick(r.Int())
+	}
 	return f, r.Done()
 }
 
@@ -62,7 +69,7 @@ func (c *Chat) expect(tx account.Tx, from account.ContactID, wire account.Letter
 			return err
 		}
 	}
-	f.name, f.size, f.sum = cleanFileName(p.name), p.size, p.sum
+	f.name, f.size, f.sum, f.About = cleanFileName(p.name), p.size, p.sum, p.About
 	if n := len(f.got); n > 0 && f.got[n-1].to > f.size {
 		// Pieces beyond the end: none of them can be believed.
 		if err := dropBytes(tx, key); err != nil {
@@ -198,7 +205,9 @@ func filesOf(tx account.Tx, l *letter) (list []File, err error) {
 		if f == nil {
 			return nil, fmt.Errorf("%w: a file is missing", account.ErrDamaged)
 		}
-		list = append(list, File{ID: fileID(l.ID, i), Name: f.name, Bytes: f.size, Have: f.got.have(), Broken: f.broken})
+		list = append(list, File{
+			ID: fileID(l.ID, i), Name: f.name, Bytes: f.size, Have: f.got.have(), Sent: f.sent, Asked: f.asked > 0, Broken: f.broken, About: f.About,
+		})
 	}
 	return list, nil
 }
@@ -206,37 +215,53 @@ func filesOf(tx account.Tx, l *letter) (list []File, err error) {
 func filesWhole(tx account.Tx, l *letter) (bool, error) {
 	list, err := filesOf(tx, l)
 	for _, f := range list {
-		if !f.Whole() {
+		if f.missing() {
 			return false, err
 		}
 	}
 	return err == nil, err
 }
 
+// find is the letter and the file of a File.ID.
+func find(tx account.Tx, id string) (l *letter, key []byte, info File, err error) {
+	letter, index, err := parseFileID(id)
+	if err != nil {
+		return nil, nil, info, err
+	}
+	l, err = get(tx, letter)
+	if err != nil {
+		return nil, nil, info, err
+	}
+	if l == nil || index > l.fileN {
+		return nil, nil, info, fmt.Errorf("%w: %q", ErrNotFound, id)
+	}
+	list, err := filesOf(tx, l)
+	if err != nil {
+		return nil, nil, info, err
+	}
+	return l, fileKey(l.owner(), l.wire, index), list[index-1], nil
+}
+
+// File tells of a file by its File.ID, whether its bytes are here or not:
+// ErrNotFound.
+func (c *Chat) File(id string) (info File, err error) {
+	err = c.vault.View(func(tx account.Tx) error {
+		_, _, info, err = find(tx, id)
+		info.Preview = append([]byte(nil), info.Preview...)
+		return err
+	})
+	return info, err
+}
+
 // Attachment opens a file by its File.ID. Errors: ErrNotFound, ErrIncomplete,
 // ErrBroken.
 func (c *Chat) Attachment(id string) (File, io.ReadCloser, error) {
-	letter, index, err := parseFileID(id)
-	if err != nil {
-		return File{}, nil, err
-	}
 	r := &reader{vault: c.vault}
 	var info File
-	err = c.vault.View(func(tx account.Tx) error {
-		l, err := get(tx, letter)
-		if err != nil {
-			return err
-		}
-		if l == nil || index > l.fileN {
-			return fmt.Errorf("%w: %q", ErrNotFound, id)
-		}
-		list, err := filesOf(tx, l)
-		if err != nil {
-			return err
-		}
-		info = list[index-1]
-		r.key, r.size = fileKey(l.owner(), l.wire, index), info.Bytes
-		return nil
+	err := c.vault.View(func(tx account.Tx) (err error) {
+		_, r.key, info, err = find(tx, id)
+		r.size = info.Bytes
+		return err
 	})
 	switch {
 	case err != nil:

@@ -28,6 +28,13 @@ const (
 	tableLater                                   // contact 16, id 16 -> part of an unknown kind
 )
 
+const (
+	tableVanish = account.FirstAppTable + 20 + iota // id -> when the letter vanishes
+	tableGone                                       // contact or 0 16, wire id 16 -> nothing: a letter that was deleted
+	tableDrafts                                     // contact -> draft
+	tableKept                                       // contact 16, file 4, offset 4 -> bytes of a file of a draft
+)
+
 // State of a letter of the owner's, each reached with a time.
 type State string
 
@@ -76,7 +83,9 @@ type Letter struct {
 	ReceivedAt time.Time // of theirs
 	ReadAt     time.Time // when the owner read theirs
 	Files      []File
-	Update     bool // theirs, and only a newer Jauap can show it
+	Update     bool          // theirs, and only a newer Jauap can show it
+	Vanish     time.Duration // how long after reading both ends delete it; 0 for never
+	VanishesAt time.Time     // when it will be deleted here; zero when that is not known
 
 	// Of the owner's:
 	State    State
@@ -92,11 +101,17 @@ type File struct {
 	Name   string // a plain file name
 	Bytes  int64
 	Have   int64 // arrived so far
+	Sent   int64 // of ours: how much was cut off for envelopes
+	Asked  bool  // held, and the reader has asked for it
 	Broken bool  // all arrived, but it is not what was sent
+	About
 }
 
 // Whole tells whether the file can be opened.
 func (f File) Whole() bool { return f.Have == f.Bytes && !f.Broken }
+
+// missing tells whether the letter is not whole without it.
+func (f File) missing() bool { return !f.Whole() && !f.Held }
 
 // letter is a Letter as it is kept.
 type letter struct {
@@ -113,7 +128,7 @@ func (l *letter) key() []byte {
 	return append(k, l.ID[:]...)
 }
 
-const letterVersion = 2
+const letterVersion = 3 // 2: author, 3: vanish
 
 func (l *letter) record() []byte {
 	r := account.NewRecord(letterVersion).Flag(l.Mine).Text(l.Text).Time(l.SentAt).Time(l.ReceivedAt).Time(l.ReadAt)
@@ -122,7 +137,7 @@ func (l *letter) record() []byte {
 	for _, c := range l.History {
 		r.Text(string(c.State)).Time(c.At)
 	}
-	return r.Raw(l.By[:]).Bytes()
+	return r.Raw(l.By[:]).Uint(uint64(l.Vanish / time.Second)).Bytes()
 }
 
 func parseRecord(key, b []byte) (*letter, error) {
@@ -146,6 +161,9 @@ func parseRecord(key, b []byte) (*letter, error) {
 	l.By = l.With
 	if version > 1 {
 		l.By = account.ContactID(f.Raw(16))
+	}
+	if version > 2 {
+		l.Vanish = time.Duration(f.Uint()) * time.Second
 	}
 	return l, f.Done()
 }
@@ -293,6 +311,7 @@ var (
 	ErrNotFound   = errors.New("chat: there is no such letter or file")
 	ErrEmpty      = errors.New("chat: a letter needs a text or a file")
 	ErrTooLarge   = errors.New("chat: too large")
+	ErrVanish     = errors.New("chat: a letter vanishes after a minute to a year")
 	ErrIncomplete = errors.New("chat: the file has not arrived whole yet")
 	ErrBroken     = errors.New("chat: the file is not what was sent; ask for it again")
 )

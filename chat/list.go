@@ -17,7 +17,12 @@ const (
 // shown completes a letter for callers.
 func shown(tx account.Tx, l *letter) (Letter, error) {
 	var err error
-	l.Files, err = filesOf(tx, l)
+	if l.Files, err = filesOf(tx, l); err != nil {
+		return l.Letter, err
+	}
+	if l.Vanish > 0 {
+		l.VanishesAt, err = vanishesAt(tx, l.ID)
+	}
 	return l.Letter, err
 }
 
@@ -90,10 +95,22 @@ func (c *Chat) Arrived(from account.ContactID, after account.LetterID, max int) 
 			if err != nil {
 				return err
 			}
+			var seq uint64
+			if l == nil { // deleted since, perhaps
+				b, err := tx.Get(tableGone, goneKey(account.ContactID{}, after))
+				if err != nil {
+					return err
+				}
+				if len(b) == 8 {
+					l, seq = &letter{}, binary.BigEndian.Uint64(b)
+				}
+			} else {
+				seq = l.seq
+			}
 			if l == nil || l.Mine {
 				return fmt.Errorf("%w: %v", ErrNotFound, after)
 			}
-			start, newest = seqKey(prefix, l.seq+1), false
+			start, newest = seqKey(prefix, seq+1), false
 		}
 		err := tx.Scan(tableArrivals, start, account.After(prefix), newest, func(_, key []byte) (bool, error) {
 			l, err := getByKey(tx, key)
@@ -162,6 +179,9 @@ func (c *Chat) markRead(tx account.Tx, at account.Moment, l *letter) error {
 	}
 	l.ReadAt = at.Wall
 	if err := l.put(tx); err != nil {
+		return err
+	}
+	if err := l.vanishIn(tx, at, l.Vanish); err != nil {
 		return err
 	}
 	h, err := getHead(tx, l.With)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/seal"
 )
 
@@ -16,6 +17,16 @@ import (
 type Attachment struct {
 	Name string
 	Data []byte
+	About
+}
+
+// Post is a letter to be sent.
+type Post struct {
+	Text   string
+	Files  []Attachment
+	Days   int           // lifetime; 0 for envelope.Lifetime
+	Vanish time.Duration // how long after reading both ends delete it; 0 for never
+	Draft  bool          // the files of the draft go along, and the draft is done with
 }
 
 // maxAhead is how many letters may be written in one millisecond until they
@@ -29,41 +40,77 @@ const rowSize = 64 << 10
 // lifetime, 0 for envelope.Lifetime. After nil it is on stable storage. Errors:
 // ErrEmpty, ErrTooLarge, account.ErrUnknown, account.ErrFull.
 func (c *Chat) Send(at account.Moment, to account.ContactID, text string, files []Attachment, days int) (account.LetterID, error) {
+	return c.Post(at, to, Post{Text: text, Files: files, Days: days})
+}
+
+// Post is Send with everything that a letter can be. ErrVanish besides.
+func (c *Chat) Post(at account.Moment, to account.ContactID, p Post) (account.LetterID, error) {
 	l := &letter{}
 	crand.Read(l.ID[:])
 	l.wire, l.With, l.By, l.Mine, l.whole = l.ID, to, to, true, true
-	l.Text = strings.ToValidUTF8(strings.ReplaceAll(text, "\r\n", "\n"), "\uFFFD")
-	l.Bytes, l.fileN = int64(len(l.Text)), len(files)
+	l.Text = strings.ToValidUTF8(strings.ReplaceAll(p.Text, "\r\n", "\n"), "\uFFFD")
+	l.Vanish = p.Vanish.Truncate(time.Second)
+	if l.Vanish != 0 && (l.Vanish < MinVanish || l.Vanish > MaxVanish) {
+		return l.ID, ErrVanish
+	}
+	return l.ID, c.a.Do(at, func(tx account.Tx) error {
+		files := p.Files
+		if p.Draft {
+			kept, err := draftFiles(tx, to)
+			if err != nil {
+				return err
+			}
+			files = append(kept, files...)
+		}
+		part, out, err := l.compose(files, p.Days)
+		if err != nil {
+			return err
+		}
+		if p.Draft {
+			if err := clearDraft(tx, to); err != nil {
+				return err
+			}
+		}
+		return c.save(tx, at, l, part, files, out)
+	})
+}
+
+// compose checks a letter and says what is to be sealed of it.
+func (l *letter) compose(files []Attachment, days int) (part letterPart, out account.Outgoing, err error) {
+	l.Bytes, l.fileN, l.Files = int64(len(l.Text)), len(files), nil
 	if len(l.Text) == 0 && len(files) == 0 {
-		return l.ID, ErrEmpty
+		return part, out, ErrEmpty
 	}
 	if len(l.Text) > MaxText {
-		return l.ID, fmt.Errorf("%w: a text of %d bytes, at most %d; attach it as a file", ErrTooLarge, len(l.Text), MaxText)
+		return part, out, fmt.Errorf("%w: a text of %d bytes, at most %d; attach it as a file", ErrTooLarge, len(l.Text), MaxText)
 	}
 	if len(files) > MaxFiles {
-		return l.ID, fmt.Errorf("%w: %d files, at most %d", ErrTooLarge, len(files), MaxFiles)
+		return part, out, fmt.Errorf("%w: %d files, at most %d", ErrTooLarge, len(files), MaxFiles)
 	}
-	part := letterPart{id: l.ID}
+	part = letterPart{id: l.ID, vanish: l.Vanish}
 	total := int64(0)
 	for _, f := range files {
+		if len(f.Preview) > maxGlimpse {
+			return part, out, fmt.Errorf("%w: a preview of %d bytes, at most %d", ErrTooLarge, len(f.Preview), maxGlimpse)
+		}
 		total += int64(len(f.Data))
-		part.files = append(part.files, filePart{int64(len(f.Data)), sha256.Sum256(f.Data), cleanFileName(f.Name)})
+		part.files = append(part.files, filePart{int64(len(f.Data)), sha256.Sum256(f.Data), cleanFileName(f.Name), f.About})
 	}
 	if total > MaxBytes {
-		return l.ID, fmt.Errorf("%w: files of %d bytes, at most %d in one letter", ErrTooLarge, total, MaxBytes)
+		return part, out, fmt.Errorf("%w: files of %d bytes, at most %d in one letter", ErrTooLarge, total, MaxBytes)
 	}
 	l.Bytes += total
-	out := account.Outgoing{To: to, Letter: l.ID, Days: days}
+	out = account.Outgoing{To: l.With, Letter: l.ID, Days: days}
 	if part.text = []byte(l.Text); len(part.text) > maxInline {
 		part.long, part.size, part.text = true, len(part.text), nil
 		out.Early = append(out.Early, fileStream(l.ID, 0))
 	}
-	for i := range part.files {
-		if part.files[i].size > 0 {
+	for i, f := range part.files {
+		if f.size > 0 && !f.Held {
 			out.Streams = append(out.Streams, fileStream(l.ID, i+1))
 		}
 	}
-	return l.ID, c.a.Do(at, func(tx account.Tx) error { return c.save(tx, at, l, part, files, out) })
+	return part, out, nil
 }
 
 // save writes a letter of ours and queues it.
@@ -87,7 +134,16 @@ func (c *Chat) save(tx account.Tx, at account.Moment, l *letter, part letterPart
 		if err := saveFile(tx, l.ID, i+1, part.files[i], f.Data); err != nil {
 			return err
 		}
-		l.Files = append(l.Files, File{Name: part.files[i].name})
+		l.Files = append(l.Files, File{Name: part.files[i].name, About: f.About})
+	}
+	// Without a word from the reader, the owner's copy goes when the letter
+	// could not have been read any more.
+	life := out.Days
+	if life <= 0 {
+		life = envelope.Lifetime
+	}
+	if err := l.vanishIn(tx, at, time.Duration(life)*24*time.Hour+l.Vanish); err != nil {
+		return err
 	}
 	told := part.part()
 	if c.rooms != nil {
@@ -126,7 +182,7 @@ func (c *Chat) save(tx account.Tx, at account.Moment, l *letter, part letterPart
 
 // saveFile keeps bytes of ours until they are sent and afterwards.
 func saveFile(tx account.Tx, id account.LetterID, index int, f filePart, data []byte) error {
-	rec := &file{name: f.name, size: f.size, sum: f.sum}
+	rec := &file{name: f.name, size: f.size, sum: f.sum, About: f.About}
 	if f.size > 0 {
 		rec.got = spans{{0, f.size}}
 	}
@@ -158,7 +214,7 @@ func (c *Chat) Left(tx account.Tx, s account.StreamID) (int64, error) {
 	case len(s) == 18 && s[0] == 'f':
 		f, err := getFile(tx, fileKey(account.ContactID{}, account.LetterID([]byte(s[1:17])), int(s[17])))
 		if err != nil || f == nil {
-			return 0, err
+			return 0, err // deleted since
 		}
 		return f.size - f.sent, nil
 	}

@@ -3,6 +3,7 @@ package chat
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/jauap/jauap/account"
@@ -15,6 +16,8 @@ const (
 	kindLetter  = account.FirstAppKind | account.Critical
 	kindPiece   = account.FirstAppKind + 1 | account.Critical
 	kindReceipt = account.FirstAppKind + 2
+	kindRich    = account.FirstAppKind + 10 | account.Critical // a letter that vanishes, or says more of its files
+	kindAsk     = account.FirstAppKind + 11
 )
 
 // Limits of a letter.
@@ -25,33 +28,47 @@ const (
 
 	maxInline   = 3000 // bytes of text inside the letter's own part
 	maxFileName = 100  // bytes
+	maxGlimpse  = 1024 // bytes of a photo's preview
+
+	MinVanish = time.Minute
+	MaxVanish = 366 * 24 * time.Hour
 )
 
 // letterPart is the beginning of a letter:
 //
 //	id 16 | claimed time 6 | flags u8
-//	flagLong:  length of the text u32
-//	flagFiles: count u8, then for each: size u32 | sha256 32 | name length u8 | name
+//	flagLong:   length of the text u32
+//	flagVanish: seconds u32
+//	flagFiles:  count u8, then for each: size u32 | sha256 32 | name length u8 | name
+//	            flagAbout: sort u8 | bits u8 | width u16 | height u16 | seconds u16 | preview length u16 | preview
 //	the text, unless it is long
+//
+// A rich letter has flagVanish or flagAbout, a plain one neither.
 type letterPart struct {
-	id    account.LetterID
-	at    time.Time
-	long  bool
-	size  int    // of a long text
-	text  []byte // of a short one
-	files []filePart
+	id     account.LetterID
+	at     time.Time
+	long   bool
+	size   int    // of a long text
+	text   []byte // of a short one
+	vanish time.Duration
+	files  []filePart
 }
 
 type filePart struct {
 	size int64
 	sum  [32]byte
 	name string
+	About
 }
 
 const (
-	flagLong  = 1
-	flagFiles = 2
-	headSize  = 16 + 6 + 1
+	flagLong   = 1
+	flagFiles  = 2
+	flagVanish = 4
+	flagAbout  = 8
+	headSize   = 16 + 6 + 1
+
+	bitHeld = 1 // the bytes come when they are asked for
 )
 
 // maxTime is the end of the year 9999, the last that all formats can write.
@@ -78,9 +95,18 @@ func (l letterPart) part() seal.Part {
 	if len(l.files) > 0 {
 		flags |= flagFiles
 	}
+	if l.vanish > 0 {
+		flags |= flagVanish
+	}
+	if slices.ContainsFunc(l.files, func(f filePart) bool { return f.said() }) {
+		flags |= flagAbout
+	}
 	b = append(b, flags)
 	if l.long {
 		b = binary.BigEndian.AppendUint32(b, uint32(l.size))
+	}
+	if l.vanish > 0 {
+		b = binary.BigEndian.AppendUint32(b, uint32(l.vanish/time.Second))
 	}
 	if len(l.files) > 0 {
 		b = append(b, byte(len(l.files)))
@@ -89,9 +115,16 @@ func (l letterPart) part() seal.Part {
 			b = append(b, f.sum[:]...)
 			b = append(b, byte(len(f.name)))
 			b = append(b, f.name...)
+			if flags&flagAbout != 0 {
+				b = f.About.append(b)
+			}
 		}
 	}
-	return seal.Part{Kind: kindLetter, Body: append(b, l.text...)}
+	kind := uint8(kindLetter)
+	if flags&(flagVanish|flagAbout) != 0 {
+		kind = kindRich
+	}
+	return seal.Part{Kind: kind, Body: append(b, l.text...)}
 }
 
 // cutter takes fields off the front of a part; after a shortage it gives zeros
@@ -113,6 +146,8 @@ func (c *cutter) take(n int) []byte {
 
 func (c *cutter) u8() int { return int(c.take(1)[0]) }
 
+func (c *cutter) u16() int { return int(binary.BigEndian.Uint16(c.take(2))) }
+
 func (c *cutter) u32() int64 { return int64(binary.BigEndian.Uint32(c.take(4))) }
 
 // parseLetter reads a letter's part; ok is false when it is malformed or
@@ -121,12 +156,18 @@ func parseLetter(b []byte) (l letterPart, ok bool) {
 	c := &cutter{b: b}
 	l.id, l.at = account.LetterID(c.take(16)), unstamp(c.take(6))
 	flags := c.u8()
-	if flags&^(flagLong|flagFiles) != 0 {
+	if flags&^(flagLong|flagFiles|flagVanish|flagAbout) != 0 || flags&flagAbout != 0 && flags&flagFiles == 0 {
 		return l, false
 	}
 	if l.long = flags&flagLong != 0; l.long {
 		l.size = int(c.u32())
 		if l.size == 0 || l.size > MaxText {
+			return l, false
+		}
+	}
+	if flags&flagVanish != 0 {
+		l.vanish = time.Duration(c.u32()) * time.Second
+		if l.vanish < MinVanish || l.vanish > MaxVanish {
 			return l, false
 		}
 	}
@@ -138,6 +179,9 @@ func parseLetter(b []byte) (l letterPart, ok bool) {
 		for range n {
 			f := filePart{size: c.u32(), sum: [32]byte(c.take(32))}
 			f.name = string(c.take(c.u8()))
+			if flags&flagAbout != 0 && !f.About.cut(c) {
+				return l, false
+			}
 			if total += f.size; total > MaxBytes || c.short {
 				return l, false
 			}
