@@ -77,7 +77,7 @@ func (c *Chat) removeMine(tx account.Tx, at account.Moment, l *letter, r *Remova
 	for i := range l.fileN + 1 {
 		streams = append(streams, fileStream(l.ID, i))
 	}
-	whole, err := c.a.Withdraw(tx, account.Withdrawal{To: l.With, Letter: l.ID, Streams: streams, Part: about})
+	whole, err := c.a.Erase(tx, account.Erasure{To: l.With, Letter: l.ID, Streams: streams, Part: about})
 	if err != nil {
 		return err
 	}

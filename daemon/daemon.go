@@ -268,7 +268,10 @@ func (d *Daemon) open() (err error) {
 			d.log.Warn("window log", "error", err)
 		}
 	}
-	return d.recover()
+	if err := d.recover(); err != nil {
+		return err
+	}
+	return d.sweepNow()
 }
 
 func (d *Daemon) openShelf(m account.Moment) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/chat"
 	"github.com/jauap/jauap/identity"
+	"github.com/jauap/jauap/media"
 	"github.com/jauap/jauap/web/api"
 )
 
@@ -210,6 +211,11 @@ func doorError(err error) error {
 		{chat.ErrIncomplete, api.ErrNotFound},
 		{chat.ErrTooLarge, api.ErrTooLarge},
 		{chat.ErrEmpty, api.ErrUsage},
+		{chat.ErrVanish, api.ErrUsage},
+		{media.ErrFormat, api.ErrUsage},
+		{media.ErrBroken, api.ErrUsage},
+		{media.ErrSize, api.ErrUsage},
+		{media.ErrLarge, api.ErrTooLarge},
 	} {
 		if errors.Is(err, pair.is) {
 			// The room's words without the room's name, and not said twice.

@@ -45,22 +45,38 @@ const allLetters = 100_000
 
 // Send implements api.Letters.
 func (d *Daemon) Send(_ context.Context, ask api.SendAsk) (api.Sent, error) {
-	files := make([]chat.Attachment, len(ask.Files))
-	for i, f := range ask.Files {
-		files[i] = chat.Attachment{Name: f.Name, Data: f.Data}
-	}
-	d.people.Lock()
-	defer d.people.Unlock()
 	to, err := d.conversation(ask.To)
 	if err != nil {
 		return api.Sent{}, doorError(err)
 	}
-	id, err := d.chat.Send(d.moment(), to, ask.Text, files, ask.Days)
+	files, err := d.attachments(to, ask.Files, ask.Size, ask.Whole) // takes its time: before the lock
+	if err != nil {
+		return api.Sent{}, err
+	}
+	d.people.Lock()
+	defer d.people.Unlock()
+	post := chat.Post{Text: ask.Text, Files: files, Days: ask.Days, Vanish: time.Duration(ask.Vanish) * time.Second, Draft: ask.Draft}
+	var going []chat.DraftFile
+	if ask.Draft {
+		draft, err := d.chat.Draft(to)
+		if err != nil {
+			return api.Sent{}, doorError(err)
+		}
+		if post.Text == "" {
+			post.Text = draft.Text
+		}
+		going = draft.Files
+	}
+	for _, f := range files {
+		going = append(going, chat.DraftFile{Bytes: int64(len(f.Data)), About: f.About})
+	}
+	id, err := d.chat.Post(d.moment(), to, post)
 	if err != nil {
 		return api.Sent{}, groupError(err)
 	}
 	d.changed()
-	return api.Sent{ID: id.String()}, nil
+	cost := d.cost(post.Text, going)
+	return api.Sent{ID: id.String(), Cost: &cost}, nil
 }
 
 // Read implements api.Letters.
@@ -168,6 +184,7 @@ func letter(l chat.Letter, name string) api.Letter {
 	for _, f := range l.Files {
 		a.Attachments = append(a.Attachments, file(f))
 	}
+	a.Vanish, a.VanishesAt, a.Update = int64(l.Vanish/time.Second), known(l.VanishesAt), l.Update
 	if l.Mine {
 		a.From, a.To = "", name
 		a.State, a.At, a.Carriers = api.State(l.State), known(l.At), l.Carriers
@@ -179,7 +196,10 @@ func letter(l chat.Letter, name string) api.Letter {
 }
 
 func file(f chat.File) api.File {
-	return api.File{ID: f.ID, Name: f.Name, Bytes: f.Bytes, Have: f.Have}
+	return api.File{
+		ID: f.ID, Name: f.Name, Bytes: f.Bytes, Have: f.Have, Kind: sortName(f.Sort), Held: f.Held, Asked: f.Asked, Sent: f.Sent,
+		Width: f.Width, Height: f.Height, Seconds: f.Seconds, Preview: f.Sort == chat.Photo && (len(f.Preview) > 0 || f.Whole()),
+	}
 }
 
 // outboxBegin is how much of a letter's text the outbox shows, in runes.

@@ -39,6 +39,7 @@ func (d *Daemon) Start() error {
 		d.spawn(func() { d.keepTuned(addr) })
 	}
 	d.spawn(d.tick)
+	d.spawn(d.sweep)
 	return nil
 }
 

@@ -27,12 +27,14 @@ func letterCommands(d *door) []*cli.Command {
 	return []*cli.Command{
 		{
 			Name: "send", Category: "letters", Usage: "write a letter; it leaves by itself when anything opens", ArgsUsage: "NAME [TEXT|-]",
-			Flags: []cli.Flag{
+			Flags: append([]cli.Flag{
 				jsonFlag(),
 				&cli.BoolFlag{Name: "lines", Usage: "one letter per line of standard input", Local: true},
 				&cli.StringSliceFlag{Name: "attach", Usage: "a file to send along", Local: true},
 				&cli.IntFlag{Name: "days", Usage: "how long it may be under way: 1 to 120, 30 by default", Local: true},
-			},
+				&cli.StringFlag{Name: "vanish", Usage: "both ends delete it so long after it was read: 30m, 2h, 1d", Local: true},
+				&cli.BoolFlag{Name: "draft", Usage: "send the draft to this person", Local: true},
+			}, photoFlags()...),
 			Action: d.send,
 		},
 		{
@@ -61,17 +63,25 @@ func (d *door) send(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	files, err := readFiles(c.StringSlice("attach"))
+	files, err := riders(c)
 	if err != nil {
+		return err
+	}
+	ask := api.SendAsk{To: name, Files: files, Days: c.Int("days"), Size: c.String("size"), Whole: c.Bool("whole"), Draft: c.Bool("draft")}
+	if ask.Vanish, err = parseVanish(c.String("vanish")); err != nil {
 		return err
 	}
 	return d.with(ctx, c, func(b api.Backend) error {
 		for _, text := range texts {
-			sent, err := b.Send(ctx, api.SendAsk{To: name, Text: text, Files: files, Days: c.Int("days")})
+			ask.Text = text
+			sent, err := b.Send(ctx, ask)
 			if err != nil {
 				return err
 			}
-			files = nil // with the first letter only
+			if len(ask.Files) > 0 && sent.Cost != nil && !c.Bool("json") {
+				d.say("%s.", costText(*sent.Cost))
+			}
+			ask.Files, ask.Draft = nil, false // with the first letter only
 			switch {
 			case !c.Bool("json"):
 			case c.Bool("lines"):
@@ -122,7 +132,7 @@ func (d *door) texts(c *cli.Command) ([]string, error) {
 			return nil, usage("send: more than %d bytes; attach it as a file", maxText)
 		}
 		return []string{string(b)}, nil
-	case len(words) == 0 && len(c.StringSlice("attach")) == 0:
+	case len(words) == 0 && !c.Bool("draft") && len(c.StringSlice("attach"))+len(c.StringSlice("photo"))+len(c.StringSlice("voice")) == 0:
 		return nil, usage("send: the text is missing (or - for standard input, or --lines)")
 	}
 	return []string{strings.Join(words, " ")}, nil
@@ -210,11 +220,22 @@ func (d *door) show(ctx context.Context, c *cli.Command, b api.Backend, list []a
 			d.say("%s, written %s (arrived %s):", from, l.SentAt.Local().Format("2 Jan 15:04"), age(l.ReceivedAt))
 			d.say("  %s", strings.ReplaceAll(plain(l.Text), "\n", "\n  "))
 			for _, f := range l.Attachments {
-				d.say("  [%s, %d of %d bytes]", plain(f.Name), f.Have, f.Bytes)
+				d.say("  [%s, %d of %d bytes%s]", plain(f.Name), f.Have, f.Bytes, heldText(f))
 			}
 		}
 	}
 	return saveFiles(ctx, b, c.String("save"), list)
+}
+
+// heldText says how to get a file that its sender holds back.
+func heldText(f api.File) string {
+	switch {
+	case !f.Held || f.Have == f.Bytes:
+		return ""
+	case f.Asked:
+		return "; asked for"
+	}
+	return "; ask for it with `jauap get " + f.ID + "`"
 }
 
 // plain takes from a stranger's text what could command a terminal.

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// maxAnswer bounds one JSON answer: 500 letters of 64 KiB and their lists.
-const maxAnswer = 64 << 20
+// maxAnswer bounds one JSON answer: 500 letters of 64 KiB and their lists, or a sound.
+const maxAnswer = 96 << 20
 
 // Client is a Backend behind the door of another process on this device. It
 // may be used by many goroutines.
@@ -140,32 +140,38 @@ func (c *Client) Verify(ctx context.Context, ask VerifyAsk) (Person, error) {
 
 // Send implements Backend. Files travel as they are, not as text in JSON.
 func (c *Client) Send(ctx context.Context, ask SendAsk) (Sent, error) {
-	if len(ask.Files) == 0 {
-		return fetch[Sent](ctx, c, http.MethodPost, "send", ask)
+	files := ask.Files
+	ask.Files = nil
+	return asking[Sent](ctx, c, "send", ask, files)
+}
+
+// asking asks with files beside the question.
+func asking[T any](ctx context.Context, c *Client, path string, ask any, files []SendFile) (T, error) {
+	var none T
+	if len(files) == 0 {
+		return fetch[T](ctx, c, http.MethodPost, path, ask)
 	}
 	sum := 0
-	for _, f := range ask.Files {
+	for _, f := range files {
 		sum += len(f.Data)
 	}
-	if sum > MaxFiles || len(ask.Files) > MaxFileCount {
-		return Sent{}, fmt.Errorf("%w: all files of a letter together may have %d MiB", ErrTooLarge, MaxFiles>>20)
+	if sum > MaxFiles || len(files) > MaxFileCount {
+		return none, fmt.Errorf("%w: all files of a letter together may have %d MiB", ErrTooLarge, MaxFiles>>20)
 	}
 	r, w := io.Pipe()
 	m := multipart.NewWriter(w)
-	go func() { w.CloseWithError(writeLetter(m, ask)) }()
+	go func() { w.CloseWithError(writeUpload(m, ask, files)) }()
 	// When the answer comes early, as for a letter that is too large, the
 	// writer must not wait for ever.
 	defer r.Close()
-	resp, err := c.do(ctx, http.MethodPost, "send", m.FormDataContentType(), r)
+	resp, err := c.do(ctx, http.MethodPost, path, m.FormDataContentType(), r)
 	if err != nil {
-		return Sent{}, err
+		return none, err
 	}
-	return readAnswer[Sent](resp)
+	return readAnswer[T](resp)
 }
 
-func writeLetter(m *multipart.Writer, ask SendAsk) error {
-	files := ask.Files
-	ask.Files = nil
+func writeUpload(m *multipart.Writer, ask any, files []SendFile) error {
 	first, err := m.CreateFormField("ask")
 	if err != nil {
 		return err
@@ -174,7 +180,7 @@ func writeLetter(m *multipart.Writer, ask SendAsk) error {
 		return err
 	}
 	for _, f := range files {
-		part, err := m.CreateFormFile("file", f.Name)
+		part, err := m.CreateFormFile(f.PartName(), f.Name)
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -65,9 +66,10 @@ func CleanName(s string) string {
 	return strings.ToValidUTF8(s[:most-len(end)], "") + end
 }
 
-// send takes a letter: JSON, or multipart/form-data when files ride along.
-func send(b Backend) http.HandlerFunc {
-	plain := ask(b.Send)
+// upload serves a question with files: JSON, or multipart/form-data when files
+// ride along. filesOf is where they go.
+func upload[A, T any](f func(context.Context, A) (T, error), filesOf func(*A) *[]SendFile) http.HandlerFunc {
+	plain := ask(f)
 	return func(w http.ResponseWriter, r *http.Request) {
 		kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		if kind != "multipart/form-data" {
@@ -76,57 +78,60 @@ func send(b Backend) http.HandlerFunc {
 		}
 		lift := BodyDeadline(w)
 		r.Body = http.MaxBytesReader(w, r.Body, MaxAsk+MaxFiles+maxPart)
-		a, err := readLetter(r)
+		var a A
+		err := readUpload(r, &a, filesOf(&a))
 		lift()
 		if err != nil {
 			fail(w, err)
 			return
 		}
-		sent, err := b.Send(r.Context(), a)
+		v, err := f(r.Context(), a)
 		if err != nil {
 			fail(w, err)
 			return
 		}
-		answer(w, sent)
+		answer(w, v)
 	}
 }
 
-// readLetter reads the parts in their order and keeps them in memory: plain
+// readUpload reads the parts in their order and keeps them in memory: plain
 // text never touches a temporary file.
-func readLetter(r *http.Request) (SendAsk, error) {
+func readUpload(r *http.Request, a any, files *[]SendFile) error {
+	if r.ContentLength > MaxAsk+MaxFiles+maxPart {
+		return fmt.Errorf("%w: all files of a letter together may have %d MiB", ErrTooLarge, MaxFiles>>20)
+	}
 	parts, err := r.MultipartReader()
 	if err != nil {
-		return SendAsk{}, fmt.Errorf("%w: %w", ErrUsage, err)
+		return fmt.Errorf("%w: %w", ErrUsage, err)
 	}
 	first, err := parts.NextPart()
 	if err != nil || first.FormName() != "ask" {
-		return SendAsk{}, fmt.Errorf(`%w: the first part must be "ask"`, ErrUsage)
+		return fmt.Errorf(`%w: the first part must be "ask"`, ErrUsage)
 	}
-	var a SendAsk
-	if err := decodeJSON(io.LimitReader(first, MaxAsk), &a); err != nil {
-		return SendAsk{}, err
+	if err := decodeJSON(io.LimitReader(first, MaxAsk), a); err != nil {
+		return err
 	}
 	room := int64(MaxFiles)
-	for _, f := range a.Files {
+	for _, f := range *files {
 		room -= int64(len(f.Data))
 	}
 	for {
 		p, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
-			return a, nil
+			return nil
 		}
 		if err != nil {
-			return SendAsk{}, bodyError(err)
+			return bodyError(err)
 		}
 		f, err := ReadFile(p, room)
 		if err != nil {
-			return SendAsk{}, err
+			return err
 		}
-		if p.FormName() != "file" || len(a.Files) == MaxFileCount {
-			return SendAsk{}, fmt.Errorf(`%w: only parts "file" follow, at most %d`, ErrUsage, MaxFileCount)
+		if !IsFilePart(p.FormName()) || len(*files) == MaxFileCount {
+			return fmt.Errorf(`%w: only parts "file", "photo" and "voice" follow, at most %d`, ErrUsage, MaxFileCount)
 		}
 		room -= int64(len(f.Data))
-		a.Files = append(a.Files, f)
+		*files = append(*files, f)
 	}
 }
 
@@ -140,7 +145,15 @@ func ReadFile(p *multipart.Part, room int64) (SendFile, error) {
 	if int64(len(data)) > room {
 		return SendFile{}, fmt.Errorf("%w: all files of a letter together may have %d MiB", ErrTooLarge, MaxFiles>>20)
 	}
-	return SendFile{Name: CleanName(p.FileName()), Data: data}, nil
+	f := SendFile{Name: CleanName(p.FileName()), Data: data}
+	kind, seconds, _ := strings.Cut(p.FormName(), ".")
+	if kind == Photo || kind == Voice {
+		f.Kind = kind
+	}
+	if n, err := strconv.Atoi(seconds); err == nil && n > 0 && n < 1<<16 {
+		f.Seconds = n
+	}
+	return f, nil
 }
 
 func bodyError(err error) error {

@@ -48,9 +48,11 @@ const FileHeader = "Jauap-File"
 //	POST /api/v1/{safe,words,notes,note,promise}
 //	POST /api/v1/slips/{ask,act,team,export,import}
 //	POST /api/v1/{invite,accept,verify,send,read,conversation,carry,broadcast,tune,page}
+//	POST /api/v1/{draft,delete,search,fetch,picture,sound}
 //
-// Errors are {"error","kind"} with a status; see Fault. A letter with files
-// is multipart/form-data: a part "ask" (JSON) and then parts "file".
+// Errors are {"error","kind"} with a status; see Fault. A letter or draft with
+// files is multipart/form-data: a part "ask" (JSON) and then parts "file",
+// "photo" or "voice"; see SendFile.PartName.
 func Handler(b Backend, token string) http.Handler {
 	inner := http.NewServeMux()
 	inner.Handle("GET /api/v1/me", get(b.Me))
@@ -58,7 +60,8 @@ func Handler(b Backend, token string) http.Handler {
 	inner.Handle("POST /api/v1/invite", get(b.Invite))
 	inner.Handle("POST /api/v1/accept", ask(b.Accept))
 	inner.Handle("POST /api/v1/verify", ask(b.Verify))
-	inner.Handle("POST /api/v1/send", send(b))
+	inner.Handle("POST /api/v1/send", upload(b.Send, func(a *SendAsk) *[]SendFile { return &a.Files }))
+	talk(inner, b)
 	inner.Handle("POST /api/v1/read", ask(letters(b.Read)))
 	inner.Handle("POST /api/v1/conversation", ask(letters(b.Conversation)))
 	inner.Handle("GET /api/v1/outbox", get(list(b.Outbox)))

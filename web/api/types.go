@@ -99,6 +99,15 @@ type File struct {
 	Name  string `json:"name"`
 	Bytes int64  `json:"bytes"`
 	Have  int64  `json:"have"` // bytes arrived so far; equal to Bytes when whole
+
+	Kind    string `json:"kind,omitempty"`    // photo, voice or nothing; the sender's word
+	Held    bool   `json:"held,omitempty"`    // the bytes come when they are asked for; see Fetch
+	Asked   bool   `json:"asked,omitempty"`   // they were
+	Sent    int64  `json:"sent,omitempty"`    // of my own: bytes that were sealed so far
+	Width   int    `json:"width,omitempty"`   // of a photo, in points
+	Height  int    `json:"height,omitempty"`  //
+	Seconds int    `json:"seconds,omitempty"` // of a voice note
+	Preview bool   `json:"preview,omitempty"` // Picture has at least a small one
 }
 
 // SendAsk is one letter to one person.
@@ -107,17 +116,25 @@ type SendAsk struct {
 	Text  string     `json:"text"`
 	Files []SendFile `json:"files,omitempty"`
 	Days  int        `json:"days,omitempty"` // lifetime; 0 for the default of 30, at most 120
+
+	Size   string `json:"size,omitempty"`   // of photos: small (default), large or original
+	Whole  bool   `json:"whole,omitempty"`  // photos leave without being asked for; else their previews do
+	Vanish int64  `json:"vanish,omitempty"` // seconds after reading when both ends delete it; 60 or more, 0 for never
+	Draft  bool   `json:"draft,omitempty"`  // send the draft: its files, and its text when Text is empty
 }
 
 // SendFile carries an attachment's bytes.
 type SendFile struct {
-	Name string `json:"name"`
-	Data []byte `json:"data"`
+	Name    string `json:"name"`
+	Data    []byte `json:"data"`
+	Kind    string `json:"kind,omitempty"`    // photo, voice or nothing
+	Seconds int    `json:"seconds,omitempty"` // of a voice note, when it is known
 }
 
 // Sent answers Send: the letter is on stable storage.
 type Sent struct {
-	ID string `json:"id"`
+	ID   string `json:"id"`
+	Cost *Cost  `json:"cost,omitempty"`
 }
 
 // Letter is one line of a conversation, in or out.
@@ -130,6 +147,9 @@ type Letter struct {
 	ReceivedAt  *time.Time `json:"received_at,omitempty"`
 	Group       string     `json:"group,omitempty"` // name of the group in which it stands
 	Attachments []File     `json:"attachments"`
+	Vanish      int64      `json:"vanish,omitempty"`      // seconds after reading when it is deleted
+	VanishesAt  *time.Time `json:"vanishes_at,omitempty"` // here; absent while it is not known
+	Update      bool       `json:"update,omitempty"`      // only a newer Jauap can show it
 
 	// Of my own letters:
 	State    State      `json:"state,omitempty"`
@@ -311,6 +331,7 @@ type Net interface {
 type Backend interface {
 	People
 	Letters
+	Talk
 	Net
 	Inquiries
 	Groups

@@ -32,6 +32,7 @@ type Fake struct {
 	status  api.Status
 	safety
 	fails   map[string]error
+	drafts  map[string]*talk // by the person's ID
 	invites int
 	made    int
 	counter uint64
@@ -56,6 +57,7 @@ func New(name string, now func() time.Time) *Fake {
 		files:   map[string]file{},
 		fails:   map[string]error{},
 		notices: map[string][]api.Notice{},
+		drafts:  map[string]*talk{},
 		status:  api.Status{Network: api.Network{State: "dark"}},
 		counter: 1,
 		change:  make(chan struct{}),
@@ -170,7 +172,7 @@ func (f *Fake) keep(letter string, files []api.SendFile) []api.File {
 	list := []api.File{}
 	for i, s := range files {
 		n := int64(len(s.Data))
-		a := api.File{ID: fmt.Sprintf("%s-%d", letter, i), Name: s.Name, Bytes: n, Have: n}
+		a := api.File{ID: fmt.Sprintf("%s-%d", letter, i), Name: s.Name, Bytes: n, Have: n, Kind: s.Kind, Seconds: s.Seconds, Preview: s.Kind == api.Photo}
 		f.files[a.ID] = file{a, s.Data}
 		list = append(list, a)
 	}
@@ -299,9 +301,11 @@ func (f *Fake) Send(_ context.Context, a api.SendAsk) (api.Sent, error) {
 		return api.Sent{}, err
 	}
 	p := f.find(a.To)
-	switch {
-	case p == nil:
+	if p == nil {
 		return api.Sent{}, unknown(a.To)
+	}
+	f.take(&a, p.ID)
+	switch {
 	case strings.TrimSpace(a.Text) == "" && len(a.Files) == 0:
 		return api.Sent{}, fmt.Errorf("%w: an empty letter", api.ErrUsage)
 	case len(a.Text) > 64<<10:
@@ -312,8 +316,11 @@ func (f *Fake) Send(_ context.Context, a api.SendAsk) (api.Sent, error) {
 	at, id := f.now(), f.nextID("out")
 	f.letters = append(f.letters, api.Letter{
 		ID: id, To: p.Name, Text: a.Text, SentAt: at, State: api.Saved, At: &at,
-		Attachments: f.keep(id, a.Files), History: []api.Change{{State: api.Saved, At: at}},
+		Attachments: f.keep(id, a.Files), Vanish: a.Vanish, History: []api.Change{{State: api.Saved, At: at}},
 	})
+	if a.Draft {
+		delete(f.drafts, p.ID)
+	}
 	f.bump()
 	return api.Sent{ID: id}, nil
 }

@@ -2,19 +2,19 @@ package account
 
 import "github.com/jauap/jauap/seal"
 
-// Withdrawal names what is not to be sent any more.
-type Withdrawal struct {
+// Erasure names what is not to be sent any more.
+type Erasure struct {
 	To      ContactID
 	Letter  LetterID
 	Streams []StreamID           // of the App, whether they were queued for the letter or not
 	Part    func(seal.Part) bool // tells whether a part is of the letter
 }
 
-// Withdraw takes off the queue what was not sealed yet of a letter, and out of
+// Erase takes off the queue what was not sealed yet of a letter, and out of
 // the Starts that may have to be sealed again what they hold of it. What was
 // sealed goes its way: its bytes are nobody's to read here. whole tells that
 // nothing of the letter was ever sealed. Like Queue it is part of tx.
-func (a *Account) Withdraw(tx Tx, w Withdrawal) (whole bool, err error) {
+func (a *Account) Erase(tx Tx, w Erasure) (whole bool, err error) {
 	var drop [][]byte
 	off := 0
 	err = tx.Scan(tableQueue, w.To[:], After(w.To[:]), false, func(k, v []byte) (bool, error) {
@@ -69,7 +69,7 @@ func (a *Account) Withdraw(tx Tx, w Withdrawal) (whole bool, err error) {
 
 // has tells whether an entry of the queue is of the letter. Parts of several
 // letters stand together only in what is to be sealed again.
-func (w Withdrawal) has(e *waiting) bool {
+func (w Erasure) has(e *waiting) bool {
 	if e.letter == w.Letter && w.Letter != (LetterID{}) {
 		return true
 	}
@@ -82,7 +82,7 @@ func (w Withdrawal) has(e *waiting) bool {
 }
 
 // again takes the letter out of the parts that are kept of a Start.
-func (w Withdrawal) again(tx Tx, p piece) error {
+func (w Erasure) again(tx Tx, p piece) error {
 	b, err := tx.Get(tableAgain, p.id[:])
 	if err != nil || b == nil {
 		return err
