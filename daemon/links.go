@@ -39,7 +39,7 @@ func (d *Daemon) Start() error {
 		d.spawn(func() { d.keepTuned(addr) })
 	}
 	d.spawn(d.tick)
-	d.spawn(d.sweep)
+	d.spawn(d.clear)
 	return nil
 }
 

@@ -172,8 +172,8 @@ func (d *Daemon) scrub() error {
 // sweepEvery is how late a letter may vanish.
 const sweepEvery = 10 * time.Second
 
-// sweep deletes letters whose time has come until the daemon ends.
-func (d *Daemon) sweep() {
+// clear deletes letters whose time has come until the daemon ends.
+func (d *Daemon) clear() {
 	for d.ctx.Err() == nil {
 		if err := d.sweepNow(); err != nil && !errors.Is(err, account.ErrClosed) {
 			d.setTrouble("vanish", "letters that should vanish could not be deleted: "+err.Error())
