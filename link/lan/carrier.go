@@ -16,6 +16,7 @@ type carrier interface {
 	Read(p []byte) (int, error) // io.EOF only after the far end's finish
 	Write(p []byte) (int, error)
 	SetDeadline(t time.Time) error
+	handshake() tls.ConnectionState
 	// finish tells the far end that nothing more comes. No Read or Write may
 	// be running.
 	finish() error
@@ -62,6 +63,8 @@ type quicCarrier struct {
 	conn *quic.Conn
 	pace *times
 }
+
+func (c *quicCarrier) handshake() tls.ConnectionState { return c.conn.ConnectionState().TLS }
 
 func (c *quicCarrier) finish() error { return c.Stream.Close() }
 
@@ -130,6 +133,8 @@ func (c *tcpCarrier) Write(p []byte) (done int, err error) {
 	}
 	return done, err
 }
+
+func (c *tcpCarrier) handshake() tls.ConnectionState { return c.ConnectionState() }
 
 func (c *tcpCarrier) finish() error {
 	if err := c.CloseWrite(); err != nil {

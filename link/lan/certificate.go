@@ -3,8 +3,10 @@ package lan
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"math/big"
 	"time"
@@ -12,10 +14,10 @@ import (
 
 // newCertificate makes a self-signed certificate that says nothing: no name,
 // no time that would tell about the clock, a random serial number.
-func newCertificate() (tls.Certificate, error) {
+func newCertificate() (cert tls.Certificate, own token, err error) {
 	public, secret, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("lan: certificate: %w", err)
+		return cert, own, fmt.Errorf("lan: certificate: %w", err)
 	}
 	serial := make([]byte, 16)
 	_, _ = rand.Read(serial) // never fails
@@ -27,9 +29,25 @@ func newCertificate() (tls.Certificate, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, public, secret)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("lan: certificate: %w", err)
+		return cert, own, fmt.Errorf("lan: certificate: %w", err)
 	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: secret}, nil
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: secret}, tokenOf(der), nil
+}
+
+// tokenOf a Room is that of its certificate, so that whoever dials it knows it when
+// the handshake is over.
+func tokenOf(der []byte) (t token) {
+	h := sha256.Sum256(der)
+	copy(t[:], h[:])
+	return t
+}
+
+// farToken is that of the Room at the other end of a handshake.
+func farToken(s tls.ConnectionState) (token, error) {
+	if len(s.PeerCertificates) == 0 {
+		return token{}, errors.New("lan: the far end has no certificate")
+	}
+	return tokenOf(s.PeerCertificates[0].Raw), nil
 }
 
 // tlsConfigs are for the two carriers. Both ends use the same one.
@@ -46,10 +64,13 @@ func tlsConfigs(cert tls.Certificate) (quic, tcp *tls.Config) {
 		// certificates. Letters are sealed before they come here, and contacts
 		// recognise each other inside.
 		InsecureSkipVerify: true,
-		// A ticket would link two meetings of one device.
-		SessionTicketsDisabled: true,
+		// The handshake fits a packet each way. A hybrid one would take two, a third of a
+		// second on a slow link, for what only keeps listeners out: letters are sealed
+		// against quantum computers before they come here.
+		CurvePreferences: []tls.CurveID{tls.X25519},
 	}
 	tcp = quic.Clone()
+	tcp.SessionTicketsDisabled = true
 	tcp.NextProtos = []string{"http/1.1"}
 	return quic, tcp
 }

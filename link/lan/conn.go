@@ -32,7 +32,6 @@ type Conn struct {
 	remote netip.AddrPort
 	dialed bool
 	since  time.Time
-	begun  bool // the meeting goes on; under room.mu
 	traits link.Traits
 
 	mu     sync.Mutex

@@ -2,6 +2,7 @@ package lan
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -160,21 +161,19 @@ func TestBegin(t *testing.T) {
 	}{
 		{above, nil, &Conn{dialed: true}, nil, "nothing else"},
 		{above, nil, &Conn{}, nil, "nothing else"},
-		{above, &Conn{dialed: true, begun: true, since: now}, &Conn{dialed: true}, ErrMet, "dialled twice"},
-		{above, &Conn{begun: true, since: now}, &Conn{dialed: true}, ErrMet, "the far end's link goes on"},
-		{below, &Conn{begun: true, since: now}, &Conn{dialed: true}, ErrMet, "the far end's link goes on"},
-		{above, &Conn{since: now}, &Conn{dialed: true}, nil, "crossed, ours stays"},
-		{below, &Conn{since: now}, &Conn{dialed: true}, ErrMet, "crossed, the far end's stays"},
-		{above, &Conn{dialed: true, begun: true, since: now}, &Conn{}, ErrMet, "crossed, ours stays"},
-		{below, &Conn{dialed: true, begun: true, since: now}, &Conn{}, nil, "crossed, the far end's stays"},
-		{above, &Conn{dialed: true, begun: true, since: now.Add(-time.Minute)}, &Conn{}, nil, "the far end has lost the old one"},
+		{above, &Conn{dialed: true, since: now}, &Conn{dialed: true}, ErrMet, "dialled twice"},
+		{above, &Conn{since: now}, &Conn{dialed: true}, ErrMet, "the far end's link goes on"},
+		{below, &Conn{since: now}, &Conn{dialed: true}, ErrMet, "the far end's link goes on"},
+		{above, &Conn{dialed: true, since: now}, &Conn{}, ErrMet, "crossed, ours stays"},
+		{below, &Conn{dialed: true, since: now}, &Conn{}, nil, "crossed, the far end's stays"},
+		{above, &Conn{dialed: true, since: now.Add(-time.Minute)}, &Conn{}, nil, "the far end has lost the old one"},
 	} {
 		c.next.token = c.far
 		if c.first != nil {
 			c.first.token = c.far
 			r.conns[c.first] = true
 		}
-		if err := r.begin(c.next); !errors.Is(err, c.want) || (err == nil) != c.next.begun {
+		if err := r.begin(c.next); !errors.Is(err, c.want) || (err == nil) != r.conns[c.next] {
 			t.Errorf("%s: %v, want %v (far %d)", c.why, err, c.want, c.far[0])
 		}
 		if !r.meeting(c.far, nil) && (c.first != nil || c.want == nil) {
@@ -197,11 +196,11 @@ func BenchmarkThroughput(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			far, err := x.greet(soon(b), c)
+			far, err := farToken(c.handshake())
 			if err != nil {
 				b.Fatal(err)
 			}
-			_, _ = c.Write([]byte{goOn})
+			_, _ = c.Write(append(x.token[:len(x.token):len(x.token)], goOn))
 			out := newConn(x, c, far, to, true)
 			in, err := y.Accept(soon(b))
 			if err != nil {
@@ -248,10 +247,11 @@ func (c *slowCarrier) SetDeadline(t time.Time) error {
 	return nil
 }
 
-func (c *slowCarrier) finish() error               { c.early.Store(c.reading.Load()); return nil }
-func (c *slowCarrier) Write(p []byte) (int, error) { return len(p), nil }
-func (c *slowCarrier) linger(context.Context)      {}
-func (c *slowCarrier) kill(bool)                   {}
+func (c *slowCarrier) finish() error                      { c.early.Store(c.reading.Load()); return nil }
+func (c *slowCarrier) Write(p []byte) (int, error)        { return len(p), nil }
+func (c *slowCarrier) linger(context.Context)             {}
+func (c *slowCarrier) handshake() (s tls.ConnectionState) { return s }
+func (c *slowCarrier) kill(bool)                          {}
 
 // TestGoodbyeWaitsForReader: a Read that is still on its way out would else be
 // caught again by the goodbye's own deadline and wait as long as that.

@@ -36,14 +36,26 @@ func (r *Room) acceptQUIC() {
 		}
 		conn.SetCongestionControl(pace.New())
 		refuse := func() { _ = conn.CloseWithError(codeCut, "") }
-		r.greetIncoming(addrPortOf(conn.RemoteAddr()), func(ctx context.Context) (carrier, error) {
+		// Whoever lost a race of its own does not even finish the handshake, and is not
+		// counted before it says something.
+		if r.halfOpen.Add(1) > maxHalfOpen {
+			r.halfOpen.Add(-1)
+			refuse()
+			continue
+		}
+		r.work.Go(func() {
+			defer r.halfOpen.Add(-1)
+			ctx, cancel := context.WithTimeout(r.ctx, r.config.pace.handshake)
+			defer cancel()
 			stream, err := conn.AcceptStream(ctx)
 			if err != nil {
 				refuse()
-				return nil, err
+				return
 			}
-			return &quicCarrier{stream, conn, &r.config.pace}, nil
-		}, refuse)
+			r.greetIncoming(addrPortOf(conn.RemoteAddr()), func(context.Context) (carrier, error) {
+				return &quicCarrier{stream, conn, &r.config.pace}, nil
+			}, refuse)
+		})
 	}
 }
 
@@ -90,26 +102,16 @@ func (r *Room) greetIncoming(from netip.AddrPort, open func(context.Context) (ca
 			r.depart(from.Addr())
 			return
 		}
-		far, err := r.greet(ctx, c)
+		far, err := r.greeting(ctx, c)
 		if err != nil {
 			c.kill(false)
 			r.depart(from.Addr())
 			return
 		}
 		conn := newConn(r, c, far, from, false)
-		if !r.keep(conn) {
-			c.kill(false)
-			r.depart(from.Addr())
-			return
-		}
-		// The dialler may let go: it may be ourselves, or meet us already.
-		if err := r.await(ctx, c); err != nil {
-			c.kill(false)
-			r.forget(conn)
-			return
-		}
 		if r.begin(conn) != nil {
-			_ = conn.Close()
+			c.kill(true)
+			r.depart(from.Addr())
 			return
 		}
 		select {
@@ -120,32 +122,21 @@ func (r *Room) greetIncoming(from netip.AddrPort, open func(context.Context) (ca
 	})
 }
 
-// goOn is the byte by which a dialler says that the meeting begins.
+// goOn is the byte by which a dialler says that the meeting begins. It follows the
+// dialler's token; the other end's is that of its certificate.
 const goOn = 1
 
-// await reads that byte.
-func (r *Room) await(ctx context.Context, c carrier) error {
-	return r.timed(ctx, c, func() error {
-		var b [1]byte
+// greeting reads what a dialler says first.
+func (r *Room) greeting(ctx context.Context, c carrier) (far token, err error) {
+	err = r.timed(ctx, c, func() error {
+		var b [len(far) + 1]byte
 		if _, err := io.ReadFull(c, b[:]); err != nil {
 			return err
 		}
-		if b[0] != goOn {
+		if copy(far[:], b[:]); b[len(far)] != goOn {
 			return errors.New("lan: no greeting of ours")
 		}
 		return nil
-	})
-}
-
-// greet exchanges tokens. The dialler's is the first thing on the stream and
-// makes it appear at the far end.
-func (r *Room) greet(ctx context.Context, c carrier) (far token, err error) {
-	err = r.timed(ctx, c, func() error {
-		if _, err := c.Write(r.token[:]); err != nil {
-			return err
-		}
-		_, err := io.ReadFull(c, far[:])
-		return err
 	})
 	return far, err
 }
@@ -179,14 +170,9 @@ func (r *Room) Dial(ctx context.Context, addr string) (link.Conn, error) {
 	stop := context.AfterFunc(r.ctx, cancel)
 	defer stop()
 
-	c, err := r.race(ctx, to)
+	c, far, err := r.reach(ctx, to)
 	if err != nil {
 		return nil, r.dialError(ctx, err)
-	}
-	far, err := r.greet(ctx, c)
-	if err != nil {
-		c.kill(false)
-		return nil, r.dialError(ctx, fmt.Errorf("%w (%v)", ErrNoReply, err))
 	}
 	if far == r.token {
 		c.kill(false)
@@ -202,7 +188,7 @@ func (r *Room) Dial(ctx context.Context, addr string) (link.Conn, error) {
 		r.depart(to.Addr())
 		return nil, r.dialError(ctx, err)
 	}
-	if _, err := c.Write([]byte{goOn}); err != nil {
+	if _, err := c.Write(append(r.token[:len(r.token):len(r.token)], goOn)); err != nil {
 		c.kill(false)
 		r.forget(conn)
 		return nil, r.dialError(ctx, fmt.Errorf("%w (%v)", ErrNoReply, err))
@@ -218,6 +204,24 @@ func (r *Room) dialError(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	return err
+}
+
+// reach connects to an address and says whose it is.
+func (r *Room) reach(ctx context.Context, to netip.AddrPort) (carrier, token, error) {
+	if c, far, ok := r.again(ctx, to); ok {
+		return c, far, nil
+	}
+	c, err := r.race(ctx, to)
+	if err != nil {
+		return nil, token{}, err
+	}
+	far, err := farToken(c.handshake())
+	if err != nil {
+		c.kill(false)
+		return nil, token{}, fmt.Errorf("%w (%v)", ErrNoReply, err)
+	}
+	r.met(to, far)
+	return c, far, nil
 }
 
 // race connects to one address in both ways and takes the first that works.
@@ -271,7 +275,7 @@ func (r *Room) race(ctx context.Context, to netip.AddrPort) (carrier, error) {
 }
 
 func (r *Room) dialQUIC(ctx context.Context, to netip.AddrPort) (carrier, error) {
-	conn, err := r.quic.Dial(ctx, net.UDPAddrFromAddrPort(to), r.quicTLS, r.quicConfig)
+	conn, err := r.quic.Dial(ctx, net.UDPAddrFromAddrPort(to), r.tickets(to), r.quicConfig)
 	if err != nil {
 		return nil, fmt.Errorf("QUIC: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/apernet/quic-go"
@@ -33,6 +34,9 @@ const (
 	maxPerHost = 32 // conns and handshakes from one address
 	maxWaiting = 16 // accepted conns that nobody has fetched, addresses found
 	maxNotes   = 32
+	// maxHalfOpen bounds connections that have said nothing yet; they cost a
+	// goroutine each until the handshake's time is over.
+	maxHalfOpen = 512
 
 	dialTime = 10 * time.Second
 )
@@ -72,7 +76,7 @@ type Room struct {
 
 	udp  net.PacketConn
 	quic *quic.Transport
-	in   *quic.Listener
+	in   *quic.EarlyListener
 	tcp  *net.TCPListener
 
 	quicTLS, tcpTLS *tls.Config
@@ -86,13 +90,16 @@ type Room struct {
 	leaving sync.WaitGroup // goodbyes
 	once    sync.Once      // Close
 
+	halfOpen atomic.Int32
+
 	ready chan *Conn
 	found chan string
 
 	mu     sync.Mutex
 	over   bool // no more goodbyes
 	conns  map[*Conn]bool
-	hosts  map[netip.Addr]int // conns and handshakes
+	known  map[netip.AddrPort]*acquaintance // whom we knock at
+	hosts  map[netip.Addr]int               // conns and handshakes
 	places []place
 	notes  []link.Note
 }
@@ -111,13 +118,12 @@ func Listen(ctx context.Context, config Config) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
-	cert, err := newCertificate()
+	cert, own, err := newCertificate()
 	if err != nil {
 		return nil, err
 	}
-	r := &Room{config: config, ready: make(chan *Conn, maxWaiting), found: make(chan string, maxWaiting),
+	r := &Room{config: config, token: own, known: make(map[netip.AddrPort]*acquaintance), ready: make(chan *Conn, maxWaiting), found: make(chan string, maxWaiting),
 		conns: make(map[*Conn]bool), hosts: make(map[netip.Addr]int)}
-	_, _ = rand.Read(r.token[:]) // never fails
 	r.quicTLS, r.tcpTLS = tlsConfigs(cert)
 	r.quicConfig = &quic.Config{
 		HandshakeIdleTimeout:  config.pace.handshake,
@@ -125,6 +131,7 @@ func Listen(ctx context.Context, config Config) (*Room, error) {
 		KeepAlivePeriod:       config.pace.idle / 3,
 		MaxIncomingStreams:    1, // one meeting per connection
 		MaxIncomingUniStreams: -1,
+		Allow0RTT:             true,
 		InitialPacketSize:     1200, // passes everywhere; discovery finds what more is possible
 	}
 	if err := r.bind(ctx); err != nil {
@@ -143,6 +150,7 @@ func Listen(ctx context.Context, config Config) (*Room, error) {
 	r.setPlaces(seen)
 	r.work.Go(r.acceptQUIC)
 	r.work.Go(r.acceptTCP)
+	r.work.Go(r.answerKnocks)
 	if config.Multicast {
 		b := newBeacons(r, groups)
 		r.work.Go(b.run)
@@ -201,7 +209,7 @@ func (r *Room) listen() error {
 		VerifySourceAddress: func(net.Addr) bool { return r.crowded() },
 	}
 	var err error
-	if r.in, err = r.quic.Listen(r.quicTLS, r.quicConfig); err != nil {
+	if r.in, err = r.quic.ListenEarly(r.quicTLS, r.quicConfig); err != nil {
 		return fmt.Errorf("lan: listen: %w", err)
 	}
 	return nil
@@ -328,17 +336,6 @@ func (r *Room) crowded() bool {
 	return len(r.conns) > maxConns/4
 }
 
-// keep registers a conn that came in; false when the Room is closing.
-func (r *Room) keep(c *Conn) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ctx.Err() != nil {
-		return false
-	}
-	r.conns[c] = true
-	return true
-}
-
 // forget drops a conn that has ended, once.
 func (r *Room) forget(c *Conn) {
 	r.mu.Lock()
@@ -354,9 +351,9 @@ func (r *Room) forget(c *Conn) {
 const crossMoment = 2 * time.Second
 
 // begin is where a meeting starts: at the dialler's before it says so, at the
-// other end after. ErrMet lets it go because the two meet already. When both dial
-// at the same moment they must not both let go, and should not meet twice: the
-// lower token's link stays.
+// other end when it hears so. ErrMet lets it go because the two meet already. When
+// both dial at the same moment they must not both let go, and should not meet twice:
+// the lower token's link stays.
 func (r *Room) begin(c *Conn) error {
 	first := lower(r.token, c.token)
 	r.mu.Lock()
@@ -368,13 +365,11 @@ func (r *Room) begin(c *Conn) error {
 		if other == c || other.token != c.token {
 			continue
 		}
-		undecided := !other.dialed && !other.begun
 		crossed := other.dialed && time.Since(other.since) < crossMoment
-		if c.dialed && !(undecided && first) || !c.dialed && crossed && first {
+		if c.dialed || crossed && first {
 			return ErrMet
 		}
 	}
-	c.begun = true
 	r.conns[c] = true
 	return nil
 }

@@ -412,19 +412,24 @@ func noneLeft(t *testing.T, r *Room) {
 func TestNobodyFetches(t *testing.T) {
 	t.Parallel()
 	b := room(t, nil)
-	for range maxWaiting + 3 {
-		a := room(t, nil)
-		if _, err := a.Dial(soon(t), b.Addr()); err != nil {
+	const more = 3
+	let := make(chan bool, maxWaiting+more)
+	for range maxWaiting + more {
+		c, err := room(t, nil).Dial(soon(t), b.Addr())
+		if err != nil {
 			t.Fatal(err)
 		}
+		go func() {
+			_, _ = c.Read(make([]byte, 1))
+			let <- true
+		}()
 	}
-	held := func() int {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return len(b.conns)
-	}
-	for end := time.Now().Add(5 * time.Second); held() != maxWaiting && time.Now().Before(end); {
-		time.Sleep(5 * time.Millisecond)
+	for range more { // those for whom there is no room are let go
+		select {
+		case <-let:
+		case <-time.After(5 * time.Second):
+			t.Fatal("nobody was let go")
+		}
 	}
 	got := 0
 	for {
@@ -442,11 +447,11 @@ func TestNobodyFetches(t *testing.T) {
 }
 
 func TestCertificateSaysNothing(t *testing.T) {
-	one, err := newCertificate()
+	one, _, err := newCertificate()
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := newCertificate()
+	two, _, err := newCertificate()
 	if err != nil {
 		t.Fatal(err)
 	}
