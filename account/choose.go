@@ -59,8 +59,10 @@ func (l load) choose() (best envelope.Class, n int) {
 	return best, n
 }
 
-// chooseStream takes the class for a stream of which about left bytes wait.
-func chooseStream(left int64, room func(envelope.Class) int, most int) (best envelope.Class) {
+// chooseStream takes the class for streams of which about left bytes wait, and about
+// next of the one that goes first. A photo does not wait for its neighbours: where an
+// S4 holds what is left of it, there is no S5 around it.
+func chooseStream(left, next int64, room func(envelope.Class) int, most int) (best envelope.Class) {
 	share := -1.0
 	for c := envelope.S1; c <= envelope.S5; c++ {
 		r := room(c)
@@ -70,6 +72,9 @@ func chooseStream(left int64, room func(envelope.Class) int, most int) (best env
 		if s := float64(min(left, int64(r))) / float64(c.Size()); s > 0.97*share {
 			best, share = c, max(s, share)
 		}
+	}
+	if best == envelope.S5 && next <= int64(room(envelope.S4)) {
+		return envelope.S4
 	}
 	return best
 }

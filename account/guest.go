@@ -244,15 +244,11 @@ func (r *round) roomClass(l load, list, riders *[]*waiting, streams []*waiting) 
 		*list, *riders = *riders, nil
 	}
 	if len(*list) == 0 {
-		total := int64(0)
-		for _, w := range streams {
-			left, err := r.a.left(r.tx, w.stream)
-			if err != nil {
-				return 0, 0, err
-			}
-			total += left + 64
+		total, next, err := r.shortest(streams)
+		if err != nil {
+			return 0, 0, err
 		}
-		return chooseStream(total, l.room, r.left), 0, nil
+		return chooseStream(total, next, l.room, r.left), 0, nil
 	}
 	for _, w := range *list {
 		size, err := r.size(w)

@@ -1,10 +1,12 @@
 package account
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/seal"
@@ -78,7 +80,8 @@ func getSent(tx Tx, id envelope.ID) (*sent, error) {
 	return parseSent(id[:], b)
 }
 
-// Pack seals what waits, at most max bytes of envelopes, and answers them once
+// Pack seals what waits, at most max bytes of envelopes (rather fewer than to fill
+// small ones because of max), and answers them once
 // their keys are durable as used. Texts go before attachments. What cannot go
 // now stays: Contact.Stuck says why. The bytes are kept until Submitted.
 // ErrClock when the day is not believable; nothing is lost by it.
@@ -124,7 +127,8 @@ type round struct {
 	a    *Account
 	tx   Tx
 	at   Moment
-	left int // bytes
+	left int  // bytes
+	full bool // what is next would only fit in pieces smaller than is good
 	out  []Packed
 	skip map[ContactID]bool // contacts with whom something is wrong
 	with *person            // whose turn it is
@@ -288,6 +292,12 @@ func (r *round) text(p *person, s *session, list, riders []*waiting, more, first
 	if n == 0 {
 		return false, nil
 	}
+	if l.most = wholeMost; len(r.out) > 0 {
+		if better, _ := l.choose(); better > c {
+			r.full = true
+			return false, nil
+		}
+	}
 	if l.wish > 0 {
 		s.wished = max(r.a.now, 1)
 	}
@@ -345,18 +355,14 @@ func (r *round) topUp(id ContactID, c *cargo, riders []*waiting) error {
 
 // streams seals what is left of a contact's attachments.
 func (r *round) streams(p *person) error {
-	for r.left >= envelope.S1.Size() {
+	for r.left >= envelope.S1.Size() && !r.full {
 		list, _, err := r.entries(p.ID, rankStream, rankStream)
 		if err != nil || len(list) == 0 {
 			return err
 		}
-		total := int64(0)
-		for _, w := range list {
-			left, err := r.a.left(r.tx, w.stream)
-			if err != nil {
-				return err
-			}
-			total += left + 64
+		total, next, err := r.shortest(list)
+		if err != nil {
+			return err
 		}
 		s, err := r.a.channel(p, len(p.sessions) == 0)
 		if errors.Is(err, errStuck) || err == nil && !s.spare() {
@@ -368,8 +374,15 @@ func (r *round) streams(p *person) error {
 		if err := r.a.renew(p, s); err != nil {
 			return err
 		}
-		c := chooseStream(total, s.s.Room, r.left)
+		if !s.soon() {
+			next = total
+		}
+		c := chooseStream(total, next, s.s.Room, r.left)
 		if c == 0 {
+			return nil
+		}
+		if len(r.out) > 0 && chooseStream(total, next, s.s.Room, wholeMost) > c {
+			r.full = true
 			return nil
 		}
 		cargo := &cargo{room: s.s.Room(c), ends: map[string]bool{}}
@@ -395,6 +408,26 @@ func (r *round) streams(p *person) error {
 		}
 	}
 	return nil
+}
+
+// wholeMost lets an envelope have any size.
+const wholeMost = 1 << 30
+
+// shortest puts what has the least left first, so that most attachments are whole
+// soon, and tells what is left of all and of the first.
+func (r *round) shortest(list []*waiting) (total, first int64, err error) {
+	left := make(map[*waiting]int64, len(list))
+	for _, w := range list {
+		if left[w], err = r.a.left(r.tx, w.stream); err != nil {
+			return 0, 0, err
+		}
+		total += left[w] + 64
+	}
+	slices.SortStableFunc(list, func(a, b *waiting) int { return cmp.Compare(left[a], left[b]) })
+	if len(list) > 0 {
+		first = left[list[0]]
+	}
+	return total, first, nil
 }
 
 // cargo is what goes into one envelope.

@@ -265,6 +265,13 @@ func (a *Account) deliver(tx Tx, at Moment, p *person, s *session, e envelope.En
 				return err
 			}
 		}
+		if s.owed == hurryAfter {
+			// Somebody sends us much, over a link that is there. Without a word of ours
+			// their keys run out before it is over.
+			if err := a.Queue(tx, at, Outgoing{To: p.ID, Parts: []seal.Part{{Kind: KindHello}}}); err != nil {
+				return err
+			}
+		}
 	}
 	for _, part := range o.Parts {
 		if part.Kind&^Critical < FirstAppKind {
@@ -281,6 +288,10 @@ func (a *Account) deliver(tx Tx, at Moment, p *person, s *session, e envelope.En
 	}
 	return a.keepProof(tx, o.Proof)
 }
+
+// hurryAfter is after how many envelopes without an answer one is due at once: it must
+// leave keys to the sender while it travels.
+const hurryAfter = 40
 
 // answerEvery is after how many envelopes without an answer one is owed: the
 // other end stops at 96.

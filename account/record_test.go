@@ -186,7 +186,7 @@ func TestChoose(t *testing.T) {
 		most int
 		want envelope.Class
 	}{{100, 1 << 30, envelope.S1}, {5000, 1 << 30, envelope.S2}, {100_000, 1 << 30, envelope.S4}, {1 << 30, 1 << 30, envelope.S5}, {1 << 30, 70_000, envelope.S4}, {1 << 30, 100, 0}} {
-		if c := chooseStream(x.left, room, x.most); c != x.want {
+		if c := chooseStream(x.left, x.left, room, x.most); c != x.want {
 			t.Errorf("stream of %d in %d: %v, want %v", x.left, x.most, c, x.want)
 		}
 	}

@@ -18,6 +18,7 @@ const (
 	wishEvery   = day / 4   // how often a larger envelope is spent on the session's wish
 	follow      = 4         // envelopes heard elsewhere until the other session is used
 	reserve     = 24        // keys that attachments leave to texts, of 96 or 64
+	soonKeys    = 32        // keys that attachments may use in envelopes of their own size
 	sessVersion = 1
 )
 
@@ -128,12 +129,21 @@ func (s *session) spare() bool {
 	if s.s.Starting() {
 		return s.sent.next < 64-reserve
 	}
+	return s.used() < 96-reserve
+}
+
+// used is how many keys wait for the other end's word.
+func (s *session) used() uint32 {
 	used := s.sent.next
 	if s.acked.epoch == s.sent.epoch {
 		used -= min(s.acked.next, used)
 	}
-	return used < 96-reserve
+	return used
 }
+
+// soon tells whether attachments may go in envelopes of their own size. Where many
+// keys are used they share large ones, as an answer may be days away.
+func (s *session) soon() bool { return s.used() < soonKeys }
 
 // step says that the session changes in this transaction.
 func (a *Account) step(p *person, s *session) {

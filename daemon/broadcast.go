@@ -98,7 +98,7 @@ func (d *Daemon) unit(k broadcast.Key) ([]byte, bool) {
 func (d *Daemon) airing(most int64) []node.Listed {
 	d.people.Lock()
 	d.settleLocked()
-	for d.pack() {
+	for d.pack(packBytes) {
 	}
 	d.people.Unlock()
 	d.courier.Lock()

@@ -32,7 +32,7 @@ func (d *Daemon) Carry(ctx context.Context, ask api.CarryAsk) (api.Haul, error) 
 		return haul, doorError(err)
 	}
 	d.settleLocked()
-	for d.pack() {
+	for d.pack(packBytes) {
 	}
 	err = d.leaveAt(ctx, drop, ask.Max, &haul)
 	d.changed()

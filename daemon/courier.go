@@ -10,9 +10,15 @@ import (
 	"github.com/jauap/jauap/node"
 )
 
-// packBytes bounds what is sealed at one go; the rest follows while this is
-// on its way.
-const packBytes = 4 << 20
+// What is sealed late can still be ordered and packed well, and whoever writes
+// another text meanwhile has it packed with the others. So no more is sealed than
+// the links need for some seconds.
+const (
+	packBytes  = 4 << 20  // at one go, for a stick
+	firstBytes = 32 << 10 // before a link says its first words
+	aheadBytes = 2 << 20  // beyond what others hold
+	aheadLeast = 512 << 10
+)
 
 // step moves the courier and carries out what it asks for. What concerns the
 // person is put aside for settle.
@@ -42,11 +48,13 @@ func (d *Daemon) effect(e node.Effect) {
 		d.watch.Passed(0, 1)
 	case node.Handed:
 		d.handed = append(d.handed, e)
+		delete(d.ahead, e.ID)
 		d.leftAt = d.opts.Now()
 		if e.Peer.Relay {
 			d.watch.Passed(1, 0)
 		}
 	case node.Refused:
+		delete(d.ahead, e.ID)
 		d.log.Info("courier", "refused", e.ID.String(), "reason", e.Reason)
 	case node.Trouble:
 		d.trouble["shelf"] = "the shelf cannot write: " + e.Err.Error()
@@ -79,7 +87,7 @@ func (d *Daemon) settleLocked() {
 		if err := d.submitNotices(); err != nil {
 			d.setTrouble("boards", "public notices: "+err.Error())
 		}
-		moved := linked && d.pack()
+		moved := linked && d.packAhead(aheadBytes)
 		if len(arrived)+len(handed) == 0 && !moved && !more {
 			return
 		}
@@ -139,9 +147,23 @@ func (d *Daemon) noteHanded(list []node.Handed) {
 	}
 }
 
-// pack seals what waits and puts it on the shelf, together with the proofs
-// that are due; it says whether anything moved. people is held.
-func (d *Daemon) pack() bool {
+// packAhead seals what waits as far as the links need it, so that no more than most
+// bytes are sealed and held by nobody else. people is held.
+func (d *Daemon) packAhead(most int) bool {
+	d.courier.Lock()
+	for _, size := range d.ahead {
+		most -= size
+	}
+	d.courier.Unlock()
+	if most < min(aheadLeast, firstBytes) {
+		return false
+	}
+	return d.pack(most)
+}
+
+// pack seals what waits, at most most bytes, and puts it on the shelf, together with
+// the proofs that are due; it says whether anything moved. people is held.
+func (d *Daemon) pack(most int) bool {
 	m, known := d.clock.moment()
 	if !known {
 		return false // Status tells of the clock
@@ -160,7 +182,7 @@ func (d *Daemon) pack() bool {
 		d.step(evs...)
 		d.forget(proofs)
 	}
-	packed, err := d.acc.Pack(m, packBytes)
+	packed, err := d.acc.Pack(m, most)
 	why := ""
 	if err != nil {
 		why = err.Error()
@@ -199,6 +221,11 @@ func (d *Daemon) submit(packed []account.Packed) int {
 	d.courier.Lock()
 	d.submits += len(evs)
 	ids := d.stored
+	for _, p := range packed {
+		if d.shelf.Has(p.ID) {
+			d.ahead[p.ID] = len(p.Bytes)
+		}
+	}
 	d.stored = nil
 	d.courier.Unlock()
 	if err := d.acc.Submitted(ids...); err != nil {

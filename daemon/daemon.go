@@ -90,6 +90,7 @@ type Daemon struct {
 	// For the first flight: own units submitted since Open, the one that was
 	// sealed for it last, and the change at which was last looked for one.
 	submits   int
+	ahead     map[envelope.ID]int // bytes of own units that nobody else is known to hold
 	firstUnit envelope.ID
 	firstLook uint64
 	watch     *observe.Log
@@ -218,7 +219,7 @@ func Open(o Options) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{
-		opts: o, log: o.Log, unlock: unlock,
+		opts: o, log: o.Log, unlock: unlock, ahead: map[envelope.ID]int{},
 		meetings: map[node.LinkID]*meeting{}, rows: map[string]*row{}, trouble: map[string]string{},
 		changes: newChanges(), watch: &observe.Log{}, notice: newNotice(), ways: newWays(),
 	}

@@ -174,20 +174,76 @@ func (d *Daemon) MeetFor(ctx context.Context, addr string, stay time.Duration) e
 	return err
 }
 
-// keepNeighbour calls a typed address for as long as the node runs.
+const (
+	knockMains = 100 * time.Millisecond
+	// A neighbour that answers no knock, since UDP does not pass, is called all the
+	// same.
+	callFirst = 300 * time.Millisecond
+	callEvery = 5 * time.Second
+)
+
+// keepNeighbour meets a typed address for as long as the node runs: it knocks, and
+// calls at once when somebody answers.
 func (d *Daemon) keepNeighbour(addr string) {
-	t := time.NewTicker(max(d.opts.Config.Poll, tickEvery))
-	defer t.Stop()
+	d.courier.Lock()
+	room := d.room
+	d.courier.Unlock()
+	if room == nil {
+		return // switched off
+	}
 	for d.ctx.Err() == nil {
-		rung := d.notice.moved.rung()
+		d.awaitNeighbour(room, addr)
+		began := time.Now()
 		if err := d.Meet(d.ctx, addr); err != nil {
 			d.log.Debug("neighbour", "addr", addr, "error", err)
 		}
+		if time.Since(began) < tickEvery {
+			d.rest(tickEvery / 2)
+		}
+	}
+}
+
+// awaitNeighbour returns when addr has answered a knock, or after a meeting that came
+// about without one.
+func (d *Daemon) awaitNeighbour(room *lan.Room, addr string) {
+	ctx, cancel := context.WithCancel(d.ctx)
+	defer cancel()
+	every := knockMains
+	if d.notice.onBattery() {
+		every = max(d.opts.Config.Poll, tickEvery)
+	}
+	answered := make(chan error, 1)
+	go func() { answered <- room.Knock(ctx, addr, every) }()
+	t := time.NewTimer(callFirst)
+	defer t.Stop()
+	for {
 		select {
-		case <-d.ctx.Done():
-		case <-rung:
+		case err := <-answered:
+			if err != nil && ctx.Err() == nil {
+				d.rowDown("lan", addr, err)
+				d.rest(callEvery)
+			}
+			return
 		case <-t.C:
 		}
+		called := make(chan error, 1)
+		calling, hangUp := context.WithCancel(ctx)
+		d.spawn(func() { called <- d.Meet(calling, addr) })
+		select {
+		case err := <-called:
+			hangUp()
+			if err == nil {
+				return
+			}
+			d.log.Debug("neighbour", "addr", addr, "error", err)
+		case <-answered:
+			hangUp()
+			if d.meetingWith(addr) { // the call came through, too
+				<-called
+			}
+			return
+		}
+		t.Reset(callEvery)
 	}
 }
 

@@ -15,9 +15,14 @@ import (
 	"github.com/jauap/jauap/node"
 )
 
-// creditBytes is how much the courier may have on its way into one link. It
-// is small so that what became urgent is not stuck behind what is large.
-const creditBytes = 256 << 10
+// What the courier may have on its way into one link: about half a second of it, so
+// that what became urgent is not stuck behind what is large.
+const (
+	creditBytes = 32 << 10 // at first
+	creditLeast = 16 << 10
+	creditMost  = 1 << 20
+	creditFor   = 500 * time.Millisecond
+)
 
 // meeting is one use of a Conn.
 type meeting struct {
@@ -76,8 +81,7 @@ func (m *meeting) pull() (frames [][]byte, ok bool) {
 // ended; nil means that the far end closed it in order.
 func (d *Daemon) hold(conn link.Conn, kind string) error {
 	d.people.Lock()
-	for d.pack() { // now, so that the first flight holds what waits
-	}
+	d.packAhead(firstBytes) // so that the first flight holds what waits
 	d.people.Unlock()
 	m := d.prepare(kind, conn.Peer(), conn.Traits())
 	return d.attach(m, conn, conn.Peer().Addr, 0)
@@ -103,11 +107,9 @@ func (d *Daemon) attach(m *meeting, conn link.Conn, addr string, carried int) er
 		d.discard(m)
 		return errors.Join(m.why, d.ctx.Err())
 	}
-	// Seal now: what waits follows the greeting.
 	if gone > 0 {
 		d.step(node.Ready{Link: m.id, Bytes: gone})
 	}
-	d.settle()
 	d.rowUp(m)
 
 	done := make(chan struct{})
@@ -115,9 +117,16 @@ func (d *Daemon) attach(m *meeting, conn link.Conn, addr string, carried int) er
 		defer close(done)
 		d.write(m)
 	}()
+	// Seal now, beside it: what waits follows the greeting.
+	sealed := make(chan struct{})
+	go func() {
+		defer close(sealed)
+		d.settle()
+	}()
 	err := d.read(m)
 	m.end(nil)
 	<-done
+	<-sealed
 	d.courier.Lock()
 	delete(d.meetings, m.id)
 	d.courier.Unlock()
@@ -182,12 +191,14 @@ func (d *Daemon) settleIfNeeded() {
 
 func (d *Daemon) write(m *meeting) {
 	w := bufio.NewWriterSize(m.conn, 64<<10)
+	credit := creditBytes
 	for {
 		frames, ok := m.pull()
 		if !ok {
 			return
 		}
 		n := 0
+		began := time.Now()
 		for _, f := range frames {
 			if err := exchange.WriteFrame(w, f); err != nil {
 				m.end(fmt.Errorf("the link broke while sending: %w", err))
@@ -200,8 +211,23 @@ func (d *Daemon) write(m *meeting) {
 			return
 		}
 		m.out.Add(int64(n))
-		d.step(node.Ready{Link: m.id, Bytes: n})
+		next := creditAfter(credit, n, time.Since(began))
+		d.step(node.Ready{Link: m.id, Bytes: n + next - credit})
+		credit = next
 	}
+}
+
+// creditAfter follows the rate at which a link takes what is written: n bytes in took.
+// It never takes back more than was given.
+func creditAfter(credit, n int, took time.Duration) int {
+	want := creditMost
+	if took > 0 {
+		want = int(min(float64(creditMost), float64(n)/took.Seconds()*creditFor.Seconds()))
+	}
+	if n < credit/2 {
+		want = max(want, credit) // there was not enough to say to know
+	}
+	return max(min(want, 2*credit), credit-n, creditLeast)
 }
 
 // row is one line of the status: a way that is in use or was tried.
