@@ -18,7 +18,7 @@ const (
 	wishEvery   = day / 4   // how often a larger envelope is spent on the session's wish
 	follow      = 4         // envelopes heard elsewhere until the other session is used
 	reserve     = 24        // keys that attachments leave to texts, of 96 or 64
-	soonKeys    = 32        // keys that attachments may use in envelopes of their own size
+	soonKeys    = 56        // keys that attachments may use in envelopes of their own size
 	sessVersion = 1
 )
 

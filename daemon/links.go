@@ -212,6 +212,7 @@ func (d *Daemon) awaitNeighbour(room *lan.Room, addr string) {
 	if d.notice.onBattery() {
 		every = max(d.opts.Config.Poll, tickEvery)
 	}
+	d.packFirst()
 	answered := make(chan error, 1)
 	go func() { answered <- room.Knock(ctx, addr, every) }()
 	t := time.NewTimer(callFirst)
@@ -243,6 +244,7 @@ func (d *Daemon) awaitNeighbour(room *lan.Room, addr string) {
 			}
 			return
 		}
+		d.packFirst()
 		t.Reset(callEvery)
 	}
 }

@@ -18,6 +18,8 @@ type Item struct {
 	Seq    uint64 // place in the giver's arrival order; 0 when the giver is anonymous
 	Rank   uint8  // 0 own, higher goes later; from 2 on alike here; never leaves the device
 	From   uint32 // who brought it, for Config.Arrange; never leaves the device
+	Told   bool   // somebody is known to hold it: not for a first flight; never leaves the device
+	Flown  bool   // it was in a first flight before; never leaves the device
 	Mute   bool   // held, but not to be offered to this far end; never leaves the device
 }
 
@@ -168,8 +170,10 @@ type Config struct {
 	// most 64 KiB and at least 1 KiB.
 	Chunk int
 	// First is how many bytes of own units (Rank 0) of at most class S1 leave
-	// unasked in the first flight: 0 for none, at most 64 KiB.
-	First int
+	// unasked in the first flight: 0 for none, at most 64 KiB. FirstLarge lets units up
+	// to S3 be among them: a slow link is then not idle until it is known what differs.
+	First      int
+	FirstLarge bool
 	// From turns the listing: units with Seq > From come before older ones of
 	// the same class and rank. A random value lets short meetings of the same
 	// two strangers differ. It is ignored where marks are in use.
@@ -189,6 +193,7 @@ type Outcome struct {
 	Kept    []Item // received and on stable storage
 	Handed  []Item // ours, which the far end holds on stable storage
 	Refused []Item // ours, which the far end will not have
+	Flown   []Item // ours of S2 and larger that left in a first flight
 	Give    Mark   // to be stored; valid when Marked
 	Take    Mark
 	Marked  bool // the far end has an epoch, so the marks mean something

@@ -430,6 +430,9 @@ func (s *Session) fly(items []Item) []byte {
 	for _, it := range items {
 		u := s.open(it)
 		s.give.flown[it.ID] = u
+		if groupOf(it.Class) > 0 {
+			s.out.Flown = append(s.out.Flown, it)
+		}
 		s.enqueue(u, 0)
 	}
 	return s.have(haveComing, items)
@@ -446,7 +449,7 @@ func (s *Session) urgent(max int) (items []Item) {
 		}
 		at = page[len(page)-1].Seq
 		for _, it := range page {
-			if it.Rank == 0 && groupOf(it.Class) == 0 && listable(it) && it.Seq > s.c.Give.at(s.lane(it)) {
+			if it.Rank == 0 && s.flies(it) && listable(it) && it.Seq > s.c.Give.at(s.lane(it)) {
 				items = append(items, it)
 			}
 		}
@@ -456,6 +459,13 @@ func (s *Session) urgent(max int) (items []Item) {
 	}
 	slices.SortFunc(items, s.compare)
 	return items[:min(len(items), max)]
+}
+
+// flies says whether a unit may leave unasked: small ones that nobody is known to
+// hold, and where FirstLarge says so larger ones that have not been on their way before.
+func (s *Session) flies(it Item) bool {
+	g := groupOf(it.Class)
+	return !it.Told && (g == 0 || g > 0 && g <= firstGroup && s.c.FirstLarge && !it.Flown)
 }
 
 // enqueue puts a unit in line for DATA.

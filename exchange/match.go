@@ -423,7 +423,7 @@ func (s *Session) answerLacks(room int) []byte {
 	most := min(firstUnits-len(g.flown), (room-12)/entrySize, s.limit()-len(g.open))
 	var fly []Item
 	for _, it := range units {
-		if len(fly) >= most || it.Size > left || groupOf(it.Class) != 0 {
+		if len(fly) >= most || it.Size > left || !s.flies(it) {
 			break
 		}
 		if g.flown[it.ID] == nil {

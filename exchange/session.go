@@ -13,6 +13,7 @@ const (
 	defaultChunk  = 16 << 10
 	minChunk      = 1 << 10
 	firstUnits    = 64       // units listed as coming in a session
+	firstGroup    = 2        // the largest group of them: S3
 	maxShards     = 255      // named in HELLO
 	maxTries      = 3        // times that a number is asked for
 	maxWants      = 1024     // units asked for and not yet here

@@ -105,7 +105,7 @@ func (s *Session) listen(it Item, unasked bool) error {
 	gi := groupOf(it.Class)
 	if unasked {
 		t.unasked++
-		if gi != 0 || t.unasked > firstUnits {
+		if gi > firstGroup || t.unasked > firstUnits {
 			return fmt.Errorf("%w: too much comes unasked", ErrProtocol)
 		}
 		u.state = coming

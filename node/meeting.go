@@ -48,6 +48,7 @@ const (
 	farLatency  = 50 * time.Millisecond  // from here on a round trip is worth a first flight
 	slowLatency = 200 * time.Millisecond // from here on a chunk should not hold others up
 	firstFlight = 14 << 10               // bytes: about what TCP and QUIC send before they hear anything
+	meanwhile   = 36 << 10               // bytes: two S3 and some texts
 	slowChunk   = 4 << 10
 )
 
@@ -91,6 +92,10 @@ func (n *Node) up(ev Up) {
 	if ev.Peer.Relay || contact(ev.Peer) && ev.Traits.Latency >= farLatency {
 		// Not to strangers: it would show them what is ours.
 		c.First = firstFlight
+	}
+	if !ev.Peer.Relay && ev.Traits.Latency >= farLatency {
+		// Until it is known what differs a slow link would be idle for two round trips.
+		c.First, c.FirstLarge = meanwhile, true
 	}
 	if ev.Traits.Latency >= slowLatency || ev.Traits.Metered {
 		c.Chunk = slowChunk
@@ -237,8 +242,12 @@ func (n *Node) outcome(m *meeting) exchange.Outcome {
 	for _, it := range o.Handed {
 		n.count(m, it.ID)
 		if it.Rank == routing.Own {
+			set(n.told, it.ID)
 			n.emit(Handed{ID: it.ID, Link: m.id, Peer: m.peer})
 		}
+	}
+	for _, it := range o.Flown {
+		set(n.flown, it.ID)
 	}
 	for _, it := range o.Refused {
 		if it.Rank == routing.Own {
@@ -254,6 +263,14 @@ func (n *Node) outcome(m *meeting) exchange.Outcome {
 		m.marks = formatMarks(o.Give, o.Take, n.c.Shards)
 	}
 	return o
+}
+
+// set notes a unit, among a bounded number: what is forgotten costs a few bytes.
+func set(m map[envelope.ID]bool, id envelope.ID) {
+	if len(m) >= maxHanded {
+		clear(m)
+	}
+	m[id] = true
 }
 
 // marked says whether marks are kept for the peer: it is always the same one,

@@ -75,6 +75,8 @@ type Node struct {
 	sweep    time.Time              // when claims are looked at next
 	authors  map[envelope.ID]LinkID // of partials that one link wrote alone
 	handed   map[envelope.ID]int
+	told     map[envelope.ID]bool // own units that somebody is known to hold
+	flown    map[envelope.ID]bool // own large units that left in a first flight
 	bad      map[envelope.ID]bool // units with wrong signatures
 	badRing  []envelope.ID
 	edges    map[uint32]*edge
@@ -118,6 +120,8 @@ func New(c Config, sh *store.Shelf, rng *rand.Rand) *Node {
 		claims:  make(map[envelope.ID]claim),
 		authors: make(map[envelope.ID]LinkID),
 		handed:  make(map[envelope.ID]int),
+		told:    make(map[envelope.ID]bool),
+		flown:   make(map[envelope.ID]bool),
 		bad:     make(map[envelope.ID]bool),
 		edges:   make(map[uint32]*edge),
 	}
