@@ -18,7 +18,8 @@ type tries struct {
 
 type tried struct {
 	way     race.Way
-	said    string // what answered instead of the relay; empty: nothing did
+	saw     string // what answered instead of the relay, as in api.Tried; empty: nothing did
+	said    string // the same in words
 	at      time.Time
 	answers bool
 }
@@ -72,7 +73,7 @@ func (t *tries) show() (list []api.Tried) {
 	for _, x := range sorted {
 		list = append(list, api.Tried{
 			Transport: x.way.Path().Transport(), Host: x.way.Addr.Host, Port: x.way.Addr.Port,
-			Answered: x.answers, Instead: x.said, At: x.at.UTC(),
+			Answered: x.answers, Saw: x.saw, Instead: x.said, At: x.at.UTC(),
 		})
 	}
 	return list
@@ -80,7 +81,8 @@ func (t *tries) show() (list []api.Tried) {
 
 // tryFailed notes a try that failed.
 func (d *Daemon) tryFailed(w way, by race.Way, err error) {
-	x := tried{way: by, at: d.opts.Now(), said: insteadOf(err)}
+	x := tried{way: by, at: d.opts.Now()}
+	x.saw, x.said = insteadOf(err)
 	d.courier.Lock()
 	r := d.row("relay", w.addr.HostPort())
 	r.tries.note(x)

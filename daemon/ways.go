@@ -240,14 +240,23 @@ func (d *Daemon) lookElsewhere(w way, by race.Way) {
 		d.noteTried(w, tried{way: by, answers: true})
 	case d.ctx.Err() == nil:
 		d.noteSilence(w, by, err)
-		d.noteTried(w, tried{way: by, said: insteadOf(err)})
+		x := tried{way: by}
+		x.saw, x.said = insteadOf(err)
+		d.noteTried(w, x)
 	}
 }
 
-func insteadOf(err error) string {
+// insteadOf says what answered in a relay's place.
+func insteadOf(err error) (saw, said string) {
 	var not *linkrelay.NotOurRelay
-	if errors.As(err, &not) {
-		return not.What
+	if !errors.As(err, &not) {
+		return "", ""
 	}
-	return ""
+	switch saw = "other"; not.Kind {
+	case linkrelay.SeenPlain, linkrelay.SeenRedirect:
+		saw = "portal"
+	case linkrelay.SeenOtherKey:
+		saw = "key"
+	}
+	return saw, not.What
 }

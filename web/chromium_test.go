@@ -376,7 +376,11 @@ func story(t *testing.T) (*world, api.Person) {
 		Network: api.Network{State: "dark", Since: ago(41 * time.Hour)}, LeftAt: ago(5 * time.Hour),
 		Links: []api.Link{
 			{Kind: "lan", Addr: "192.168.1.14:40123", State: "up", Since: ago(9 * time.Minute)},
-			{Kind: "relay", Addr: "203.0.113.7:443", State: "trying", Error: "no answer"},
+			{Kind: "relay", Addr: "203.0.113.7:443", State: "trying", Error: "no answer", Tried: []api.Tried{
+				{Transport: "tls", Port: 443, Saw: "portal", Instead: "redirect"}, {Transport: "tls", Port: 179, Saw: "key", Instead: "another key"},
+				{Transport: "quic", Port: 443}, {Transport: "quic", Port: 53}, {Transport: "tls", Port: 3785},
+			}},
+			{Kind: "relay", Addr: "198.51.100.9:443", State: "up", Transport: "quic", Port: 53, Since: ago(2 * time.Minute)},
 			{Kind: "folder", Addr: "/media/usb", State: "down", Since: ago(26 * time.Hour)},
 		},
 		Windows: []api.Window{{From: *ago(30 * time.Hour), To: ago(26 * time.Hour), Sent: 3, Received: 4}, {From: *ago(52 * time.Hour), To: ago(49 * time.Hour), Sent: 1, Received: 2}},

@@ -114,6 +114,9 @@ type outgoing struct {
 type wayView struct {
 	api.Link
 	Kind, Now string
+	By        string   // the transport and port in use
+	Instead   []string // what answered in the relay's place
+	Silent    string   // how many ways did not answer
 }
 
 type windowView struct {
@@ -157,6 +160,7 @@ func (x *turn) networkScreen(st api.Status, out []api.Outgoing) networkScreen {
 		case "up", "down", "trying":
 			v.Now = x.T("way." + l.State)
 		}
+		x.tried(&v)
 		s.Ways = append(s.Ways, v)
 	}
 	windows := slices.Clone(st.Windows)
@@ -168,6 +172,37 @@ func (x *turn) networkScreen(st api.Status, out []api.Outgoing) networkScreen {
 		})
 	}
 	return s
+}
+
+// tried words which ways to a relay were tried and what answered.
+func (x *turn) tried(v *wayView) {
+	switch {
+	case v.State != "up":
+	case v.Transport == "quic":
+		v.By = x.T("tried.by-quic", "port", v.Port)
+	case v.Transport == "tls":
+		v.By = x.T("tried.by-tls", "port", v.Port)
+	}
+	silent := 0
+	for _, t := range v.Tried {
+		switch {
+		case t.Answered:
+		case t.Saw == "":
+			silent++
+		case t.Saw == "portal":
+			v.Instead = append(v.Instead, x.T("tried.portal", "port", t.Port))
+		case t.Saw == "key":
+			v.Instead = append(v.Instead, x.T("tried.key", "port", t.Port))
+		default:
+			v.Instead = append(v.Instead, x.T("tried.other", "port", t.Port))
+		}
+	}
+	if silent > 0 {
+		v.Silent = x.T("tried.silent", "n", silent)
+	}
+	if len(v.Instead) > 0 {
+		v.Error = "" // the same, in English
+	}
 }
 
 // clock shows a time by date and hour: ages do not tell a span.

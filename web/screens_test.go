@@ -275,7 +275,10 @@ func TestNetwork(t *testing.T) {
 	}
 	w.SetStatus(api.Status{
 		Network: api.Network{State: "open", Since: &at}, Clock: "the clock says 1970", Trouble: []string{"the stick is full"},
-		Links: []api.Link{{Kind: "relay", Addr: "https://203.0.113.5:443", State: "up"}, {Kind: "lan", State: "down", Error: "timeout"}, {Kind: "folder", State: "trying"}, {Kind: "pigeon", State: "asleep"}},
+		Links: []api.Link{{Kind: "relay", Addr: "https://203.0.113.5:443", State: "up"}, {Kind: "relay", Addr: "relay.example:443", State: "up", Transport: "tls", Port: 3785, Tried: []api.Tried{
+			{Transport: "tls", Port: 3785, Answered: true}, {Transport: "tls", Port: 443, Saw: "portal", Instead: "redirect"},
+			{Transport: "tls", Port: 179, Saw: "key"}, {Transport: "tls", Port: 53, Saw: "other"}, {Transport: "quic", Port: 443}, {Transport: "quic", Port: 53},
+		}}, {Kind: "lan", State: "down", Error: "timeout"}, {Kind: "folder", State: "trying"}, {Kind: "pigeon", State: "asleep"}},
 		Windows: []api.Window{
 			{From: at, Sent: 3, Received: 4},
 			{From: at.Add(-24 * time.Hour), To: &at, Sent: 1},
@@ -284,7 +287,8 @@ func TestNetwork(t *testing.T) {
 	})
 	_, page := b.get("/net")
 	has(t, page, "Like this since", "3 h ago", "Something here needs you.", "the clock says 1970", "the stick is full", "Mailbox abroad", "works", "Devices nearby", "does not answer", "timeout",
-		"being tried", "Another way", "2022-01-07 15:00", "still open", "3 out, 4 in", "2022-01-06 15:00", "12 sealed letters", "1.5 MB of 500 MB", "not known")
+		"being tried", "Another way", "2022-01-07 15:00", "still open", "3 out, 4 in", "2022-01-06 15:00", "12 sealed letters", "1.5 MB of 500 MB", "not known",
+		"by TLS, port 3785", "On port 443 a sign-in page", "On port 179 somebody answers with another key", "On port 53 something answers", "2 ways were tried without an answer")
 	w.Fail("Status", errors.New("no"))
 	if _, page = b.get("/"); !strings.Contains(page, "is not known yet") {
 		t.Error("without a status the sentence guesses")

@@ -207,6 +207,7 @@ func (d *door) status(ctx context.Context, c *cli.Command) error {
 		d.say("shelf     %d envelopes, %s of %s", s.Shelf.Envelopes, config.FormatBytes(s.Shelf.Bytes), config.FormatBytes(s.Shelf.Quota))
 		for _, l := range s.Links {
 			d.say("link      %s %s %s, %s %s", l.Kind, l.Addr, l.State, age(l.Since), l.Error)
+			d.sayTried(l)
 		}
 		for _, w := range s.Windows[max(0, len(s.Windows)-10):] {
 			to := "now"
@@ -224,6 +225,28 @@ func (d *door) status(ctx context.Context, c *cli.Command) error {
 		}
 		return nil
 	})
+}
+
+// sayTried tells by which way a relay is reached, what answered in its place on
+// others, and how many ways were silent.
+func (d *door) sayTried(l api.Link) {
+	if l.Transport != "" && l.State == "up" {
+		d.say("          by %s, port %d", l.Transport, l.Port)
+	}
+	var silent []string
+	for _, t := range l.Tried {
+		at := fmt.Sprintf("%s %d", t.Transport, t.Port)
+		switch {
+		case t.Answered:
+		case t.Instead != "":
+			d.say("          on %s: %s", at, plain(t.Instead))
+		default:
+			silent = append(silent, at)
+		}
+	}
+	if len(silent) > 0 {
+		d.say("          no answer on %s", strings.Join(silent, ", "))
+	}
 }
 
 // outlook is one line about the window that is open, or about the next one:

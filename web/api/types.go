@@ -256,12 +256,15 @@ type Link struct {
 
 // Tried is the last outcome of one way to a relay.
 type Tried struct {
-	Transport string    `json:"transport"` // quic or tls
-	Host      string    `json:"host"`
-	Port      uint16    `json:"port"`
-	Answered  bool      `json:"answered"`
-	Instead   string    `json:"instead,omitempty"` // what answered in the relay's place
-	At        time.Time `json:"at"`
+	Transport string `json:"transport"` // quic or tls
+	Host      string `json:"host"`
+	Port      uint16 `json:"port"`
+	Answered  bool   `json:"answered"`
+	// What answered in the relay's place: portal, key (another one: somebody
+	// opens the connection, or the relay has a new address) or other; and in words.
+	Saw     string    `json:"saw,omitempty"`
+	Instead string    `json:"instead,omitempty"`
+	At      time.Time `json:"at"`
 }
 
 // Window is one span in which a relay answered.
