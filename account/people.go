@@ -2,6 +2,8 @@ package account
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jauap/jauap/identity"
 	"github.com/jauap/jauap/seal"
@@ -34,6 +36,16 @@ func (a *Account) Invite(at Moment) (identity.Invite, error) {
 // letter that tells them of us is queued. Accepting again changes nothing but
 // the name and, in person, the trust. Errors: ErrSelf.
 func (a *Account) Accept(at Moment, i identity.Invite, petname string, inPerson bool) (Contact, error) {
+	how := Unverified
+	if inPerson {
+		how = InPerson
+	}
+	return a.AcceptAs(at, i, petname, how, "")
+}
+
+// AcceptAs is Accept for an invitation whose person is known in another way;
+// by is who introduced them.
+func (a *Account) AcceptAs(at Moment, i identity.Invite, petname string, how Verified, by string) (Contact, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if i.Card.IsZero() {
@@ -54,8 +66,13 @@ func (a *Account) Accept(at Moment, i identity.Invite, petname string, inPerson 
 		if CleanName(petname) != "" {
 			p.Name = a.freeName(petname, id)
 		}
-		if inPerson {
-			a.trust(p, at, InPerson)
+		switch {
+		case how == Introduced && p.Verified < Introduced:
+			// It says nothing against what the owner was warned of.
+			p.Verified, p.VerifiedAt, p.By = Introduced, at.Wall, CleanName(by)
+			a.touch(p)
+		case how > Introduced:
+			a.trust(p, at, how)
 		}
 		a.adopt(p, &i)
 		if err := a.flushContact(tx, p); err != nil {
@@ -77,6 +94,19 @@ func (a *Account) Accept(at Moment, i identity.Invite, petname string, inPerson 
 		return Contact{}, err
 	}
 	return a.shown(p), nil
+}
+
+// AnsweredBy lists who began a session with a card of ours, by name.
+func (a *Account) AnsweredBy(card identity.CardID) (list []Contact) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.people {
+		if slices.ContainsFunc(p.sessions, func(s *session) bool { return s.card == card }) {
+			list = append(list, a.shown(p))
+		}
+	}
+	slices.SortFunc(list, func(x, y Contact) int { return strings.Compare(x.Name, y.Name) })
+	return list
 }
 
 // alive tells whether there is a session of which something was heard within a

@@ -87,6 +87,7 @@ func (d *Daemon) settleLocked() {
 		if err := d.submitNotices(); err != nil {
 			d.setTrouble("boards", "public notices: "+err.Error())
 		}
+		d.pair()
 		moved := linked && d.packAhead(aheadBytes)
 		if len(arrived)+len(handed) == 0 && !moved && !more {
 			return
@@ -108,6 +109,7 @@ func (d *Daemon) linked() bool {
 func (d *Daemon) open1(list []arrival) {
 	var raws [][]byte
 	for _, a := range list {
+		d.offerDrop(a.raw)
 		if e, err := envelope.Parse(a.raw); err == nil && (e.Class() == envelope.Done || d.acc.Knows(e.Tag())) {
 			raws = append(raws, a.raw)
 		}
@@ -141,6 +143,7 @@ func (d *Daemon) noteHanded(list []node.Handed) {
 			all[i].Who = fmt.Sprintf("meeting %d", h.Link)
 		}
 	}
+	d.noteDrops(list)
 	m, _ := d.clock.moment()
 	if err := d.acc.HandedAll(m, all); err != nil {
 		d.setTrouble("vault", "letter states: "+err.Error())

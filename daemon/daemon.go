@@ -27,6 +27,7 @@ import (
 	"github.com/jauap/jauap/node"
 	"github.com/jauap/jauap/observe"
 	"github.com/jauap/jauap/observe/probe"
+	"github.com/jauap/jauap/pairing"
 	"github.com/jauap/jauap/routing"
 	"github.com/jauap/jauap/status"
 	"github.com/jauap/jauap/store"
@@ -75,6 +76,7 @@ type Daemon struct {
 	groups  *group.Groups
 	boards  *bulletin.Boards
 	board   *status.Board
+	pairing *pairing.Pairing
 
 	// courier guards the node, the shelf and all that follows.
 	courier  sync.Mutex
@@ -258,6 +260,9 @@ func (d *Daemon) open() (err error) {
 	if d.boards, err = bulletin.Open(d.vault); err != nil {
 		return err
 	}
+	if d.pairing, err = pairing.New(d.acc, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))); err != nil {
+		return err
+	}
 	if err := d.openFinds(); err != nil {
 		return err
 	}
@@ -310,6 +315,7 @@ func (d *Daemon) recover() error {
 	}
 	d.submit(left)
 	d.offerShelf()
+	d.searchDrops()
 	d.settleLocked()
 	return nil
 }

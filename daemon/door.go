@@ -12,6 +12,7 @@ import (
 	"github.com/jauap/jauap/chat"
 	"github.com/jauap/jauap/identity"
 	"github.com/jauap/jauap/media"
+	"github.com/jauap/jauap/pairing"
 	"github.com/jauap/jauap/web/api"
 )
 
@@ -73,6 +74,11 @@ func (d *Daemon) person(c account.Contact) (api.Person, error) {
 		Words: f.Words(), Digits: f.Digits(), LastText: h.LastText, LastMine: h.LastMine, LastAt: known(h.LastAt),
 		HeardAt: known(c.HeardAt), Forked: c.Forked, Stuck: c.Stuck,
 	}
+	theirs, at, err := d.pairing.Theirs(c.ID)
+	if err != nil {
+		return api.Person{}, err
+	}
+	p.Theirs, p.TheirsAt = theirs.String(), known(at)
 	return p, d.aboutThem(&p, c.ID)
 }
 
@@ -119,6 +125,7 @@ func (d *Daemon) Accept(_ context.Context, ask api.AcceptAsk) (api.Person, error
 	if err != nil {
 		return api.Person{}, doorError(err)
 	}
+	d.tellChecked()
 	d.changed()
 	return d.person(c)
 }
@@ -134,6 +141,7 @@ func (d *Daemon) Verify(_ context.Context, ask api.VerifyAsk) (api.Person, error
 	if err != nil {
 		return api.Person{}, doorError(err)
 	}
+	d.tellChecked()
 	d.changed()
 	return d.person(c)
 }
@@ -204,6 +212,10 @@ func doorError(err error) error {
 	for _, pair := range []struct{ is, door error }{
 		{account.ErrUnknown, api.ErrUnknownPerson},
 		{account.ErrSelf, api.ErrUsage},
+		{pairing.ErrMistyped, api.ErrMistyped},
+		{pairing.ErrOwn, api.ErrUsage},
+		{pairing.ErrMany, api.ErrUsage},
+		{pairing.ErrUnknown, api.ErrNotFound},
 		{account.ErrNoMatch, api.ErrMismatch},
 		{account.ErrFull, api.ErrFull},
 		{account.ErrClock, api.ErrClock},

@@ -71,6 +71,7 @@ func (d *Daemon) tick() {
 			d.log.Warn("finds", "error", err)
 		}
 		if n%int(saveEvery/tickEvery) == 0 {
+			d.remind()
 			d.notice.setPower(d.opts.Config.Power)
 			d.tendSlips()
 			if err := errors.Join(d.clock.save(), d.saveWindows()); err != nil {

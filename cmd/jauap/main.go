@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	}
 	fmt.Fprintln(errs, "jauap: "+err.Error())
 	var wrong usageError
-	if errors.As(err, &wrong) || errors.Is(err, api.ErrUsage) || errors.Is(err, api.ErrBadInvite) {
+	if errors.As(err, &wrong) || errors.Is(err, api.ErrUsage) || errors.Is(err, api.ErrBadInvite) || errors.Is(err, api.ErrMistyped) {
 		fmt.Fprintln(errs, "See `jauap help`.")
 		return exitUsage
 	}
@@ -90,7 +90,7 @@ func commands(d *door) *cli.Command {
 			}
 			return d.up(ctx, c, true)
 		},
-		Commands: slices.Concat(personCommands(d), safeCommands(d), letterCommands(d), talkCommands(d), groupCommands(d), netCommands(d), airCommands(d), inquiryCommands(d), boardCommands(d), evidenceCommands(d), showCommands(d)),
+		Commands: slices.Concat(personCommands(d), callCommands(d), safeCommands(d), letterCommands(d), talkCommands(d), groupCommands(d), netCommands(d), airCommands(d), inquiryCommands(d), boardCommands(d), evidenceCommands(d), showCommands(d)),
 	}
 }
 

@@ -29,16 +29,17 @@ func personCommands(d *door) []*cli.Command {
 				jsonFlag(),
 				&cli.BoolFlag{Name: "link", Usage: "as text for any messenger (default)", Local: true},
 				&cli.BoolFlag{Name: "qr", Usage: "as the shorter text for a QR code, for people who stand side by side", Local: true},
-				&cli.BoolFlag{Name: "digits", Usage: "also the 24 digits that I read aloud", Local: true},
+				&cli.BoolFlag{Name: "digits", Usage: "as 24 digits or eight words, to read to one person on the telephone", Local: true},
 			},
 			Action: d.invite,
 		},
 		{
-			Name: "accept", Category: "people", Usage: "take somebody's invitation", ArgsUsage: "CODE|FILE",
+			Name: "accept", Category: "people", Usage: "take somebody's invitation, or the digits or words that they read aloud", ArgsUsage: "CODE|FILE|DIGITS|WORDS",
 			Flags: []cli.Flag{
 				jsonFlag(),
 				&cli.StringFlag{Name: "name", Usage: "what to call them here", Local: true},
 				&cli.BoolFlag{Name: "in-person", Usage: "they stand beside me", Local: true},
+				&cli.DurationFlag{Name: "wait", Usage: "wait so long for the card of digits or words", Local: true},
 			},
 			Action: d.accept,
 		},
@@ -133,6 +134,9 @@ func (d *door) invite(ctx context.Context, c *cli.Command) error {
 	if err := tooMany(c, 0); err != nil {
 		return err
 	}
+	if c.Bool("digits") {
+		return d.readAloud(ctx, c)
+	}
 	return d.with(ctx, c, func(b api.Backend) error {
 		i, err := b.Invite(ctx)
 		switch {
@@ -145,14 +149,14 @@ func (d *door) invite(ctx context.Context, c *cli.Command) error {
 		default:
 			d.say("%s", i.Link)
 		}
-		if c.Bool("digits") {
-			d.say("%s", i.Digits)
-		}
 		return nil
 	})
 }
 
 func (d *door) accept(ctx context.Context, c *cli.Command) error {
+	if spoken(c) {
+		return d.typed(ctx, c)
+	}
 	code, err := arg(c, 0, "an invitation, or a file that holds one,")
 	if err != nil {
 		return err
@@ -209,7 +213,7 @@ func (d *door) people(ctx context.Context, c *cli.Command) error {
 		}
 		for _, p := range list {
 			d.say("%s", p.Name)
-			d.say("  %s", verifiedText(p))
+			d.say("  %s %s", verifiedText(p), halfText(p))
 			if p.Word != nil {
 				d.say("  %s", wordText(*p.Word))
 			}

@@ -49,6 +49,7 @@ const FileHeader = "Jauap-File"
 //	POST /api/v1/slips/{ask,act,team,export,import}
 //	POST /api/v1/{invite,accept,verify,send,read,conversation,carry,broadcast,tune,page}
 //	POST /api/v1/{draft,delete,search,fetch,picture,sound}
+//	GET  /api/v1/calls, POST /api/v1/{code,look,end-call}: see Pairing
 //
 // Errors are {"error","kind"} with a status; see Fault. A letter or draft with
 // files is multipart/form-data: a part "ask" (JSON) and then parts "file",
@@ -75,6 +76,7 @@ func Handler(b Backend, token string) http.Handler {
 	groups(inner, b)
 	boards(inner, b)
 	safety(inner, b)
+	servePairing(inner, b)
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, &Fault{http.StatusNotFound, "usage", "the door has no " + r.Method + " " + r.URL.Path})
 	})

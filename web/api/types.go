@@ -67,6 +67,11 @@ type Person struct {
 	SeenBy   string   `json:"seen_by,omitempty"`  // who wrote that they were there
 	Place    string   `json:"place,omitempty"`    // where they last said that they are
 	Promise  *Promise `json:"promise,omitempty"`  // absent when there is none, or it ended a day ago
+	// How they say that they have checked me, as Verified without a name; ""
+	// when they said nothing. Verified without it, or it without Verified, is
+	// half of it.
+	Theirs   string     `json:"theirs,omitempty"`
+	TheirsAt *time.Time `json:"theirs_at,omitempty"`
 }
 
 // Invite is what another person needs to write to this device, once.
@@ -341,4 +346,5 @@ type Backend interface {
 	Boards
 	Air
 	Safety
+	Pairing
 }

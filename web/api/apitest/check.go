@@ -53,6 +53,14 @@ func checkStrangers(t *testing.T, b api.Backend) {
 		_, err = b.Accept(ctx, api.AcceptAsk{Code: code})
 		want(t, "accept nonsense", err, api.ErrBadInvite)
 	}
+	for _, code := range []string{"", "12", "apple apple", strings.Repeat("1", 23)} {
+		_, err = b.Look(ctx, api.LookAsk{Code: code})
+		want(t, "look for nonsense", err, api.ErrMistyped)
+	}
+	for _, id := range []string{"", "x", "../../etc/passwd"} {
+		_, err = b.EndCall(ctx, api.EndAsk{ID: id})
+		want(t, "end no call", err, api.ErrNotFound)
+	}
 	for _, id := range []string{"", "x", "../../etc/passwd", "%2e%2e"} {
 		_, body, err := b.Attachment(ctx, id)
 		want(t, "attachment "+id, err, api.ErrNotFound)

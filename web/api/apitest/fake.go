@@ -34,6 +34,8 @@ type Fake struct {
 	fails   map[string]error
 	drafts  map[string]*talk // by the person's ID
 	invites int
+	codes   []api.Code
+	looks   []api.Look
 	made    int
 	counter uint64
 	change  chan struct{} // closed at the next change

@@ -1,0 +1,96 @@
+package apitest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jauap/jauap/web/api"
+)
+
+// NewCode implements api.Pairing. The digits are believable, no more.
+func (f *Fake) NewCode(context.Context) (api.Code, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.fails["NewCode"]; err != nil {
+		return api.Code{}, err
+	}
+	id := f.nextID("code")
+	at := f.now()
+	ends := at.Add(72 * time.Hour)
+	c := api.Code{
+		ID: id, Digits: digits(id + f.me.Name), Words: map[string][]string{}, MadeAt: at, EndsAt: &ends, Out: "here", Answers: []api.Person{},
+	}
+	for _, lang := range []string{"en", "kk", "ru"} {
+		c.Words[lang] = words(lang + id)
+	}
+	f.codes = append([]api.Code{c}, f.codes...)
+	f.bump()
+	return c, nil
+}
+
+// Calls implements api.Pairing.
+func (f *Fake) Calls(context.Context) (api.Calls, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return api.Calls{Codes: slices.Clone(f.codes), Looks: slices.Clone(f.looks)}, f.fails["Calls"]
+}
+
+// Look implements api.Pairing. Eight words or 24 digits are right.
+func (f *Fake) Look(_ context.Context, a api.LookAsk) (api.Look, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.fails["Look"]; err != nil {
+		return api.Look{}, err
+	}
+	parts := strings.Fields(a.Code)
+	joined := strings.Join(parts, "")
+	if len(joined) != 24 && len(parts) != 8 {
+		return api.Look{}, fmt.Errorf("%w: it has %d digits, not 24", api.ErrMistyped, len(joined))
+	}
+	l := api.Look{ID: f.nextID("look"), Begin: joined[:4], Name: a.Name, Since: f.now(), State: "looking"}
+	f.looks = append([]api.Look{l}, f.looks...)
+	f.bump()
+	return l, nil
+}
+
+// SetLook changes a look or a code, as if something was found.
+func (f *Fake) SetLook(l api.Look) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.looks {
+		if f.looks[i].ID == l.ID {
+			f.looks[i] = l
+		}
+	}
+	f.bump()
+}
+
+// SetCode changes one of my codes, as if it was answered.
+func (f *Fake) SetCode(c api.Code) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.codes {
+		if f.codes[i].ID == c.ID {
+			f.codes[i] = c
+		}
+	}
+	f.bump()
+}
+
+// EndCall implements api.Pairing.
+func (f *Fake) EndCall(ctx context.Context, a api.EndAsk) (api.Calls, error) {
+	f.mu.Lock()
+	n := len(f.codes) + len(f.looks)
+	f.codes = slices.DeleteFunc(f.codes, func(c api.Code) bool { return c.ID == a.ID })
+	f.looks = slices.DeleteFunc(f.looks, func(l api.Look) bool { return l.ID == a.ID })
+	gone := len(f.codes)+len(f.looks) < n
+	f.bump()
+	f.mu.Unlock()
+	if !gone {
+		return api.Calls{}, fmt.Errorf("%w: code %q", api.ErrNotFound, a.ID)
+	}
+	return f.Calls(ctx)
+}

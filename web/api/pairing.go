@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// ErrMistyped: this cannot be a code that somebody read aloud. The text says
+// what is wrong with it.
+var ErrMistyped = errors.New("this code is not right; listen once more")
+
+// Code is what I read aloud to one person during one telephone call: their
+// device finds my card by it.
+type Code struct {
+	ID     string              `json:"id"`
+	Digits string              `json:"digits"` // 24 digits in groups of four
+	Words  map[string][]string `json:"words"`  // by language, eight words each
+	MadeAt time.Time           `json:"made_at"`
+	EndsAt *time.Time          `json:"ends_at,omitempty"` // absent when it ended
+	// Out says how far my card has come: "waiting" (for this device's date),
+	// "here", "carried" by another device, or "relay".
+	Out string `json:"out"`
+	// Answers are people whose device has heard this code. Only one of them can
+	// be the person on the line; type their code to know.
+	Answers []Person `json:"answers"`
+}
+
+// Look is a code that I typed.
+type Look struct {
+	ID     string     `json:"id"`
+	Begin  string     `json:"begin"` // its first digits
+	Name   string     `json:"name"`  // what to call the person
+	Since  time.Time  `json:"since"`
+	State  string     `json:"state"` // "looking", "found", "too-late"
+	At     *time.Time `json:"at,omitempty"`
+	Person *Person    `json:"person,omitempty"` // when found
+	// False counts cards of somebody else that lay in the place of this one:
+	// the line is tapped. None of them was taken.
+	False int `json:"false,omitempty"`
+}
+
+// Calls are the codes of telephone calls, mine and theirs, the newest first.
+type Calls struct {
+	Codes []Code `json:"codes"`
+	Looks []Look `json:"looks"`
+}
+
+// LookAsk begins to look for the card of a code that somebody read to me.
+type LookAsk struct {
+	Code string `json:"code"`           // 24 digits or eight words
+	Name string `json:"name,omitempty"` // what to call them; their own name by default
+}
+
+// EndAsk ends a code or a look.
+type EndAsk struct {
+	ID string `json:"id"`
+}
+
+// Pairing is how two people come to hold each other's cards over a telephone.
+type Pairing interface {
+	// NewCode makes a code. It takes a moment.
+	NewCode(ctx context.Context) (Code, error)
+	Calls(ctx context.Context) (Calls, error)
+	// Look answers at once; Calls tells when the card is found. Digits or words
+	// of the card of somebody known verify them. ErrMistyped, ErrUsage.
+	Look(ctx context.Context, ask LookAsk) (Look, error)
+	EndCall(ctx context.Context, ask EndAsk) (Calls, error)
+}
+
+// servePairing adds the doors of Pairing.
+func servePairing(m *http.ServeMux, b Pairing) {
+	m.Handle("POST /api/v1/code", get(b.NewCode))
+	m.Handle("GET /api/v1/calls", get(b.Calls))
+	m.Handle("POST /api/v1/look", ask(b.Look))
+	m.Handle("POST /api/v1/end-call", ask(b.EndCall))
+}
+
+// NewCode implements Pairing.
+func (c *Client) NewCode(ctx context.Context) (Code, error) {
+	return fetch[Code](ctx, c, http.MethodPost, "code", nil)
+}
+
+// Calls implements Pairing.
+func (c *Client) Calls(ctx context.Context) (Calls, error) {
+	return fetch[Calls](ctx, c, http.MethodGet, "calls", nil)
+}
+
+// Look implements Pairing.
+func (c *Client) Look(ctx context.Context, ask LookAsk) (Look, error) {
+	return fetch[Look](ctx, c, http.MethodPost, "look", ask)
+}
+
+// EndCall implements Pairing.
+func (c *Client) EndCall(ctx context.Context, ask EndAsk) (Calls, error) {
+	return fetch[Calls](ctx, c, http.MethodPost, "end-call", ask)
+}
