@@ -13,6 +13,7 @@ import (
 	"github.com/jauap/jauap/identity"
 	"github.com/jauap/jauap/media"
 	"github.com/jauap/jauap/pairing"
+	"github.com/jauap/jauap/status"
 	"github.com/jauap/jauap/web/api"
 )
 
@@ -48,8 +49,13 @@ func (d *Daemon) Me(context.Context) (api.Me, error) {
 // People implements api.People.
 func (d *Daemon) People(context.Context) ([]api.Person, error) {
 	people := []api.Person{}
-	for _, c := range d.acc.Contacts() {
-		p, err := d.person(c)
+	list := d.acc.Contacts()
+	views, err := d.views(idsOf(list)...)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range list {
+		p, err := d.whole(c, views[i])
 		if err != nil {
 			return nil, err
 		}
@@ -60,6 +66,14 @@ func (d *Daemon) People(context.Context) ([]api.Person, error) {
 
 // person puts together what the rooms know of a contact.
 func (d *Daemon) person(c account.Contact) (api.Person, error) {
+	v, err := d.views(c.ID)
+	if err != nil {
+		return api.Person{}, err
+	}
+	return d.whole(c, v[0])
+}
+
+func (d *Daemon) whole(c account.Contact, v status.View) (api.Person, error) {
 	h, err := d.chat.Head(c.ID)
 	if err != nil {
 		return api.Person{}, err
@@ -79,7 +93,8 @@ func (d *Daemon) person(c account.Contact) (api.Person, error) {
 		return api.Person{}, err
 	}
 	p.Theirs, p.TheirsAt = theirs.String(), known(at)
-	return p, d.aboutThem(&p, c.ID)
+	d.aboutThem(&p, v)
+	return p, nil
 }
 
 func verified(c account.Contact) string {

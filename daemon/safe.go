@@ -283,12 +283,14 @@ func (d *Daemon) windows() (list []status.Span) {
 	return list
 }
 
+// views are what words tell of contacts.
+func (d *Daemon) views(ids ...account.ContactID) ([]status.View, error) {
+	v, err := d.board.About(ids, d.opts.Now(), d.windows())
+	return v, safeError(err)
+}
+
 // aboutThem adds what is known of a contact from words.
-func (d *Daemon) aboutThem(p *api.Person, id account.ContactID) error {
-	v, err := d.board.About(id, d.opts.Now(), d.windows())
-	if err != nil {
-		return safeError(err)
-	}
+func (d *Daemon) aboutThem(p *api.Person, v status.View) {
 	if v.Now != nil {
 		w := d.word(*v.Now)
 		p.Word = &w
@@ -310,7 +312,6 @@ func (d *Daemon) aboutThem(p *api.Person, id account.ContactID) error {
 			p.Promise = q
 		}
 	}
-	return nil
 }
 
 // heard tells the board that something of a contact's came in a letter.

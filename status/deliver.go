@@ -159,42 +159,67 @@ type View struct {
 	Since    time.Time // of the verdict, where it has a beginning
 }
 
-// About puts together what is known of a contact. mine are the spans in which
+// About puts together what is known of contacts. mine are the spans in which
 // this device's own ways abroad answered.
-func (b *Board) About(id account.ContactID, now time.Time, mine []Span) (v View, err error) {
+func (b *Board) About(ids []account.ContactID, now time.Time, mine []Span) (list []View, err error) {
 	err = b.vault.View(func(tx account.Tx) error {
-		v = View{}
-		if err := v.words(tx, id); err != nil {
-			return err
-		}
-		h, err := getHead(tx, id)
+		list = make([]View, len(ids))
+		all, err := allSigns(tx)
 		if err != nil {
 			return err
 		}
-		v.Wrote, v.Seen, v.SeenBy = h.wrote, h.seen, h.seenBy
-		spans, err := v.place(tx, id, mine)
+		here, err := placeOf(tx, owner)
 		if err != nil {
 			return err
 		}
-		if v.Promise, err = getPromise(tx, id); err != nil || v.Promise == nil {
-			return err
+		for i, id := range ids {
+			if err := list[i].fill(tx, id, now, mine, here, all); err != nil {
+				return err
+			}
 		}
-		own, err := devices(tx, id)
-		if err != nil {
-			return err
-		}
-		f := Facts{Now: now, Wrote: h.wrote, Answered: Join(append(spans, own...), joined), Mine: mine}
-		if v.Now != nil {
-			f.Said, f.SaidAt = v.Now.Seq, v.Now.At
-		}
-		v.Verdict, v.Since = Judge(*v.Promise, f)
 		return nil
 	})
-	return v, err
+	return list, err
 }
 
+func (v *View) fill(tx account.Tx, id account.ContactID, now time.Time, mine []Span, here Place, all []signs) error {
+	if err := v.words(tx, id); err != nil {
+		return err
+	}
+	h, err := getHead(tx, id)
+	if err != nil {
+		return err
+	}
+	v.Wrote, v.Seen, v.SeenBy = h.wrote, h.seen, h.seenBy
+	spans := answered(all, v.Place)
+	if v.Place.same(here) { // this device's own ways are ways of that place
+		spans = Join(append(spans, mine...), joined)
+	}
+	if n := len(spans); n > 0 {
+		v.Answered = spans[n-1].To
+	}
+	if v.Promise, err = getPromise(tx, id); err != nil || v.Promise == nil {
+		return err
+	}
+	own, err := devices(tx, id)
+	if err != nil {
+		return err
+	}
+	f := Facts{Now: now, Wrote: h.wrote, Answered: Join(append(spans, own...), joined), Mine: mine}
+	if v.Now != nil {
+		f.Said, f.SaidAt = v.Now.Seq, v.Now.At
+	}
+	v.Verdict, v.Since = Judge(*v.Promise, f)
+	return nil
+}
+
+// looked bounds the words of one contact that a View looks at.
+const looked = 30
+
+// words finds the newest about each thing, and the place.
 func (v *View) words(tx account.Tx, id account.ContactID) error {
 	known := map[string]bool{}
+	n, placed := 0, false
 	return words(tx, id, func(k kept) (bool, error) {
 		h := k.heard()
 		switch subject := k.subject(); {
@@ -206,27 +231,11 @@ func (v *View) words(tx account.Tx, id account.ContactID) error {
 			v.Searches = append(v.Searches, h)
 			known[subject] = true
 		}
-		return true, nil
+		if !placed {
+			v.Place = k.Place
+			placed = k.Town != "" || k.Kind == Moved
+		}
+		n++
+		return n < looked, nil
 	})
-}
-
-// place finds where they are and when that place answered.
-func (v *View) place(tx account.Tx, id account.ContactID, mine []Span) (spans []Span, err error) {
-	if v.Place, err = placeOf(tx, id); err != nil {
-		return nil, err
-	}
-	if spans, err = answered(tx, v.Place); err != nil {
-		return nil, err
-	}
-	here, err := placeOf(tx, owner)
-	if err != nil {
-		return nil, err
-	}
-	if v.Place.same(here) { // this device's own ways are ways of that place
-		spans = Join(append(spans, mine...), joined)
-	}
-	if n := len(spans); n > 0 {
-		v.Answered = spans[n-1].To
-	}
-	return spans, nil
 }

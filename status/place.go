@@ -3,6 +3,7 @@ package status
 import (
 	"crypto/sha256"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jauap/jauap/account"
@@ -32,6 +33,7 @@ func (p Place) same(o Place) bool {
 // signs are the spans in which a place, or one person's devices, answered.
 type signs struct {
 	Place
+	id    string // of the town
 	spans []Span
 }
 
@@ -56,6 +58,7 @@ func parseSigns(b []byte) (s signs, err error) {
 	f := account.ReadRecord(b)
 	f.Version(1)
 	s.Town, s.Net = f.Text(), f.Text()
+	s.id = townID(s.Town)
 	for range f.Count(2) {
 		s.spans = append(s.spans, Span{f.Time(), f.Time()})
 	}
@@ -151,20 +154,29 @@ func makeRoom(tx account.Tx, next []byte) error {
 	return tx.Delete(tableHeads, oldest)
 }
 
-// answered are the spans in which somebody's place answered, as far as signs
-// that came here tell.
-func answered(tx account.Tx, p Place) (out []Span, err error) {
-	if p.Town == "" {
-		return nil, nil
-	}
+// allSigns are those of every place.
+func allSigns(tx account.Tx) (list []signs, err error) {
 	err = tx.Scan(tableHeads, []byte{'p'}, []byte{'p' + 1}, false, func(_, v []byte) (bool, error) {
 		s, err := parseSigns(v)
-		if err == nil && s.same(p) {
-			out = append(out, s.spans...)
-		}
+		list = append(list, s)
 		return true, err
 	})
-	return Join(out, joined), err
+	return list, err
+}
+
+// answered are the spans in which a place answered, as far as signs that came
+// here tell.
+func answered(all []signs, p Place) (out []Span) {
+	if p.Town == "" {
+		return nil
+	}
+	id := townID(p.Town)
+	for _, s := range all {
+		if s.id == id && s.same(p) {
+			out = append(out, s.spans...)
+		}
+	}
+	return Join(out, joined)
 }
 
 // devices are the spans in which devices of one person answered.
@@ -187,57 +199,44 @@ func placeOf(tx account.Tx, author account.ContactID) (p Place, err error) {
 	return p, err
 }
 
-// Town is a place that the page suggests, in the languages of the catalogues.
-type Town struct{ ID, EN, RU, KK string }
+// town is one place in the languages of the catalogues.
+type town struct{ ID, EN, RU, KK string }
 
-// Name is the town's in a language: en, ru or kk.
-func (t Town) Name(lang string) string {
-	switch lang {
-	case "ru":
-		return t.RU
-	case "kk":
-		return t.KK
-	}
-	return t.EN
-}
-
-// Towns are suggestions: the cities of republican significance, the regions'
-// centres and the towns of which most was heard in January 2022. Any other
-// text is a place too.
-func Towns() []Town {
-	return []Town{
-		{"almaty", "Almaty", "Алматы", "Алматы"},
-		{"astana", "Astana", "Астана", "Астана"},
-		{"shymkent", "Shymkent", "Шымкент", "Шымкент"},
-		{"aktau", "Aktau", "Актау", "Ақтау"},
-		{"aktobe", "Aktobe", "Актобе", "Ақтөбе"},
-		{"atyrau", "Atyrau", "Атырау", "Атырау"},
-		{"ekibastuz", "Ekibastuz", "Экибастуз", "Екібастұз"},
-		{"karaganda", "Karaganda", "Караганда", "Қарағанды"},
-		{"kokshetau", "Kokshetau", "Кокшетау", "Көкшетау"},
-		{"konaev", "Konaev", "Конаев", "Қонаев"},
-		{"kostanay", "Kostanay", "Костанай", "Қостанай"},
-		{"kyzylorda", "Kyzylorda", "Кызылорда", "Қызылорда"},
-		{"pavlodar", "Pavlodar", "Павлодар", "Павлодар"},
-		{"petropavl", "Petropavl", "Петропавловск", "Петропавл"},
-		{"semey", "Semey", "Семей", "Семей"},
-		{"taldykorgan", "Taldykorgan", "Талдыкорган", "Талдықорған"},
-		{"taraz", "Taraz", "Тараз", "Тараз"},
-		{"temirtau", "Temirtau", "Темиртау", "Теміртау"},
-		{"turkistan", "Turkistan", "Туркестан", "Түркістан"},
-		{"oral", "Oral", "Уральск", "Орал"},
-		{"oskemen", "Oskemen", "Усть-Каменогорск", "Өскемен"},
-		{"zhanaozen", "Zhanaozen", "Жанаозен", "Жаңаөзен"},
-		{"zhezkazgan", "Zhezkazgan", "Жезказган", "Жезқазған"},
-	}
+// towns are those that the page suggests: the cities of republican
+// significance, the regions' centres and the towns of which most was heard in
+// January 2022. Any other text is a place too.
+var towns = [...]town{
+	{"almaty", "Almaty", "Алматы", "Алматы"},
+	{"astana", "Astana", "Астана", "Астана"},
+	{"shymkent", "Shymkent", "Шымкент", "Шымкент"},
+	{"aktau", "Aktau", "Актау", "Ақтау"},
+	{"aktobe", "Aktobe", "Актобе", "Ақтөбе"},
+	{"atyrau", "Atyrau", "Атырау", "Атырау"},
+	{"ekibastuz", "Ekibastuz", "Экибастуз", "Екібастұз"},
+	{"karaganda", "Karaganda", "Караганда", "Қарағанды"},
+	{"kokshetau", "Kokshetau", "Кокшетау", "Көкшетау"},
+	{"konaev", "Konaev", "Конаев", "Қонаев"},
+	{"kostanay", "Kostanay", "Костанай", "Қостанай"},
+	{"kyzylorda", "Kyzylorda", "Кызылорда", "Қызылорда"},
+	{"pavlodar", "Pavlodar", "Павлодар", "Павлодар"},
+	{"petropavl", "Petropavl", "Петропавловск", "Петропавл"},
+	{"semey", "Semey", "Семей", "Семей"},
+	{"taldykorgan", "Taldykorgan", "Талдыкорган", "Талдықорған"},
+	{"taraz", "Taraz", "Тараз", "Тараз"},
+	{"temirtau", "Temirtau", "Темиртау", "Теміртау"},
+	{"turkistan", "Turkistan", "Туркестан", "Түркістан"},
+	{"oral", "Oral", "Уральск", "Орал"},
+	{"oskemen", "Oskemen", "Усть-Каменогорск", "Өскемен"},
+	{"zhanaozen", "Zhanaozen", "Жанаозен", "Жаңаөзен"},
+	{"zhezkazgan", "Zhezkazgan", "Жезказган", "Жезқазған"},
 }
 
 // townID is one name for a town in all three languages; any other text is its
 // own name.
 func townID(s string) string {
 	s = fold(s)
-	for _, t := range Towns() {
-		if s == fold(t.EN) || s == fold(t.RU) || s == fold(t.KK) {
+	for _, t := range towns {
+		if strings.EqualFold(s, t.EN) || strings.EqualFold(s, t.RU) || strings.EqualFold(s, t.KK) {
 			return t.ID
 		}
 	}

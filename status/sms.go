@@ -149,7 +149,7 @@ func (b *Board) file(at account.Moment, from account.Contact, f note.Found, got 
 // splitPlace takes a network's name off the end of a town that is known.
 func splitPlace(s string) (town, net string) {
 	first, rest, _ := strings.Cut(s, " ")
-	for _, t := range Towns() {
+	for _, t := range towns {
 		if townID(first) == t.ID {
 			return first, short(rest, MaxNet)
 		}

@@ -1,9 +1,11 @@
 package status
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -383,5 +385,28 @@ func TestPlaces(t *testing.T) {
 	exchange(t, a, b)
 	if v := b.about("A"); v.Place.Town != "" || !v.Answered.IsZero() {
 		t.Fatalf("%+v", v)
+	}
+}
+
+// TestTownsOfThePage: what the page suggests in three languages is one place.
+func TestTownsOfThePage(t *testing.T) {
+	for lang, name := range map[string]func(town) string{
+		"en": func(t town) string { return t.EN }, "ru": func(t town) string { return t.RU }, "kk": func(t town) string { return t.KK },
+	} {
+		b, err := os.ReadFile("../web/words/" + lang + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var words map[string]any
+		if err := json.Unmarshal(b, &words); err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for _, town := range towns {
+			want = append(want, name(town))
+		}
+		if got := words["safe.towns"]; got != strings.Join(want, "|") {
+			t.Errorf("%s suggests %v, want %v", lang, got, strings.Join(want, "|"))
+		}
 	}
 }

@@ -137,11 +137,11 @@ func (u *user) say(w Word, to string) Said {
 
 func (u *user) about(name string, mine ...Span) View {
 	u.t.Helper()
-	v, err := u.b.About(u.id(name), u.at.Wall, mine)
+	v, err := u.b.About([]account.ContactID{u.id(name)}, u.at.Wall, mine)
 	if err != nil {
 		u.t.Fatal(err)
 	}
-	return v
+	return v[0]
 }
 
 // mine are the states of the owner's words, newest first.
