@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jauap/jauap/web/api"
 )
@@ -41,6 +42,20 @@ func (f *Fake) SetPromise(name string, q api.Promise) {
 	p := f.find(name)
 	q.Who, q.ID = p.Name, p.ID
 	p.Promise = &q
+	f.bump()
+}
+
+// SetTold moves one of my words on, to everybody.
+func (f *Fake) SetTold(seq uint32, s api.State, at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, t := range f.told {
+		for i := range t.To {
+			if t.Seq == seq {
+				t.To[i].State, t.To[i].At = s, at
+			}
+		}
+	}
 	f.bump()
 }
 
