@@ -55,7 +55,7 @@ func (d *Daemon) People(context.Context) ([]api.Person, error) {
 		return nil, err
 	}
 	for i, c := range list {
-		p, err := d.whole(c, views[i])
+		p, err := d.entire(c, views[i])
 		if err != nil {
 			return nil, err
 		}
@@ -70,10 +70,10 @@ func (d *Daemon) person(c account.Contact) (api.Person, error) {
 	if err != nil {
 		return api.Person{}, err
 	}
-	return d.whole(c, v[0])
+	return d.entire(c, v[0])
 }
 
-func (d *Daemon) whole(c account.Contact, v status.View) (api.Person, error) {
+func (d *Daemon) entire(c account.Contact, v status.View) (api.Person, error) {
 	h, err := d.chat.Head(c.ID)
 	if err != nil {
 		return api.Person{}, err

@@ -266,6 +266,7 @@ func (x *turn) tellSafe() error {
 type notesScreen struct {
 	Word  *word
 	Notes []noteView
+	Paper []*language // what stands on paper is in all of them
 }
 
 type noteView struct {
@@ -292,7 +293,7 @@ func (x *turn) notes() error {
 	if err != nil {
 		return err
 	}
-	s := notesScreen{Word: x.word(newest.Word)}
+	s := notesScreen{Word: x.word(newest.Word), Paper: x.p.words}
 	for _, n := range list {
 		// url.QueryEscape writes a space as +, which telephones show as it is.
 		link := "sms:?&body=" + strings.ReplaceAll(url.QueryEscape(n.Text), "+", "%20")

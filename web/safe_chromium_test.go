@@ -62,7 +62,7 @@ func testSafe(t *testing.T, ctx context.Context) {
 	do(t, ctx, call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}))
 	shoot(t, ctx, "print-notes")
 	paper, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
-	if err != nil || !strings.Contains(paper, "Аманмын @Алматы. #1EFZ8Q") || strings.Contains(paper, "Network") {
+	if err != nil || !strings.Contains(paper, "Аманмын @Алматы. #1EFZ8Q") || strings.Contains(paper, "Network") || !strings.Contains(paper, "Алушыға") || !strings.Contains(paper, "Получателю") {
 		t.Errorf("on paper: %q, %v", paper, err)
 	}
 	do(t, ctx, call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{}))

@@ -76,6 +76,9 @@ func (l *language) say(key string, args ...any) string {
 	return strings.NewReplacer(pairs...).Replace(s)
 }
 
+// Say is say without values, for what is shown in several languages at once.
+func (l *language) Say(key string) string { return l.say(key) }
+
 // plural is the CLDR category of a whole number.
 func plural(tag string, n int) string {
 	if tag != "ru" {

@@ -52,7 +52,7 @@ func usedKeys(t *testing.T) map[string]bool {
 			return err
 		}
 		b, err := htmlFiles.ReadFile(path)
-		find(string(b), regexp.MustCompile(`\.T "([^"]+)"`))
+		find(string(b), regexp.MustCompile(`\.(?:T|Say) "([^"]+)"`))
 		return err
 	})
 	// In Go, a literal that begins like a key of the catalogue is one.
