@@ -303,6 +303,7 @@ func (x *turn) accept() error {
 type personScreen struct {
 	person
 	Me      api.Me
+	Half    string // what is missing until both have checked each other
 	Done    string // what went well
 	Problem string
 	Code    string // typed and not matching
@@ -323,6 +324,7 @@ func (x *turn) showPerson(status int, s personScreen) error {
 	if s.Me, err = x.p.b.Me(x.ctx()); err != nil {
 		return err
 	}
+	s.Half = x.half(s.Person)
 	x.view("person", status, x.T("person.title", "name", s.Name), s)
 	return nil
 }

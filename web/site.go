@@ -88,6 +88,8 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 	m.Handle("POST /invite", p.act((*turn).renew))
 	m.Handle("GET /invite.png", p.screen((*turn).inviteImage))
 	m.Handle("GET /invite.txt", p.screen((*turn).inviteText))
+	m.Handle("GET /call", p.screen((*turn).call))
+	m.Handle("POST /call", p.act((*turn).calling))
 	m.Handle("GET /with/{id}", p.screen((*turn).talk))
 	m.Handle("POST /with/{id}", p.act((*turn).send))
 	m.Handle("GET /person/{id}", p.screen((*turn).person))

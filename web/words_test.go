@@ -23,6 +23,7 @@ func madeKeys() []string {
 		"word.":    "safe moved hurt",
 		"say.":     "safe moved hurt looking",
 		"promise.": "waiting reported cancelled overdue place-dark",
+		"call.":    "out.waiting out.here out.carried out.relay",
 		"way.":     "lan relay folder broadcast up down trying",
 		"slip.":    "open taken answered withdrawn expired",
 		"group.":   "asking left removed",
