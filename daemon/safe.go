@@ -87,7 +87,7 @@ func (d *Daemon) Safe(_ context.Context, a api.SafeAsk) (api.Told, error) {
 			w.With = append(w.With, status.Mention{Name: c.Name, ID: c.ID})
 		}
 	}
-	said, err := d.board.Say(d.moment(), w, idsOf(to))
+	said, err := d.board.Say(d.moment(), w, idsOf(to), a.Heard)
 	if err != nil {
 		return api.Told{}, safeError(err)
 	}

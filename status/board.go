@@ -30,7 +30,7 @@ type Board struct {
 // New makes the board of an account and takes its parts from now on.
 func New(a *account.Account, c Config) *Board {
 	b := &Board{a: a, vault: a.Vault(), config: c}
-	a.Also(b, account.Claim{Kinds: []uint8{kindWord, kindPromise, kindArrived}, Streams: "s"})
+	a.Also(b, account.Claim{Kinds: []uint8{kindWord, kindPromise, kindArrived, kindSeen}, Streams: "s"})
 	return b
 }
 
@@ -97,7 +97,10 @@ type Said struct {
 // yet is taken back. Promises end by a word about the owner, for everybody
 // who holds one. Errors: ErrEmpty, ErrWhom, ErrTooLong, ErrNobody,
 // account.ErrUnknown, account.ErrFull.
-func (b *Board) Say(at account.Moment, w Word, to []account.ContactID) (Said, error) {
+//
+// With heard set, each reader also learns whose devices this one heard lately,
+// as far as they know those people too: that is to tell whom the owner knows.
+func (b *Board) Say(at account.Moment, w Word, to []account.ContactID, heard bool) (Said, error) {
 	w, err := w.checked()
 	if err != nil {
 		return Said{}, err
@@ -106,7 +109,7 @@ func (b *Board) Say(at account.Moment, w Word, to []account.ContactID) (Said, er
 		return Said{}, ErrNobody
 	}
 	said := Said{}
-	mentions, err := b.tags(w.With, to)
+	keys, err := b.mentionKeys(w, to, heard)
 	if err != nil {
 		return Said{}, err
 	}
@@ -119,9 +122,17 @@ func (b *Board) Say(at account.Moment, w Word, to []account.ContactID) (Said, er
 		said.Word = w
 		k := kept{Word: w, received: at.Wall}
 		for i, id := range to {
-			p := w
-			p.With = mentions[i]
-			letter, d, err := b.send(tx, at, id, p.subject(), w.Seq, p.part())
+			parts := []seal.Part{w.to(keys[i]).part()}
+			if heard {
+				p, ok, err := b.seenPart(tx, at, id, keys[i])
+				if err != nil {
+					return err
+				}
+				if ok {
+					parts = append(parts, p)
+				}
+			}
+			letter, d, err := b.send(tx, at, id, w.subject(), w.Seq, parts...)
 			if err != nil {
 				return err
 			}
@@ -141,29 +152,36 @@ func (b *Board) Say(at account.Moment, w Word, to []account.ContactID) (Said, er
 	return said, err
 }
 
-// tags are the mentions for each reader: who knows the mentioned person finds
-// out by the tag, and for others it is noise. spec/status.md, 2.3
-func (b *Board) tags(with []Mention, to []account.ContactID) ([][]Mention, error) {
-	out := make([][]Mention, len(to))
-	if len(with) == 0 {
-		return out, nil
+// mentionKeys are those under which each reader finds out who is meant; zero
+// when nobody is.
+func (b *Board) mentionKeys(w Word, to []account.ContactID, heard bool) ([][32]byte, error) {
+	keys := make([][32]byte, len(to))
+	if len(w.With) == 0 && !heard {
+		return keys, nil
 	}
 	for i, id := range to {
 		c, err := b.a.ContactByID(id)
 		if err != nil {
 			return nil, err
 		}
-		key, _, err := b.a.Shared(c.Public, labelMention)
-		if err != nil {
+		if keys[i], _, err = b.a.Shared(c.Public, labelMention); err != nil {
 			return nil, err
 		}
-		for _, m := range with {
-			m.tag = mentionTag(key, m.ID)
-			m.Name = short(clean(m.Name), MaxPlace)
-			out[i] = append(out[i], m)
-		}
 	}
-	return out, nil
+	return keys, nil
+}
+
+// to is the word for one reader: who knows a mentioned person finds out by the
+// tag, and for others it is noise. spec/status.md, 2.3
+func (w Word) to(key [32]byte) Word {
+	with := w.With
+	w.With = nil
+	for _, m := range with {
+		m.tag = mentionTag(key, m.ID)
+		m.Name = short(clean(m.Name), MaxPlace)
+		w.With = append(w.With, m)
+	}
+	return w
 }
 
 const labelMention = "jauap/1 mention"
@@ -174,7 +192,7 @@ func mentionTag(key [32]byte, of account.ContactID) [8]byte {
 }
 
 // send queues a part in the place of what was not sealed about the subject.
-func (b *Board) send(tx account.Tx, at account.Moment, to account.ContactID, subject string, seq uint32, p seal.Part) (id account.LetterID, d Dispatch, err error) {
+func (b *Board) send(tx account.Tx, at account.Moment, to account.ContactID, subject string, seq uint32, parts ...seal.Part) (id account.LetterID, d Dispatch, err error) {
 	key := latestKey(to, subject)
 	old, err := tx.Get(tableSent, key)
 	if err != nil {
@@ -187,7 +205,7 @@ func (b *Board) send(tx account.Tx, at account.Moment, to account.ContactID, sub
 	}
 	crand.Read(id[:])
 	d = Dispatch{To: to, State: Saved, At: at.Wall, seq: seq}
-	if err := b.a.Queue(tx, at, account.Outgoing{To: to, Letter: id, Parts: []seal.Part{p}, Urgency: 1, Days: days}); err != nil {
+	if err := b.a.Queue(tx, at, account.Outgoing{To: to, Letter: id, Parts: parts, Urgency: 1, Days: days}); err != nil {
 		return id, d, err
 	}
 	if err := tx.Put(tableSent, key, id[:]); err != nil {

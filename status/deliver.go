@@ -20,6 +20,8 @@ func (b *Board) Deliver(tx account.Tx, from account.Contact, at account.Moment, 
 		if p, ok := parsePromise(p.Body); ok {
 			return b.promise(tx, from, at, p)
 		}
+	case kindSeen:
+		return b.heardOthers(tx, from, at, p.Body)
 	case kindArrived:
 		return b.arrived(tx, from, at, p.Body)
 	}
@@ -78,15 +80,8 @@ func (b *Board) mentioned(tx account.Tx, from account.Contact, at account.Moment
 			continue
 		}
 		with[i].ID = id
-		h, err := getHead(tx, id)
-		if err != nil {
+		if err := seen(tx, id, from.ID, earlier(wrote, at.Wall)); err != nil {
 			return err
-		}
-		if seen := earlier(wrote, at.Wall); seen.After(h.seen) {
-			h.seen, h.seenBy = seen, from.ID
-			if err := h.put(tx, id); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

@@ -22,7 +22,7 @@ func TestSafeArrives(t *testing.T) {
 	befriend(t, a, c)
 	_, err := a.b.Say(a.at, Word{
 		Kind: Moved, Place: Place{"Алматы", "Beeline"}, Note: "  Біз\nбәріміз осындамыз ", With: []Mention{{Name: "Timur", ID: a.id("Timur")}, {Name: "Әже", ID: account.ContactID{1}}},
-	}, []account.ContactID{a.id("Dana")})
+	}, []account.ContactID{a.id("Dana")}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,6 +183,8 @@ func TestHostileParts(t *testing.T) {
 	}
 	deliver(seal.Part{Kind: kindArrived, Body: make([]byte, 5000)})
 	deliver(seal.Part{Kind: kindArrived, Body: []byte("odd")})
+	deliver(seal.Part{Kind: kindSeen, Body: make([]byte, 5000)})
+	deliver(seal.Part{Kind: kindSeen, Body: []byte("odd")})
 	if list, _ := b.b.Of(from.ID, 0); len(list) > 2*len(good.Body) {
 		t.Fatal("too many")
 	}
@@ -240,14 +242,14 @@ func TestLimits(t *testing.T) {
 		{Word{Kind: Safe, Note: strings.Repeat("ә", 141)}, to, ErrTooLong}, {Word{Kind: Safe, Place: Place{Town: strings.Repeat("x", 97)}}, to, ErrTooLong},
 		{Word{Kind: Safe}, []account.ContactID{{9}}, account.ErrUnknown},
 	} {
-		if _, err := a.b.Say(a.at, c.w, c.to); !errors.Is(err, c.want) {
+		if _, err := a.b.Say(a.at, c.w, c.to, false); !errors.Is(err, c.want) {
 			t.Errorf("%+v: %v, want %v", c.w, err, c.want)
 		}
 	}
 	if list, _ := a.b.Mine(0); len(list) != 0 {
 		t.Fatal("a refused word was kept")
 	}
-	if _, err := a.b.Say(a.at, Word{Kind: Safe, Note: strings.Repeat("ә", 140), Place: Place{strings.Repeat("ә", 48), strings.Repeat("n", 48)}}, to); err != nil {
+	if _, err := a.b.Say(a.at, Word{Kind: Safe, Note: strings.Repeat("ә", 140), Place: Place{strings.Repeat("ә", 48), strings.Repeat("n", 48)}}, to, false); err != nil {
 		t.Fatal(err)
 	}
 	exchange(t, a, b)
@@ -385,6 +387,41 @@ func TestPlaces(t *testing.T) {
 	exchange(t, a, b)
 	if v := b.about("A"); v.Place.Town != "" || !v.Answered.IsZero() {
 		t.Fatalf("%+v", v)
+	}
+}
+
+// TestHeardOthers: only who wants to tells whose devices were heard, and only
+// who knows those people learns it.
+func TestHeardOthers(t *testing.T) {
+	a, b, c, d := newUser(t, "A"), newUser(t, "B"), newUser(t, "C"), newUser(t, "D")
+	befriend(t, a, b)
+	befriend(t, a, c)
+	befriend(t, a, d)
+	befriend(t, b, c)
+	c.pass(time.Hour)
+	a.pass(time.Hour)
+	b.pass(30 * time.Hour)
+	c.say(Word{Kind: Safe}, "A")
+	d.pass(time.Hour)
+	d.say(Word{Kind: Safe}, "A")
+	exchange(t, a, c, d)
+	heard := a.at.Wall
+	a.pass(2 * time.Hour)
+	a.say(Word{Kind: Safe}, "B")
+	exchange(t, a, b)
+	if v := b.about("C"); !v.Seen.IsZero() {
+		t.Fatalf("told without being asked to: %v", v.Seen)
+	}
+	if _, err := a.b.Say(a.at, Word{Kind: Safe}, []account.ContactID{a.id("B")}, true); err != nil {
+		t.Fatal(err)
+	}
+	exchange(t, a, b)
+	v := b.about("C")
+	if v.SeenBy != b.id("A") || heard.Sub(v.Seen) > time.Minute || v.Seen.After(heard) {
+		t.Fatalf("%+v, want %v", v, heard)
+	}
+	if v := b.about("A"); !v.Seen.IsZero() {
+		t.Fatal("A was seen by themselves")
 	}
 }
 

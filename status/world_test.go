@@ -128,7 +128,7 @@ func exchange(t testing.TB, users ...*user) {
 // say tells one person.
 func (u *user) say(w Word, to string) Said {
 	u.t.Helper()
-	s, err := u.b.Say(u.at, w, []account.ContactID{u.id(to)})
+	s, err := u.b.Say(u.at, w, []account.ContactID{u.id(to)}, false)
 	if err != nil {
 		u.t.Fatal(err)
 	}

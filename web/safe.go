@@ -221,6 +221,7 @@ func (x *turn) tellSafe() error {
 	a := api.SafeAsk{
 		Kind: x.form.Get("kind"), Whom: strings.TrimSpace(x.form.Get("whom")), Town: strings.TrimSpace(x.form.Get("town")),
 		Net: strings.TrimSpace(x.form.Get("net")), Note: strings.TrimSpace(x.form.Get("note")), To: x.form.Values["to"], With: x.form.Values["with"],
+		Heard: x.form.Get("heard") != "",
 	}
 	people, err := x.p.b.People(x.ctx())
 	if err != nil {

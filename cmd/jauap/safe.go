@@ -28,6 +28,7 @@ func safeCommands(d *door) []*cli.Command {
 				&cli.StringFlag{Name: "place", Usage: "where I am, as coarse as I like: a town or region", Local: true},
 				&cli.StringFlag{Name: "network", Usage: "whose network is used there", Local: true},
 				&cli.StringSliceFlag{Name: "with", Usage: "a contact who is here too: whoever knows them learns it", Local: true},
+				&cli.BoolFlag{Name: "heard", Usage: "also tell whose devices this one heard lately; who knows them too learns that I know them", Local: true},
 				&cli.BoolFlag{Name: "sms", Usage: "print it as SMS, or for paper, one for each person", Local: true},
 				&cli.StringFlag{Name: "lang", Usage: "language of the SMS: en, ru or kk", Local: true},
 			},
@@ -52,7 +53,7 @@ func safeCommands(d *door) []*cli.Command {
 func safeAsk(c *cli.Command) (api.SafeAsk, error) {
 	a := api.SafeAsk{
 		Kind: "safe", Whom: c.String("looking"), Town: c.String("place"), Net: c.String("network"), Note: c.String("note"),
-		With: c.StringSlice("with"), To: c.StringSlice("to"),
+		With: c.StringSlice("with"), To: c.StringSlice("to"), Heard: c.Bool("heard"),
 	}
 	n := 0
 	for _, k := range []string{"moved", "hurt", "looking"} {

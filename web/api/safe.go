@@ -52,6 +52,9 @@ type SafeAsk struct {
 	Note string   `json:"note,omitempty"` // at most 280 bytes
 	With []string `json:"with,omitempty"` // contacts who are there too; their contacts are told that they were seen
 	To   []string `json:"to,omitempty"`
+	// Heard also tells whose devices this one heard lately, to who knows them
+	// too: they learn that I know those people.
+	Heard bool `json:"heard,omitempty"`
 }
 
 // WordsAsk lists the words of one person, newest first; mine when From is
