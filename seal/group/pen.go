@@ -157,11 +157,11 @@ func signedHandout(fields []byte) []byte { return append([]byte("jauap/1 group k
 // ParseHandout reads one and checks its signature: seal.ErrMalformed,
 // seal.ErrWrongKey, seal.ErrUpdate.
 func ParseHandout(b []byte) (*Handout, error) {
+	if len(b) > 0 && b[0] != 1 {
+		return nil, seal.ErrUpdate
+	}
 	if len(b) < handoutHead || len(b) > MaxHandout {
 		return nil, fmt.Errorf("%w: a chain of %d bytes", seal.ErrMalformed, len(b))
-	}
-	if b[0] != 1 {
-		return nil, seal.ErrUpdate
 	}
 	h := &Handout{Group: [16]byte(b[1:]), Key: Key(b[17:]), ck: key(b[57:]), raw: bytes.Clone(b)}
 	h.Gen, h.Next = binary.BigEndian.Uint32(b[49:]), binary.BigEndian.Uint32(b[53:])
