@@ -19,7 +19,8 @@
 //
 // # Not here
 //
-// Sealing, sessions, contacts (account), the page (web), groups and statuses.
+// Sealing, sessions, contacts (account), the page (web), statuses (status), who belongs
+// to a room and its keys (group).
 //
 // # Read next
 //
