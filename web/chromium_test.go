@@ -30,7 +30,7 @@ func TestChromium(t *testing.T) {
 		name string
 		test func(*testing.T, context.Context)
 	}{
-		{"first visit", testFirstVisit}, {"letter", testLetter}, {"safe", testSafe}, {"without JavaScript", testWithoutJavaScript}, {"board", testBoard}, {"every screen", testEveryScreen},
+		{"first visit", testFirstVisit}, {"letter", testLetter}, {"safe", testSafe}, {"without JavaScript", testWithoutJavaScript}, {"board", testBoard}, {"axe can fail", testAxeFinds}, {"photo, draft, delete, search", testTalking}, {"keyboard", testKeyboard}, {"every screen", testEveryScreen},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			// A window of its own, with its own cookies.
@@ -197,7 +197,7 @@ func testLetter(t *testing.T, ctx context.Context) {
 
 	do(t, ctx, chromedp.Click(chromedp.CSS(".go")))
 	until(t, ctx, "main", `id="letters"`)
-	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#text"), "Тірімін. Алаңдама!"), chromedp.Click(chromedp.CSS(".send button")))
+	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#text"), "Тірімін. Алаңдама!"), chromedp.Click(chromedp.CSS(".send > button")))
 	until(t, ctx, "#letters", "Saved here")
 	out, err := w.Outbox(t.Context())
 	if err != nil || len(out) != 1 || out[0].Text != "Тірімін. Алаңдама!" {
@@ -265,7 +265,7 @@ func testWithoutJavaScript(t *testing.T, ctx context.Context) {
 	until(t, ctx, "main", "is now among your people")
 	do(t, ctx, chromedp.Click(chromedp.CSS("main .button")))
 	until(t, ctx, "main", "No letters yet")
-	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#text"), "alive"), chromedp.Click(chromedp.CSS(".send button")))
+	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#text"), "alive"), chromedp.Click(chromedp.CSS(".send > button")))
 	until(t, ctx, "#letters", "Saved here")
 	out, err := w.Outbox(t.Context())
 	if err != nil || len(out) != 1 || out[0].Text != "alive" {
@@ -363,7 +363,9 @@ func story(t *testing.T) (*world, api.Person) {
 	}
 	w.clock.t = real.Add(-30 * time.Hour)
 	w.Arrive("Mama", api.Letter{Text: "Айналайын, аман-есен бе? Бізде бәрі жақсы.\nWe are at home, the lights work. Write me one word.", SentAt: real.Add(-52 * time.Hour)},
-		api.SendFile{Name: "photo of the yard.jpg", Data: make([]byte, 181_000)})
+		api.SendFile{Name: "photo.jpg", Data: make([]byte, 181_000), Kind: api.Photo},
+		api.SendFile{Name: "voice.ogg", Data: make([]byte, 24_000), Kind: api.Voice, Seconds: 12}, api.SendFile{Name: "list of names.pdf", Data: make([]byte, 81_000)})
+	hold(w)
 	say(26*time.Hour, "Тірімін. I am at Aru's place, we have water and bread.", api.Read, 0)
 	say(20*time.Hour, "Tell Timur not to go to the square.", api.Delivered, 0)
 	say(6*time.Hour, "Is papa back?", api.Left, 3)
@@ -372,6 +374,9 @@ func story(t *testing.T) (*world, api.Person) {
 	w.clock.t = real.Add(-50 * time.Minute)
 	w.Arrive("علی", api.Letter{Text: "سلام، حالت چطور است؟"})
 	w.clock.t = real
+	if _, err := w.Draft(t.Context(), api.DraftAsk{With: "Mama", Files: []api.SendFile{{Name: "photo.jpg", Data: append([]byte("\xff\xd8"), make([]byte, 180_000)...), Kind: api.Photo}}}); err != nil {
+		t.Fatal(err)
+	}
 	w.SetStatus(api.Status{
 		Network: api.Network{State: "dark", Since: ago(41 * time.Hour)}, LeftAt: ago(5 * time.Hour),
 		Links: []api.Link{
@@ -387,6 +392,20 @@ func story(t *testing.T) (*world, api.Person) {
 		Shelf:   api.Shelf{Envelopes: 214, Bytes: 3_400_000, Quota: 500_000_000},
 	})
 	return w, p
+}
+
+// hold leaves one photo of theirs at its sender.
+func hold(w *world) {
+	w.Arrive("Mama", api.Letter{Text: "Our street", Attachments: []api.File{{ID: "held", Name: "photo.jpg", Bytes: 152_000, Kind: api.Photo, Held: true, Preview: true, Width: 1280, Height: 853}}, Vanish: 24 * 3600})
+}
+
+func firstLetter(t *testing.T, w *world) string {
+	t.Helper()
+	list, err := w.Read(t.Context(), api.ReadAsk{Keep: true})
+	if err != nil || len(list) == 0 {
+		t.Fatal(err)
+	}
+	return list[0].ID
 }
 
 // shoot leaves a picture when somebody wants to look.
@@ -467,6 +486,7 @@ func testEveryScreen(t *testing.T, ctx context.Context) {
 	screens := map[string]string{
 		"people": w.s.URL + "/", "talk": w.s.URL + "/with/" + p.ID + "#end", "person": w.s.URL + "/person/" + p.ID, "net": w.s.URL + "/net",
 		"carry": w.s.URL + "/carry", "me": w.s.URL + "/me", "add": w.s.URL + "/add", "call": w.s.URL + "/call", "slips": w.s.URL + "/slips", "groups": w.s.URL + "/groups", "group": w.s.URL + "/group/" + g.ID + "#end", "who": w.s.URL + "/group/" + g.ID + "/who", "ask": w.s.URL + "/slips/ask", "boards": w.s.URL + "/boards", "oneboard": w.s.URL + "/boards/" + boardOf(w), "wall": w.s.URL + "/boards/" + boardOf(w) + "/wall", "safe": w.s.URL + "/safe", "notes": w.s.URL + "/safe/notes", "note": w.s.URL + "/note",
+		"search": w.s.URL + "/search?q=the", "delete": w.s.URL + "/delete/" + firstLetter(t, w) + "?back=/with/" + p.ID,
 		"checkin": w.s.URL + "/checkin", "known": w.s.URL + "/known/" + p.ID, "welcome": first.s.URL + "/", "closed": strings.Replace(w.s.URL, "127.0.0.1", "localhost", 1) + "/",
 	}
 	for _, look := range []struct {
@@ -489,7 +509,15 @@ func testEveryScreen(t *testing.T, ctx context.Context) {
 				t.Errorf("%s %s: not in this language", look.name, name)
 			}
 			inspect(t, ctx, look.name+" "+name)
+			axe(t, ctx, look.name+" "+name)
 			shoot(t, ctx, look.name+"-"+name)
+			if name != "talk" {
+				continue
+			}
+			do(t, ctx, chromedp.Click(chromedp.CSS(".pick summary")))
+			inspect(t, ctx, look.name+" adding")
+			axe(t, ctx, look.name+" adding")
+			shoot(t, ctx, look.name+"-adding")
 		}
 	}
 	for _, s := range said() {

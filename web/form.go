@@ -14,7 +14,7 @@ import (
 // Limits of a form.
 const (
 	maxFields   = 1 << 20 // bytes of all fields that are no files
-	maxDiscards = 1 << 30 // bytes read to nowhere so that a browser hears the answer
+	maxDiscards = 1 << 28 // bytes read to nowhere so that a browser hears the answer; what is larger is cut off
 )
 
 // form is what a person sent: fields and files, in memory.
@@ -57,7 +57,7 @@ func readParts(r *http.Request, v *visit) (form, error) {
 		if err != nil {
 			return form{}, formError(err)
 		}
-		if p.FileName() == "" && p.FormName() != "file" {
+		if p.FileName() == "" && !api.IsFilePart(p.FormName()) {
 			b, err := io.ReadAll(io.LimitReader(p, fields+1))
 			if err != nil {
 				return form{}, formError(err)
@@ -70,8 +70,11 @@ func readParts(r *http.Request, v *visit) (form, error) {
 		if n == 0 && v.forged(f.Get("csrf")) {
 			return form{}, errForged
 		}
+		if n == 0 && r.ContentLength > maxFields+api.MaxFiles+maxDiscards {
+			return f, fmt.Errorf("%w: files of a letter", api.ErrTooLarge)
+		}
 		// An empty file field of a browser has no name and no bytes.
-		if p.FileName() == "" {
+		if p.FileName() == "" || !api.IsFilePart(p.FormName()) {
 			continue
 		}
 		s, err := api.ReadFile(p, files)

@@ -284,7 +284,7 @@ func unbidden(r *http.Request) bool {
 // headers sets what every answer carries. ancestors says who may show the
 // page in a frame: 'none' or 'self'.
 func headers(h http.Header, ancestors string) {
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "+
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "+
 		"form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors "+ancestors)
 	if ancestors == "'none'" {
 		h.Set("X-Frame-Options", "DENY")
@@ -297,6 +297,6 @@ func headers(h http.Header, ancestors string) {
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=(), clipboard-read=()")
+	h.Set("Permissions-Policy", "camera=(), microphone=(self), geolocation=(), payment=(), usb=(), clipboard-read=()")
 	h.Set("Cache-Control", "no-store") // letters do not stay in the browser's cache
 }

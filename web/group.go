@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -187,9 +186,7 @@ type groupScreen struct {
 	Earlier string
 	Latest  bool
 	News    string
-	Text    string
-	Problem string
-	Max     int
+	Write   compose
 }
 
 func (x *turn) group() error {
@@ -213,7 +210,10 @@ func (x *turn) showGroup(status int, g groupView, text, problem string) error {
 	if err != nil {
 		return err
 	}
-	s := groupScreen{groupView: g, Latest: before == "", Text: text, Problem: problem, Max: api.MaxFiles}
+	s := groupScreen{groupView: g, Latest: before == ""}
+	if s.Write, err = x.compose(g.ID, g.Name, x.Path("group", g.ID), text, problem); err != nil {
+		return err
+	}
 	for _, l := range list {
 		v := x.letter(l)
 		if !v.Mine {
@@ -237,29 +237,9 @@ func (x *turn) sendGroup() error {
 	if err != nil {
 		return err
 	}
-	text := strings.ReplaceAll(x.form.Get("text"), "\r\n", "\n")
-	if x.cut {
-		return x.showGroup(http.StatusRequestEntityTooLarge, g, text, x.T("talk.too-big"))
-	}
-	if strings.TrimSpace(text) == "" && len(x.form.files) == 0 {
-		return x.showGroup(http.StatusBadRequest, g, "", x.T("fail.empty"))
-	}
-	_, err = x.p.b.Send(x.ctx(), api.SendAsk{To: g.ID, Text: text, Files: x.form.files})
-	if err == nil {
-		return x.see(x.Path("group", g.ID) + "#end")
-	}
-	key, status := "fail.other", http.StatusInternalServerError
-	switch {
-	case errors.Is(err, api.ErrFull):
-		key, status = "fail.full", http.StatusInsufficientStorage
-	case errors.Is(err, api.ErrClock):
-		key, status = "fail.clock", http.StatusConflict
-	case errors.Is(err, api.ErrTooLarge):
-		key, status = "fail.large", http.StatusRequestEntityTooLarge
-	case errors.Is(err, api.ErrNotAllowed):
-		key, status = "group.not-in", http.StatusForbidden
-	}
-	return x.showGroup(status, g, text, x.T(key))
+	return x.write(g.ID, x.Path("group", g.ID), func(status int, text, problem string) error {
+		return x.showGroup(status, g, text, problem)
+	})
 }
 
 // whoScreen is who belongs to a group.

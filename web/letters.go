@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -85,9 +84,8 @@ type talkScreen struct {
 	Earlier string // address of the letters before these
 	Latest  bool   // these are the newest
 	News    string // the newest facts, for people who listen to the page
-	Text    string // not sent yet
-	Problem string
-	Max     int // bytes of files
+	Write   compose
+	Done    string // told once
 }
 
 func (x *turn) talk() error {
@@ -108,7 +106,11 @@ func (x *turn) showTalk(status int, p person, text, problem string) error {
 	if err != nil {
 		return err
 	}
-	s := talkScreen{person: p, Latest: before == "", Text: text, Problem: problem, Max: api.MaxFiles}
+	s := talkScreen{person: p, Latest: before == ""}
+	if s.Write, err = x.compose(p.ID, p.Name, x.Path("with", p.ID), text, problem); err != nil {
+		return err
+	}
+	s.Done, _ = x.told("deleted").(string)
 	for _, l := range list {
 		s.Letters = append(s.Letters, x.letter(l))
 	}
@@ -140,27 +142,9 @@ func (x *turn) send() error {
 	if err != nil {
 		return err
 	}
-	text := strings.ReplaceAll(x.form.Get("text"), "\r\n", "\n")
-	if x.cut {
-		return x.showTalk(http.StatusRequestEntityTooLarge, p, text, x.T("talk.too-big"))
-	}
-	if strings.TrimSpace(text) == "" && len(x.form.files) == 0 {
-		return x.showTalk(http.StatusBadRequest, p, "", x.T("fail.empty"))
-	}
-	_, err = x.p.b.Send(x.ctx(), api.SendAsk{To: p.ID, Text: text, Files: x.form.files})
-	if err == nil {
-		return x.see(x.Path("with", p.ID) + "#end")
-	}
-	key, status := "fail.other", http.StatusInternalServerError
-	switch {
-	case errors.Is(err, api.ErrFull):
-		key, status = "fail.full", http.StatusInsufficientStorage
-	case errors.Is(err, api.ErrClock):
-		key, status = "fail.clock", http.StatusConflict
-	case errors.Is(err, api.ErrTooLarge):
-		key, status = "fail.large", http.StatusRequestEntityTooLarge
-	}
-	return x.showTalk(status, p, text, x.T(key))
+	return x.write(p.ID, x.Path("with", p.ID), func(status int, text, problem string) error {
+		return x.showTalk(status, p, text, problem)
+	})
 }
 
 // file hands out an attachment, always as a download.

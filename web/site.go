@@ -100,6 +100,14 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 	m.Handle("POST /group/{id}", p.act((*turn).sendGroup))
 	m.Handle("GET /group/{id}/who", p.screen((*turn).who))
 	m.Handle("POST /group/{id}/who", p.act((*turn).actGroup))
+	m.Handle("POST /draft/{id}", p.act((*turn).keepDraft))
+	m.Handle("GET /draft/{id}/{key}", p.screen((*turn).kept))
+	m.Handle("GET /picture/{id}", p.screen((*turn).picture))
+	m.Handle("GET /sound/{id}", p.screen((*turn).sound))
+	m.Handle("POST /fetch/{id}", p.act((*turn).fetch))
+	m.Handle("GET /delete/{id}", p.screen((*turn).askDelete))
+	m.Handle("POST /delete/{id}", p.act((*turn).delete))
+	m.Handle("GET /search", p.screen((*turn).search))
 	m.Handle("GET /file/{id}", p.screen((*turn).file))
 	m.Handle("GET /net", p.screen((*turn).network))
 	m.Handle("GET /carry", p.screen((*turn).stick))
@@ -144,10 +152,10 @@ func loadLooks() map[string]*template.Template {
 	if err != nil {
 		panic("web: internal error: " + err.Error())
 	}
-	base := template.Must(template.ParseFS(htmlFiles, "html/frame.html", "html/parts.html"))
+	base := template.Must(template.ParseFS(htmlFiles, "html/frame.html", "html/parts.html", "html/pieces.html"))
 	looks := map[string]*template.Template{}
 	for _, n := range names {
-		if name := strings.TrimSuffix(path.Base(n), ".html"); name != "frame" && name != "parts" {
+		if name := strings.TrimSuffix(path.Base(n), ".html"); name != "frame" && name != "parts" && name != "pieces" {
 			looks[name] = template.Must(template.Must(base.Clone()).ParseFS(htmlFiles, n))
 		}
 	}

@@ -112,6 +112,22 @@ func (x *turn) Size(n int64) string { return x.Lang.size(n) }
 // Name is a person's name inside a sentence.
 func (x *turn) Name(s string) string { return isolate(s) }
 
+// piece is what a template inside another gets.
+type piece struct {
+	X   *turn
+	V   any
+	Arg map[string]any
+}
+
+// With passes a value and named others on to a template.
+func (x *turn) With(v any, args ...any) piece {
+	p := piece{x, v, map[string]any{}}
+	for i := 0; i+1 < len(args); i += 2 {
+		p.Arg[args[i].(string)] = args[i+1]
+	}
+	return p
+}
+
 // moment is a time as a page shows it.
 type moment struct {
 	Age     string // "12 min ago"

@@ -37,11 +37,11 @@
 				if (was.outerHTML === el.outerHTML || busy(was)) el = was;
 				else holding(was, () => { was.replaceWith(el); return el; });
 			} else grown = true;
-			const place = last ? last.nextElementSibling : now.firstElementChild;
+			const place = last ? last.nextElementSibling : now.querySelector(":scope > :not([data-earlier])");
 			if (place !== el) now.insertBefore(el, place);
 			last = el;
 		}
-		for (const el of old.values()) el.remove();
+		for (const el of old.values()) if (!("earlier" in el.dataset)) el.remove();
 		if (follow && grown) scrollTo(0, root.scrollHeight);
 	}
 
@@ -133,8 +133,78 @@
 		});
 	}
 	addEventListener("pageshow", () => { for (const f of document.forms) delete f.dataset.sent; });
-	const text = document.querySelector("#write textarea");
-	if (text) text.addEventListener("keydown", (e) => {
-		if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) text.form.requestSubmit();
-	});
+	const write = document.getElementById("write");
+	const text = write?.querySelector("textarea");
+	if (text) compose();
+
+	// Words are kept on the device while they are typed, so that a crash or an
+	// empty battery loses a second of them at most.
+	function compose() {
+		let timer = 0, kept = text.value;
+		const keep = () => {
+			clearTimeout(timer);
+			timer = 0;
+			if (text.value === kept || write.dataset.sent) return;
+			kept = text.value;
+			const fields = new URLSearchParams({ csrf: write.elements.csrf.value, text: kept });
+			fetch(write.dataset.draft, { method: "POST", body: fields, keepalive: kept.length < 20000 }).catch(() => { kept = null; });
+		};
+		text.addEventListener("input", () => { if (!timer) timer = setTimeout(keep, 700); });
+		addEventListener("pagehide", keep);
+		addEventListener("visibilitychange", () => { if (document.hidden) keep(); });
+		text.addEventListener("keydown", (e) => {
+			if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) write.requestSubmit(write.querySelector("button:not([name]):not([type])"));
+		});
+		const attach = write.querySelector("button[value=attach]");
+		for (const f of write.querySelectorAll("input[type=file]"))
+			f.addEventListener("change", () => { if (f.files.length && f.checkValidity()) write.requestSubmit(attach); });
+		const record = write.querySelector("[data-record]");
+		if (record && navigator.mediaDevices && window.MediaRecorder) voice(record, attach);
+	}
+
+	function voice(button, attach) {
+		const name = button.textContent;
+		let recorder = null, began = 0, clock = 0;
+		button.hidden = false;
+		button.addEventListener("click", async () => {
+			if (recorder) { recorder.stop(); return; }
+			let sound;
+			try { sound = await navigator.mediaDevices.getUserMedia({ audio: true }); } catch { button.textContent = button.dataset.fail; return; }
+			const parts = [];
+			recorder = new MediaRecorder(sound, { audioBitsPerSecond: 16000 });
+			recorder.ondataavailable = (e) => parts.push(e.data);
+			recorder.onstop = () => {
+				clearInterval(clock);
+				for (const t of sound.getTracks()) t.stop();
+				const files = new DataTransfer();
+				files.items.add(new File(parts, "voice", { type: recorder.mimeType }));
+				recorder = null;
+				button.textContent = name;
+				write.elements.seconds.value = Math.max(1, Math.round((Date.now() - began) / 1000));
+				write.elements.voice.files = files.files;
+				write.requestSubmit(attach);
+			};
+			recorder.start();
+			began = Date.now();
+			const tell = () => { button.textContent = button.dataset.stop.replace("{n}", Math.round((Date.now() - began) / 1000)); };
+			tell();
+			clock = setInterval(tell, 500);
+		});
+	}
+
+	// Earlier letters come by themselves when a person scrolls up to them.
+	const list = document.getElementById("letters");
+	const more = document.querySelector(".earlier a[href*=before]");
+	if (list && more && !root.classList.contains("framed")) new IntersectionObserver(async (seen, self) => {
+		if (!seen.some((e) => e.isIntersecting) || scrollY + innerHeight > root.scrollHeight - 80 && scrollY > 0) return;
+		self.disconnect();
+		const answer = await fetch(more.href, { headers: { "X-Jauap-Live": "1" }, cache: "no-store" }).catch(() => null);
+		if (!answer || !answer.ok) return;
+		const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+		const height = root.scrollHeight;
+		for (const el of [...next.querySelectorAll("#letters > li")]) { el.dataset.earlier = ""; list.insertBefore(el, list.querySelector("li:not([data-earlier])")); }
+		scrollBy(0, root.scrollHeight - height);
+		const on = next.querySelector(".earlier a[href*=before]");
+		if (on) { more.href = on.href; self.observe(more); } else more.parentElement.remove();
+	}).observe(more);
 })();

@@ -166,10 +166,12 @@ func (f *Fake) Fetch(_ context.Context, a api.FetchAsk) (api.File, error) {
 func (f *Fake) Picture(_ context.Context, a api.PictureAsk) (api.Picture, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, ok := f.files[a.ID]; !ok {
-		return api.Picture{}, fmt.Errorf("%w: attachment %q", api.ErrNotFound, a.ID)
+	for _, l := range f.letters {
+		if slices.ContainsFunc(l.Attachments, func(at api.File) bool { return at.ID == a.ID && at.Kind == api.Photo }) {
+			return api.Picture{JPEG: tiny(), Whole: !a.Preview}, f.fails["Picture"]
+		}
 	}
-	return api.Picture{JPEG: tiny(), Whole: !a.Preview}, f.fails["Picture"]
+	return api.Picture{}, fmt.Errorf("%w: attachment %q", api.ErrNotFound, a.ID)
 }
 
 // Sound implements api.Backend.

@@ -1,0 +1,170 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/jauap/jauap/web/api"
+)
+
+// aPhoto is a JPEG of noise, large enough to be looked at before it is sent.
+func aPhoto(t *testing.T) []byte {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, 320, 240))
+	x := uint32(1)
+	for i := range 320 * 240 {
+		x = x*1664525 + 1013904223
+		img.Set(i%320, i/320, color.RGBA{uint8(x >> 8), uint8(x >> 16), uint8(x >> 24), 255})
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, img, &jpeg.Options{Quality: 95}); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// testTalking: a photo is chosen, seen with its cost and sent; words outlive a
+// closed page; a letter is found and deleted.
+func testTalking(t *testing.T, ctx context.Context) {
+	w := newWorld(t)
+	p := w.AddPerson(api.Person{Name: "Dana"})
+	said := complaints(t, ctx)
+	file := filepath.Join(t.TempDir(), "IMG_2022.jpg")
+	if err := os.WriteFile(file, aPhoto(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	do(t, ctx, chromedp.Navigate(w.site.Link(w.s.URL)))
+	until(t, ctx, "main", "Dana")
+	do(t, ctx, chromedp.Navigate(w.s.URL+"/with/"+p.ID), chromedp.SendKeys(chromedp.CSS("#text"), "our yard"), chromedp.Click(chromedp.CSS(".pick summary")))
+	do(t, ctx, chromedp.SetUploadFiles(chromedp.CSS("#photo"), []string{file}))
+	until(t, ctx, "#write", "short letters")
+	has(t, html(t, ctx, "#write"), "Look at the size, then send.", "Take out", "leave only when they ask", ">our yard</textarea>")
+	if out, _ := w.Outbox(t.Context()); len(out) != 0 {
+		t.Fatal("it was sent before anybody looked")
+	}
+	do(t, ctx, chromedp.Click(chromedp.CSS(".send > button")))
+	until(t, ctx, "#letters", "Saved here")
+	has(t, html(t, ctx, "#letters"), "our yard", `src="/picture/`)
+
+	// What is typed is kept without pressing anything.
+	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#text"), "half a thou"))
+	for range 200 {
+		if d, err := w.Draft(t.Context(), api.DraftAsk{With: p.ID}); err != nil || d.Text == "half a thou" {
+			break
+		}
+		time.Sleep(25 * time.Millisecond) // a real browser has a clock of its own
+	}
+	do(t, ctx, chromedp.Navigate(w.s.URL+"/"), chromedp.Navigate(w.s.URL+"/with/"+p.ID))
+	until(t, ctx, "#write", ">half a thou</textarea>")
+
+	w.Arrive("Dana", api.Letter{Text: "find these words"})
+	do(t, ctx, chromedp.Navigate(w.s.URL+"/search"), chromedp.SendKeys(chromedp.CSS("#q"), "these words"), chromedp.Click(chromedp.CSS("main form button")))
+	until(t, ctx, "main", "1 letter found")
+	do(t, ctx, chromedp.Click(chromedp.CSS("main .card a")))
+	until(t, ctx, "#letters", "find these words")
+	do(t, ctx, chromedp.Click(chromedp.CSS(".theirs summary")), chromedp.Click(chromedp.CSS(".theirs a.button")))
+	until(t, ctx, "main", "Delete this letter?")
+	do(t, ctx, chromedp.Click(chromedp.CSS("main form button")))
+	until(t, ctx, "main", "Deleted on this device.")
+	hasNot(t, html(t, ctx, "#letters"), "find these words")
+	for _, s := range said() {
+		t.Errorf("console: %s", s)
+	}
+}
+
+// testKeyboard: a letter is written and sent with nothing but keys, each stop
+// can be seen, and no stop is a trap.
+func testKeyboard(t *testing.T, ctx context.Context) {
+	w := newWorld(t)
+	w.AddPerson(api.Person{Name: "Dana"})
+	do(t, ctx, chromedp.Navigate(w.site.Link(w.s.URL)))
+	until(t, ctx, "main", "Dana")
+	at := func() string {
+		s, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(() => { const el = document.activeElement, s = getComputedStyle(el);
+			return el.tagName + "#" + el.id + "." + el.className + (s.outlineStyle === "none" && el !== document.body ? " UNSEEN" : "") })()`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	walk := func(to string) {
+		t.Helper()
+		var stops []string
+		for range 60 {
+			do(t, ctx, chromedp.KeyEvent(kb.Tab))
+			stop := at()
+			stops = append(stops, stop)
+			if strings.Contains(stop, "UNSEEN") {
+				t.Errorf("the focus cannot be seen at %s", stop)
+			}
+			if strings.HasPrefix(stop, to) {
+				return
+			}
+		}
+		t.Fatalf("no way to %s: %v", to, stops)
+	}
+	walk("A#.skip")
+	walk("A#.go")
+	do(t, ctx, chromedp.KeyEvent(kb.Enter))
+	until(t, ctx, "main", `id="letters"`)
+	walk("TEXTAREA#text")
+	do(t, ctx, chromedp.KeyEvent("alive"))
+	walk("SUMMARY#.")
+	walk("BUTTON#.")
+	do(t, ctx, chromedp.KeyEvent(kb.Enter))
+	until(t, ctx, "#letters", "Saved here")
+	if out, err := w.Outbox(t.Context()); err != nil || len(out) != 1 || out[0].Text != "alive" {
+		t.Errorf("outbox %v, %v", out, err)
+	}
+}
+
+// TestMediaIsOnlyMedia: what a stranger sent is shown as a picture or a sound
+// that nothing can run in.
+func TestMediaIsOnlyMedia(t *testing.T) {
+	w := newWorld(t)
+	w.AddPerson(api.Person{Name: "Dana"})
+	id := w.Arrive("Dana", api.Letter{}, api.SendFile{Name: "<svg onload=alert(1)>.svg", Data: []byte("<svg onload=alert(1)>"), Kind: api.Photo}, api.SendFile{Name: "v", Data: []byte("OggS<script>"), Kind: api.Voice})
+	b := w.enter(t)
+	for path, kind := range map[string]string{"/picture/" + id + "-0": "image/jpeg", "/sound/" + id + "-1": "audio/ogg"} {
+		resp, body := b.do(b.request("GET", path, nil))
+		h := resp.Header
+		if resp.StatusCode != 200 || h.Get("Content-Type") != kind || !strings.Contains(h.Get("Content-Security-Policy"), "sandbox") || h.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %d %v", path, resp.StatusCode, h)
+		}
+		if kind == "image/jpeg" && bytes.Contains([]byte(body), []byte("<svg")) {
+			t.Error("the stranger's bytes came through")
+		}
+	}
+	for _, path := range []string{"/picture/..%2f..%2fetc%2fpasswd", "/sound/%2e%2e", "/picture/none", "/draft/nobody/0", "/draft/" + idDana(w) + "/..%2f1", "/static/..%2fwords%2fen.json", "/static/../gate.go"} {
+		if status, _ := b.get(path); status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+	// Another site's picture or sound element gets nothing.
+	for _, path := range []string{"/picture/" + id + "-0", "/sound/" + id + "-1", "/events", "/file/" + id + "-0"} {
+		req := b.request("GET", path, nil)
+		req.Header.Set("Sec-Fetch-Site", "cross-site")
+		req.Header.Set("Sec-Fetch-Mode", "no-cors")
+		req.Header.Set("Sec-Fetch-Dest", "image")
+		if resp, body := b.do(req); resp.StatusCode != http.StatusForbidden || len(body) != 0 {
+			t.Errorf("%s from another site: %d, %d bytes", path, resp.StatusCode, len(body))
+		}
+	}
+}
+
+func idDana(w *world) string {
+	list, _ := w.People(context.Background())
+	return list[0].ID
+}
