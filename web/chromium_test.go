@@ -76,7 +76,7 @@ func startChromium(t *testing.T) context.Context {
 		cancel()
 		stop()
 		// The browser's children may still write for a moment.
-		for range 100 {
+		for range 400 {
 			if os.RemoveAll(dir) == nil {
 				return
 			}
@@ -128,7 +128,7 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 func html(t *testing.T, ctx context.Context, sel chromedp.CSS) string {
 	t.Helper()
 	var err error
-	for range 100 {
+	for range 400 {
 		var s string
 		if s, err = chromedp.Run(ctx, chromedp.OuterHTML(sel)); err == nil {
 			return s
@@ -143,7 +143,7 @@ func html(t *testing.T, ctx context.Context, sel chromedp.CSS) string {
 func until(t *testing.T, ctx context.Context, sel chromedp.CSS, want string) {
 	t.Helper()
 	last := ""
-	for range 200 {
+	for range 800 {
 		last = html(t, ctx, sel)
 		if strings.Contains(last, want) {
 			return
@@ -239,7 +239,7 @@ func testLetter(t *testing.T, ctx context.Context) {
 	w.s.CloseClientConnections()
 	w.s.Listener.Close()
 	until(t, ctx, ".top", "no longer hears")
-	for range 300 {
+	for range 1200 {
 		if !strings.Contains(html(t, ctx, "#lost"), "hidden") {
 			break
 		}
@@ -288,7 +288,7 @@ func testBoard(t *testing.T, ctx context.Context) {
 	aigerim.Arrive("Dana", api.Letter{Text: "Thank God."})
 	for _, want := range [][2]string{{"aigerim", "Thank God."}, {"dana", "Тірімін"}} {
 		seen := false
-		for range 200 {
+		for range 800 {
 			s, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("iframe[name=`+want[0]+`]").contentDocument?.body?.innerText || ""`))
 			if err != nil {
 				t.Fatal(err)

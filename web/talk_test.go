@@ -60,7 +60,7 @@ func testTalking(t *testing.T, ctx context.Context) {
 
 	// What is typed is kept without pressing anything.
 	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#text"), "half a thou"))
-	for range 200 {
+	for range 800 {
 		if d, err := w.Draft(t.Context(), api.DraftAsk{With: p.ID}); err != nil || d.Text == "half a thou" {
 			break
 		}
