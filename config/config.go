@@ -32,6 +32,22 @@ const (
 	PowerBattery Power = "battery" // seldom, and quickly around the hours when networks are switched
 )
 
+// Order says what may go over links that cost money by the byte.
+type Order string
+
+const (
+	OrderTexts  Order = "texts"  // texts only
+	OrderPhotos Order = "photos" // texts, then attachments in pieces of up to 64 kB
+	OrderAll    Order = "all"    // everything, the smallest first as always
+)
+
+// Metered is the budget for links that cost money by the byte. The zero value is none.
+type Metered struct {
+	Budget int64 // bytes a day or month; 0 for no limit
+	Month  bool  // by the month
+	Order  Order
+}
+
 // Config holds the settings of one node.
 type Config struct {
 	Listen    string        // host:port of the LAN link; port 0 picks one; "off" for none
@@ -47,6 +63,7 @@ type Config struct {
 	Receipts  Receipts      // when to tell others that letters arrived
 	Poll      time.Duration // how often to try a relay that does not answer, on mains
 	Power     Power         // how eagerly to try
+	Metered   Metered       // what links to relays may cost
 }
 
 // Limits.
@@ -67,6 +84,7 @@ func Default() Config {
 		Tickets:   true,
 		Poll:      time.Second,
 		Power:     PowerAuto,
+		Metered:   Metered{Order: OrderAll},
 	}
 }
 
@@ -146,6 +164,13 @@ func (c *Config) set(key, value string) (err error) {
 		if c.Power != PowerAuto && c.Power != PowerMains && c.Power != PowerBattery {
 			err = fmt.Errorf("power is auto, mains or battery, not %q", value)
 		}
+	case "metered":
+		err = c.Metered.parse(value)
+	case "metered-order":
+		c.Metered.Order = Order(value)
+		if c.Metered.Order != OrderTexts && c.Metered.Order != OrderPhotos && c.Metered.Order != OrderAll {
+			err = fmt.Errorf("metered-order is texts, photos or all, not %q", value)
+		}
 	default:
 		err = fmt.Errorf("unknown key %q", key)
 	}
@@ -171,6 +196,31 @@ func (c Config) Tuned() (list []string) {
 		list = append(list, TuneAuto)
 	}
 	return list
+}
+
+// parse reads a budget such as 5MB/day or 1GB/month; off is none.
+func (m *Metered) parse(value string) error {
+	if value == "off" {
+		m.Budget = 0
+		return nil
+	}
+	size, per, _ := strings.Cut(value, "/")
+	n, err := ParseBytes(size)
+	if err != nil || n < 10_000 || per != "day" && per != "month" {
+		return fmt.Errorf("metered is a budget such as 5MB/day or 1GB/month, from 10kB on, or off, not %q", value)
+	}
+	m.Budget, m.Month = n, per == "month"
+	return nil
+}
+
+func (m Metered) String() string {
+	switch {
+	case m.Budget == 0:
+		return "off"
+	case m.Month:
+		return fmt.Sprintf("%dB/month", m.Budget)
+	}
+	return fmt.Sprintf("%dB/day", m.Budget)
 }
 
 func onOff(value string) (bool, error) {
@@ -263,5 +313,7 @@ func (c Config) Text() string {
 	put("When others learn that their letters arrived: late, prompt or off.", "receipts", string(c.Receipts))
 	put("How often a silent relay is tried, on mains.", "poll", c.Poll.String())
 	put("What this device runs on: auto, mains or battery. On battery silent relays are tried seldom, and quickly around :00 and :30 and at the hours when the network opened before.", "power", string(c.Power))
+	put("What links to relays may cost: 5MB/day, 1GB/month or off. Neighbours and sticks cost nothing.", "metered", c.Metered.String())
+	put("What goes over links with such a budget: texts, photos (texts first) or all.", "metered-order", string(c.Metered.Order))
 	return b.String()
 }

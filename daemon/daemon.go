@@ -92,6 +92,7 @@ type Daemon struct {
 	// For the first flight: own units submitted since Open, the one that was
 	// sealed for it last, and the change at which was last looked for one.
 	submits   int
+	metered   *metered
 	ahead     map[envelope.ID]int // bytes of own units that nobody else is known to hold
 	firstUnit envelope.ID
 	firstLook uint64
@@ -222,6 +223,7 @@ func Open(o Options) (*Daemon, error) {
 	}
 	d := &Daemon{
 		opts: o, log: o.Log, unlock: unlock, ahead: map[envelope.ID]int{},
+		metered:  openMetered(o.Dir, o.Config.Metered, o.Now),
 		meetings: map[node.LinkID]*meeting{}, rows: map[string]*row{}, trouble: map[string]string{},
 		changes: newChanges(), watch: &observe.Log{}, notice: newNotice(), ways: newWays(),
 	}
@@ -344,7 +346,7 @@ func (d *Daemon) Close() error {
 		errs = append(errs, api.RemoveDoor(d.opts.Dir, d.door))
 	}
 	if d.clock != nil {
-		errs = append(errs, d.clock.save(), d.saveWindows())
+		errs = append(errs, d.clock.save(), d.saveWindows(), d.metered.close())
 	}
 	if d.finds != nil {
 		errs = append(errs, d.finds.Flush(d.today()))

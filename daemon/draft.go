@@ -106,6 +106,7 @@ func (d *Daemon) submitted() int {
 
 // prepare makes a meeting without a link.
 func (d *Daemon) prepare(kind string, peer link.Peer, traits link.Traits) *meeting {
+	traits = d.metered.traits(kind, traits)
 	m := &meeting{kind: kind, peer: peer}
 	m.more.L = &m.mu
 	d.courier.Lock()

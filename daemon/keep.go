@@ -111,6 +111,9 @@ func (d *Daemon) keepRelay(w way) {
 	busy := busyLeast
 	for d.ctx.Err() == nil {
 		if conn == nil {
+			if !d.awaitBudget(w) {
+				return
+			}
 			var err error
 			conn, err = d.race(d.ctx, w, func(by race.Way, err error) {
 				d.noteSilence(w, by, err)

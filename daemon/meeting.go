@@ -98,6 +98,7 @@ func (d *Daemon) attach(m *meeting, conn link.Conn, addr string, carried int) er
 		gone += len(f) + exchange.Prefix
 	}
 	m.out.Add(int64(gone))
+	first := gone
 	m.queue = m.queue[min(carried, len(m.queue)):]
 	over := m.ended || d.ctx.Err() != nil
 	m.mu.Unlock()
@@ -111,6 +112,7 @@ func (d *Daemon) attach(m *meeting, conn link.Conn, addr string, carried int) er
 		d.step(node.Ready{Link: m.id, Bytes: gone})
 	}
 	d.rowUp(m)
+	d.count(m, first)
 
 	done := make(chan struct{})
 	go func() {
@@ -164,6 +166,11 @@ func (d *Daemon) read(m *meeting) error {
 		}
 		d.step(evs...)
 		d.settleIfNeeded()
+		in := 0
+		for _, ev := range evs {
+			in += len(ev.(node.Frame).Data)
+		}
+		d.count(m, in)
 		if err != nil {
 			return err
 		}
@@ -211,6 +218,7 @@ func (d *Daemon) write(m *meeting) {
 			return
 		}
 		m.out.Add(int64(n))
+		d.count(m, n)
 		next := creditAfter(credit, n, time.Since(began))
 		d.step(node.Ready{Link: m.id, Bytes: n + next - credit})
 		credit = next

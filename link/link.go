@@ -27,7 +27,7 @@ const (
 // Traits describe a link to those who plan its use.
 type Traits struct {
 	Latency  time.Duration // worst one-way delay: milliseconds on a LAN, days by stick
-	Unit     int           // largest blob it carries whole, in bytes; 0 for a stream
+	Unit     int           // largest blob it carries, in bytes; 0 for any
 	Way      Way
 	Lossy    bool // copies may vanish; sending again is cheap
 	Metered  bool // each byte costs somebody

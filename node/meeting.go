@@ -19,6 +19,7 @@ import (
 type meeting struct {
 	id        LinkID
 	peer      link.Peer
+	unit      int                           // the largest that goes over it, in bytes; 0 for any
 	from      uint32                        // who brings what comes over it
 	edge      *edge                         // of contacts
 	labels    map[envelope.ID]routing.Label // what a contact said of its units
@@ -68,7 +69,7 @@ func (n *Node) up(ev Up) {
 	if ok {
 		return // the name is in use: the caller's mistake changes nothing
 	}
-	m := &meeting{id: ev.Link, peer: ev.Peer, from: n.giver(ev.Peer), moved: n.now, savedAt: n.now}
+	m := &meeting{id: ev.Link, peer: ev.Peer, unit: ev.Traits.Unit, from: n.giver(ev.Peer), moved: n.now, savedAt: n.now}
 	m.lent, m.again = map[envelope.ID]bool{}, map[envelope.ID]bool{}
 	if contact(ev.Peer) {
 		m.edge, m.labels = n.edge(m.from), map[envelope.ID]routing.Label{}

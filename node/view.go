@@ -23,7 +23,9 @@ func (v *view) Since(seq uint64, max int) []exchange.Item {
 	for i, e := range entries {
 		items[i] = itemOf(e)
 		items[i].Told, items[i].Flown = v.n.told[e.ID], v.n.flown[e.ID]
-		if routing.Counted(e.Class, e.Rank) {
+		if v.m.unit > 0 && int(e.Size) > v.m.unit {
+			items[i].Mute = true
+		} else if routing.Counted(e.Class, e.Rank) {
 			items[i].Mute = !routing.MayOffer(e.Class, e.Rank, v.n.handed[e.ID], v.m.peer.Relay)
 		}
 	}

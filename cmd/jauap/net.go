@@ -34,6 +34,8 @@ func netCommands(d *door) []*cli.Command {
 				&cli.BoolFlag{Name: "no-browser", Usage: "print the page's address and leave it at that", Local: true},
 				&cli.BoolFlag{Name: "no-multicast", Usage: "do not announce on the local network", Local: true},
 				&cli.StringFlag{Name: "receipts", Usage: "late, prompt or off", Local: true},
+				&cli.StringFlag{Name: "metered", Usage: "what links to relays may cost, such as 5MB/day or 1GB/month, or off", Local: true},
+				&cli.StringFlag{Name: "metered-order", Usage: "what goes over such links: texts, photos or all", Local: true},
 				&cli.DurationFlag{Name: "poll", Usage: "how often a silent relay is tried", Local: true},
 			},
 			Action: func(ctx context.Context, c *cli.Command) error { return d.up(ctx, c, !c.Bool("no-browser")) },
@@ -137,7 +139,7 @@ func (d *door) firstRun(c *cli.Command) error {
 
 func overrides(c *cli.Command, cfg *config.Config) error {
 	text := ""
-	for _, name := range []string{"listen", "page", "receipts"} {
+	for _, name := range []string{"listen", "page", "receipts", "metered", "metered-order"} {
 		if c.IsSet(name) {
 			text += name + " = " + c.String(name) + "\n"
 		}
@@ -205,6 +207,9 @@ func (d *door) status(ctx context.Context, c *cli.Command) error {
 		}
 		d.say("waiting   %d letters have not left this device (something last left: %s)", s.Waiting, age(s.LeftAt))
 		d.say("shelf     %d envelopes, %s of %s", s.Shelf.Envelopes, config.FormatBytes(s.Shelf.Bytes), config.FormatBytes(s.Shelf.Quota))
+		if m := s.Metered; m != nil {
+			d.say("metered   %s of %s left this %s for relays (%s)", config.FormatBytes(m.Left), config.FormatBytes(m.Budget), m.Per, m.Order)
+		}
 		for _, l := range s.Links {
 			d.say("link      %s %s %s, %s %s", l.Kind, l.Addr, l.State, age(l.Since), l.Error)
 			d.sayTried(l)

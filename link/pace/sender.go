@@ -156,8 +156,12 @@ func (s *Sender) learn(r sample) {
 		// handshake, by its own air time.
 		near := time.Duration(float64(s.rtt)*rttNear) + s.airTime(s.packet)
 		switch {
-		case s.rtt == 0 || r.rtt <= s.rtt || expired && s.mode == probeRTT:
+		case s.rtt == 0 || r.rtt <= s.rtt:
 			s.rtt, s.rttAt = r.rtt, s.now
+		case expired && s.mode == probeRTT && s.restUntil != 0:
+			// What is under way beyond what the path holds made it longer.
+			more := s.airTime(max(s.restWindow()-s.path(1), 0))
+			s.rtt, s.rttAt = max(r.rtt-more, s.rtt), s.now
 		case r.rtt <= near:
 			s.rttAt = s.now
 		}

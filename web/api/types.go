@@ -209,8 +209,17 @@ type Status struct {
 	Trouble []string   `json:"trouble,omitempty"` // what a person should know and can mend
 	LeftAt  *time.Time `json:"left_at,omitempty"` // when anything last left this device
 
+	Metered  *Metered  `json:"metered,omitempty"`  // absent without a budget
 	Progress *Progress `json:"progress,omitempty"` // absent unless a window is open, for a day at most
 	Forecast *Forecast `json:"forecast,omitempty"` // absent when nothing can be said
+}
+
+// Metered is the budget of links to relays, which may cost money by the byte.
+type Metered struct {
+	Budget int64  `json:"budget"` // bytes
+	Left   int64  `json:"left"`
+	Per    string `json:"per"`   // day or month
+	Order  string `json:"order"` // texts, photos or all: what may go over them
 }
 
 // Progress is how far the letters are in the window that is open: "12 of 40
