@@ -131,7 +131,9 @@ func (r *Room) met(at netip.AddrPort, far token) {
 
 // tickets are those for an address that we knock at; strangers' are not kept: a
 // ticket would link two meetings of one device.
-func (r *Room) tickets(to netip.AddrPort) *tls.Config {
+// A Dial that waits for the handshake uses none: QUIC would mark it as one without a
+// first flight for good.
+func (r *Room) tickets(to netip.AddrPort, use bool) *tls.Config {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a := r.known[to]
@@ -139,21 +141,22 @@ func (r *Room) tickets(to netip.AddrPort) *tls.Config {
 		return r.quicTLS
 	}
 	c := r.quicTLS.Clone()
-	c.ClientSessionCache = ticketOf{r, a}
+	c.ClientSessionCache = ticketOf{r, a, use}
 	c.ServerName = to.Addr().String() // never sent, as it is no name
 	return c
 }
 
 // ticketOf keeps the newest ticket of one far end.
 type ticketOf struct {
-	r *Room
-	a *acquaintance
+	r   *Room
+	a   *acquaintance
+	use bool
 }
 
 func (t ticketOf) Get(string) (*tls.ClientSessionState, bool) {
 	t.r.mu.Lock()
 	defer t.r.mu.Unlock()
-	return t.a.ticket, t.a.ticket != nil
+	return t.a.ticket, t.use && t.a.ticket != nil
 }
 
 func (t ticketOf) Put(_ string, s *tls.ClientSessionState) {
@@ -178,7 +181,7 @@ func (r *Room) again(ctx context.Context, to netip.AddrPort) (carrier, token, bo
 	if !ok {
 		return nil, far, false
 	}
-	conn, err := r.quic.DialEarly(ctx, net.UDPAddrFromAddrPort(to), r.tickets(to), r.quicConfig)
+	conn, err := r.quic.DialEarly(ctx, net.UDPAddrFromAddrPort(to), r.tickets(to, true), r.quicConfig)
 	if err != nil {
 		return nil, far, false
 	}

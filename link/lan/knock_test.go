@@ -95,6 +95,20 @@ func TestKnock(t *testing.T) {
 	if best > 2*delayOfTest {
 		t.Errorf("what was said at once arrived after %v, the delay is %v", best, delayOfTest)
 	}
+	// A call into the dark does not spoil the ticket.
+	l.Down()
+	ctx, cancel = context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := a.Dial(ctx, at); err == nil {
+		t.Fatal("a dark link was dialled")
+	}
+	l.Up(0)
+	if err := knock(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, early := talk(t, a, b, at); !early {
+		t.Error("no first flight after a call into the dark")
+	}
 	// Without a knock nobody is trusted to be there.
 	if _, early := talk(t, a, b, at); early {
 		t.Error("a first flight was sent to whom did not answer")

@@ -275,7 +275,7 @@ func (r *Room) race(ctx context.Context, to netip.AddrPort) (carrier, error) {
 }
 
 func (r *Room) dialQUIC(ctx context.Context, to netip.AddrPort) (carrier, error) {
-	conn, err := r.quic.Dial(ctx, net.UDPAddrFromAddrPort(to), r.tickets(to), r.quicConfig)
+	conn, err := r.quic.Dial(ctx, net.UDPAddrFromAddrPort(to), r.tickets(to, false), r.quicConfig)
 	if err != nil {
 		return nil, fmt.Errorf("QUIC: %w", err)
 	}

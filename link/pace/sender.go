@@ -32,6 +32,8 @@ const (
 	growth     = 1.25 // of the rate in a round of startup that goes on
 	fullRounds = 3    // without it, and the path is full
 
+	startupQueue = 2 // times the shortest round trip: the queue says that it is full
+
 	rttFor        = 10 * time.Second // the shortest round trip is believed so long
 	rttNear       = 1.125            // times the shortest is as good as it
 	rttMost       = 3 * rttFor       // but a queue may always have been there
@@ -208,7 +210,7 @@ func (s *Sender) endRound(r sample) {
 	} else {
 		s.stale++
 	}
-	s.isFull = s.isFull || s.stale >= fullRounds || over
+	s.isFull = s.isFull || s.stale >= fullRounds || over || queue && s.queued > startupQueue*s.rtt
 }
 
 // move changes the mode where its time has come. draft-ietf-ccwg-bbr, "State
