@@ -45,6 +45,7 @@ var house = map[string]room{
 	"routing":           {kind: 'C', may: []string{"envelope"}, never: []string{"store", "link"}, reason: "routing is pure functions of facts"},
 	"node":              {kind: 'C', may: []string{"envelope", "exchange", "routing", "link", "store"}, never: []string{"seal", "identity", "account"}, reason: "a courier cannot read what it carries"},
 	"words":             {kind: 'C', reason: "a word list means nothing"},
+	"scan":              {kind: 'C', reason: "reading a picture needs no keys"},
 	"pairing":           {kind: 'C', may: []string{"account", "identity", "seal", "envelope", "words"}, never: []string{"node", "link", "store"}, reason: "who trusts whom does not know the way a card goes"},
 	"account":           {kind: 'C', may: []string{"identity", "seal", "envelope", "internal/durable"}, never: []string{"link", "node"}, reason: "a person's keys do not know the way a letter goes"},
 	"account/sqlite":    {kind: 'E', may: []string{"account"}, never: []string{"link", "node"}, reason: "a vault keeps bytes and knows no letter"},

@@ -68,15 +68,16 @@ type Daemon struct {
 
 	// people guards the account and its conversations. It is taken before
 	// courier where both are needed.
-	people  sync.Mutex
-	vault   account.Vault
-	acc     *account.Account
-	chat    *chat.Chat
-	inquiry *inquiry.Desk
-	groups  *group.Groups
-	boards  *bulletin.Boards
-	board   *status.Board
-	pairing *pairing.Pairing
+	people   sync.Mutex
+	vault    account.Vault
+	acc      *account.Account
+	chat     *chat.Chat
+	inquiry  *inquiry.Desk
+	groups   *group.Groups
+	boards   *bulletin.Boards
+	board    *status.Board
+	pairing  *pairing.Pairing
+	scanning sync.Mutex
 
 	// courier guards the node, the shelf and all that follows.
 	courier  sync.Mutex

@@ -13,6 +13,7 @@ import (
 	"github.com/jauap/jauap/identity"
 	"github.com/jauap/jauap/media"
 	"github.com/jauap/jauap/pairing"
+	"github.com/jauap/jauap/scan"
 	"github.com/jauap/jauap/status"
 	"github.com/jauap/jauap/web/api"
 )
@@ -121,12 +122,13 @@ func (d *Daemon) Invite(context.Context) (api.Invite, error) {
 	if err != nil {
 		return api.Invite{}, doorError(err)
 	}
-	return api.Invite{Link: i.Link(), QR: i.QRText(), Digits: f.Digits()}, nil
+	return api.Invite{Link: i.Link(), QR: i.QRTextAt(d.listensAt()...), Digits: f.Digits()}, nil
 }
 
 // Accept implements api.People.
 func (d *Daemon) Accept(_ context.Context, ask api.AcceptAsk) (api.Person, error) {
-	i, err := identity.ParseInvite(ask.Code)
+	code, at := identity.SplitPlaces(ask.Code)
+	i, err := identity.ParseInvite(code)
 	if err != nil {
 		return api.Person{}, fmt.Errorf("%w: %v", api.ErrBadInvite, err)
 	}
@@ -141,6 +143,7 @@ func (d *Daemon) Accept(_ context.Context, ask api.AcceptAsk) (api.Person, error
 		return api.Person{}, doorError(err)
 	}
 	d.tellChecked()
+	d.callBeside(at)
 	d.changed()
 	return d.person(c)
 }
@@ -228,6 +231,9 @@ func doorError(err error) error {
 	for _, pair := range []struct{ is, door error }{
 		{account.ErrUnknown, api.ErrUnknownPerson},
 		{account.ErrSelf, api.ErrUsage},
+		{scan.ErrNone, api.ErrBadPicture},
+		{scan.ErrPicture, api.ErrBadPicture},
+		{scan.ErrLarge, api.ErrTooLarge},
 		{pairing.ErrMistyped, api.ErrMistyped},
 		{pairing.ErrOwn, api.ErrUsage},
 		{pairing.ErrMany, api.ErrUsage},

@@ -74,6 +74,7 @@ func ParseInvite(s string) (Invite, error) {
 		}
 		return Invite{}, fmt.Errorf("%w: it must begin with %s", ErrInvite, scheme)
 	}
+	s, _, _ = strings.Cut(s, "/") // addresses: SplitPlaces
 	b, err := decodeInvite(s[len(scheme):])
 	if err != nil {
 		return Invite{}, err

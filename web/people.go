@@ -256,7 +256,7 @@ func (x *turn) inviteImage() error {
 	if err != nil {
 		return err
 	}
-	code, err := qr.Encode(qrText(in), qr.M)
+	code, err := qr.Encode(qrText(in), qr.L)
 	if err != nil || qrText(in) == "" {
 		return api.ErrNotFound
 	}

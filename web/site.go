@@ -88,6 +88,8 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 	m.Handle("POST /invite", p.act((*turn).renew))
 	m.Handle("GET /invite.png", p.screen((*turn).inviteImage))
 	m.Handle("GET /invite.txt", p.screen((*turn).inviteText))
+	m.Handle("GET /scan", p.screen((*turn).scan))
+	m.Handle("POST /scan", p.act((*turn).scanned))
 	m.Handle("GET /call", p.screen((*turn).call))
 	m.Handle("POST /call", p.act((*turn).calling))
 	m.Handle("GET /with/{id}", p.screen((*turn).talk))
@@ -173,7 +175,7 @@ func serveStatic(w http.ResponseWriter, r *http.Request, name string) {
 	switch name {
 	case "style.css":
 		kind = "text/css; charset=utf-8"
-	case "live.js":
+	case "live.js", "camera.js":
 		kind = "text/javascript; charset=utf-8"
 	case "icon.svg":
 		kind = "image/svg+xml"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -34,7 +35,7 @@ func personCommands(d *door) []*cli.Command {
 			Action: d.invite,
 		},
 		{
-			Name: "accept", Category: "people", Usage: "take somebody's invitation, or the digits or words that they read aloud", ArgsUsage: "CODE|FILE|DIGITS|WORDS",
+			Name: "accept", Category: "people", Usage: "take somebody's invitation, a photo of its picture, or the digits or words that they read aloud", ArgsUsage: "CODE|FILE|DIGITS|WORDS",
 			Flags: []cli.Flag{
 				jsonFlag(),
 				&cli.StringFlag{Name: "name", Usage: "what to call them here", Local: true},
@@ -165,7 +166,7 @@ func (d *door) accept(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	if info, err := os.Stat(code); err == nil && info.Mode().IsRegular() {
-		const most = 64 << 10
+		const most = api.MaxPicture
 		if info.Size() > most {
 			return usage("%s is too large for an invitation", code)
 		}
@@ -174,6 +175,16 @@ func (d *door) accept(ctx context.Context, c *cli.Command) error {
 			return err
 		}
 		code = string(b)
+	}
+	if picture := []byte(code); bytes.HasPrefix(picture, []byte("\xff\xd8")) || bytes.HasPrefix(picture, []byte("\x89PNG")) {
+		err := d.with(ctx, c, func(b api.Backend) error {
+			s, err := b.Scan(ctx, picture)
+			code = s.Code
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	if !strings.Contains(strings.ToLower(code), "jauap:") {
 		return usage("there is no file %q, and it is not an invitation, which begins with jauap:", code)

@@ -34,6 +34,7 @@ var fates = [...]fate{
 	{ErrFull, "full", http.StatusInsufficientStorage},
 	{ErrClock, "clock", http.StatusConflict},
 	{ErrUsage, "usage", http.StatusBadRequest},
+	{ErrBadPicture, "bad-picture", http.StatusUnprocessableEntity},
 	{ErrMistyped, "mistyped", http.StatusUnprocessableEntity},
 	{ErrMismatch, "mismatch", http.StatusConflict},
 	{ErrTypo, "typo", http.StatusUnprocessableEntity},

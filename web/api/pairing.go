@@ -1,8 +1,10 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 )
@@ -10,6 +12,17 @@ import (
 // ErrMistyped: this cannot be a code that somebody read aloud. The text says
 // what is wrong with it.
 var ErrMistyped = errors.New("this code is not right; listen once more")
+
+// ErrBadPicture: no invitation can be read in this picture.
+var ErrBadPicture = errors.New("no code can be read in this picture")
+
+// MaxPicture bounds a picture to be scanned, in bytes.
+const MaxPicture = 16 << 20
+
+// Scanned is the text of the QR code in a picture, for Accept.
+type Scanned struct {
+	Code string `json:"code"`
+}
 
 // Code is what I read aloud to one person during one telephone call: their
 // device finds my card by it.
@@ -67,6 +80,8 @@ type Pairing interface {
 	// of the card of somebody known verify them. ErrMistyped, ErrUsage.
 	Look(ctx context.Context, ask LookAsk) (Look, error)
 	EndCall(ctx context.Context, ask EndAsk) (Calls, error)
+	// Scan reads the QR code in a JPEG or PNG. ErrBadPicture, ErrTooLarge.
+	Scan(ctx context.Context, picture []byte) (Scanned, error)
 }
 
 // servePairing adds the doors of Pairing.
@@ -75,6 +90,33 @@ func servePairing(m *http.ServeMux, b Pairing) {
 	m.Handle("GET /api/v1/calls", get(b.Calls))
 	m.Handle("POST /api/v1/look", ask(b.Look))
 	m.Handle("POST /api/v1/end-call", ask(b.EndCall))
+	m.HandleFunc("POST /api/v1/scan", func(w http.ResponseWriter, r *http.Request) {
+		done := BodyDeadline(w)
+		picture, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxPicture))
+		done()
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		s, err := b.Scan(r.Context(), picture)
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		answer(w, s)
+	})
+}
+
+// Scan implements Pairing. The picture travels as it is.
+func (c *Client) Scan(ctx context.Context, picture []byte) (Scanned, error) {
+	if len(picture) > MaxPicture {
+		return Scanned{}, ErrTooLarge
+	}
+	resp, err := c.do(ctx, http.MethodPost, "scan", "application/octet-stream", bytes.NewReader(picture))
+	if err != nil {
+		return Scanned{}, err
+	}
+	return readAnswer[Scanned](resp)
 }
 
 // NewCode implements Pairing.

@@ -57,6 +57,8 @@ func checkStrangers(t *testing.T, b api.Backend) {
 		_, err = b.Look(ctx, api.LookAsk{Code: code})
 		want(t, "look for nonsense", err, api.ErrMistyped)
 	}
+	_, err = b.Scan(ctx, []byte("no picture"))
+	want(t, "scan no picture", err, api.ErrBadPicture)
 	for _, id := range []string{"", "x", "../../etc/passwd"} {
 		_, err = b.EndCall(ctx, api.EndAsk{ID: id})
 		want(t, "end no call", err, api.ErrNotFound)

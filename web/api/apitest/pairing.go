@@ -80,6 +80,20 @@ func (f *Fake) SetCode(c api.Code) {
 	f.bump()
 }
 
+// Scan implements api.Pairing: a picture is one of the text in it.
+func (f *Fake) Scan(_ context.Context, picture []byte) (api.Scanned, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.fails["Scan"]; err != nil {
+		return api.Scanned{}, err
+	}
+	_, code, ok := strings.Cut(string(picture), "JAUAP:")
+	if !ok {
+		return api.Scanned{}, fmt.Errorf("%w", api.ErrBadPicture)
+	}
+	return api.Scanned{Code: "JAUAP:" + code}, nil
+}
+
 // EndCall implements api.Pairing.
 func (f *Fake) EndCall(ctx context.Context, a api.EndAsk) (api.Calls, error) {
 	f.mu.Lock()

@@ -1,0 +1,105 @@
+package scan
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"image/png"
+
+	"github.com/makiuchi-d/gozxing"
+	"github.com/makiuchi-d/gozxing/qrcode"
+	"golang.org/x/image/draw"
+)
+
+// Limits of a picture.
+const (
+	MaxBytes  = 16 << 20
+	maxJPEG   = 64_000_000 // points; 1.5 bytes each when unpacked
+	maxPNG    = 24_000_000 // points; up to 8 bytes each
+	maxText   = 4096       // bytes read out of a code
+	workSide  = 1600       // the longest side of what is searched first
+	smallSide = 700        // and then: blur and noise go away
+)
+
+// Errors of Read, usable with errors.Is.
+var (
+	ErrPicture = errors.New("scan: this is no picture that can be read; take a JPEG or PNG")
+	ErrLarge   = errors.New("scan: this picture is too large")
+	ErrNone    = errors.New("scan: no code was found in this picture")
+)
+
+// Read finds the QR code in a JPEG or PNG. Errors: ErrPicture, ErrLarge,
+// ErrNone. It may take a second for a large photo and needs up to 300 MB.
+func Read(b []byte) (text string, err error) {
+	img, err := unpack(b)
+	if err != nil {
+		return "", err
+	}
+	for _, side := range []int{workSide, smallSide} {
+		if text = find(shrink(img, side)); text != "" {
+			return text, nil
+		}
+	}
+	return "", ErrNone
+}
+
+func unpack(b []byte) (image.Image, error) {
+	if len(b) > MaxBytes {
+		return nil, fmt.Errorf("%w: at most %d MiB", ErrLarge, MaxBytes>>20)
+	}
+	look, open, most := jpeg.DecodeConfig, jpeg.Decode, maxJPEG
+	if bytes.HasPrefix(b, []byte("\x89PNG")) {
+		look, open, most = png.DecodeConfig, png.Decode, maxPNG
+	}
+	c, err := look(bytes.NewReader(b))
+	if err != nil {
+		return nil, fmt.Errorf("%w (%v)", ErrPicture, err)
+	}
+	if c.Width <= 0 || c.Height <= 0 || c.Width > most/c.Height {
+		return nil, fmt.Errorf("%w: %d×%d points", ErrLarge, c.Width, c.Height)
+	}
+	img, err := open(bytes.NewReader(b))
+	if err != nil {
+		return nil, fmt.Errorf("%w (%v)", ErrPicture, err)
+	}
+	return img, nil
+}
+
+// shrink makes a grey picture with no side longer than most.
+func shrink(img image.Image, most int) *image.Gray {
+	r := img.Bounds()
+	w, h := r.Dx(), r.Dy()
+	if long := max(w, h); long > most {
+		w, h = max(w*most/long, 1), max(h*most/long, 1)
+	}
+	out := image.NewGray(image.Rect(0, 0, w, h))
+	draw.ApproxBiLinear.Scale(out, out.Bounds(), img, r, draw.Src, nil)
+	return out
+}
+
+// find searches a picture, first with a threshold for each part of it, which
+// withstands shadows, then with one for all.
+func find(g *image.Gray) (text string) {
+	// The decoder was not written for hostile pictures: a panic in it is a
+	// picture without a code.
+	defer func() {
+		if recover() != nil {
+			text = ""
+		}
+	}()
+	src := gozxing.NewLuminanceSourceFromImage(g)
+	hints := map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true}
+	for _, b := range []gozxing.Binarizer{gozxing.NewHybridBinarizer(src), gozxing.NewGlobalHistgramBinarizer(src)} {
+		m, err := gozxing.NewBinaryBitmap(b)
+		if err != nil {
+			continue
+		}
+		r, err := qrcode.NewQRCodeReader().Decode(m, hints)
+		if err == nil && len(r.GetText()) <= maxText {
+			return r.GetText()
+		}
+	}
+	return ""
+}

@@ -1,0 +1,74 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/jauap/jauap/web/api"
+)
+
+// scanScreen takes the picture that another person's device shows.
+type scanScreen struct {
+	Invite  api.Invite // mine, to be shown in turn
+	Picture bool
+	Added   string // who was added just now, in words
+	Problem string
+}
+
+func (x *turn) scan() error {
+	done, _ := x.told("scan").(string)
+	return x.showScan(http.StatusOK, scanScreen{Added: done})
+}
+
+func (x *turn) showScan(status int, s scanScreen) error {
+	x.Tab = "add"
+	var err error
+	if s.Invite, err = x.p.invitation(x, false); err != nil {
+		return err
+	}
+	s.Picture = qrText(s.Invite) != ""
+	// The camera is for this screen, and for this page alone.
+	h := x.w.Header()
+	h.Set("Permissions-Policy", strings.Replace(h.Get("Permissions-Policy"), "camera=()", "camera=(self)", 1))
+	x.view("scan", status, x.T("scan.title"), s)
+	return nil
+}
+
+// scanned reads a picture: a photo out of the form, or what the camera sees
+// just now, in which mostly no code is to be found yet.
+func (x *turn) scanned() error {
+	live := x.live()
+	problem := func() error {
+		if live {
+			x.w.WriteHeader(http.StatusNoContent)
+			return nil
+		}
+		return x.showScan(http.StatusUnprocessableEntity, scanScreen{Problem: x.T("scan.bad")})
+	}
+	if x.cut || len(x.form.files) != 1 {
+		return problem()
+	}
+	s, err := x.p.b.Scan(x.ctx(), x.form.files[0].Data)
+	if errors.Is(err, api.ErrBadPicture) || errors.Is(err, api.ErrTooLarge) {
+		return problem()
+	}
+	if err != nil {
+		return err
+	}
+	p, err := x.p.b.Accept(x.ctx(), api.AcceptAsk{Code: s.Code, InPerson: true})
+	if errors.Is(err, api.ErrBadInvite) || errors.Is(err, api.ErrUsage) {
+		return problem()
+	}
+	if err != nil {
+		return err
+	}
+	x.tell("scan", x.T("scan.done", "name", isolate(p.Name)))
+	if live {
+		// The page goes on by itself: a fetch must not use up what is told once.
+		x.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = x.w.Write([]byte(x.Path("scan")))
+		return nil
+	}
+	return x.see(x.Path("scan"))
+}
