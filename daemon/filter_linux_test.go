@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"slices"
@@ -175,7 +176,7 @@ func country(t *testing.T) (person, router, abroad string) {
 	} else if out, err := exec.Command("ip", "netns", "list").CombinedOutput(); err != nil {
 		why = "no network namespaces here: " + string(out)
 	}
-	id := fmt.Sprint("jauap", os.Getpid())
+	id := fmt.Sprintf("jauap%x", rand.Uint32())
 	person, router, abroad = id+"p", id+"r", id+"a"
 	if why == "" {
 		if out, err := exec.Command("ip", "netns", "add", person).CombinedOutput(); err != nil {

@@ -91,7 +91,7 @@ func TestSafe(t *testing.T) {
 	b.get("/safe/notes")
 	has(t, b.last, "For \u2068Mama\u2069", "38 of 70 characters", "#1EFZ8Q-FAKEC0-DE", `href="sms:?&amp;body=%D0%90`, "can read it")
 
-	_, body = b.submit("/safe/notes", "lang", "kk") // nothing is done by a form that is not there
+	b.submit("/safe/notes", "lang", "kk") // nothing is done by a form that is not there
 	b.get("/note")
 	for typed, want := range map[string]string{"no code": "There is no whole code", "x #TYPO": "wrong character", "x #ABC": "none of your people"} {
 		resp, body := b.submit("/note", "text", typed)

@@ -191,7 +191,7 @@ func (f *flow) acked(list []int64) {
 
 // cubic is the sender of most other programs. RFC 9438.
 type cubic struct {
-	window, most, reduced float64 // in packets
+	window, most float64 // in packets
 	slow                  bool
 	since                 monotime.Time
 	next                  int64
