@@ -14,7 +14,7 @@ func sayings(t *testing.T, w *world) {
 	t.Helper()
 	at := w.clock.t
 	came := at.Add(-30 * time.Minute)
-	w.SetWord("Mama", api.Word{Seq: 1, Kind: "moved", At: at.Add(-3 * time.Hour), ReceivedAt: &came, Town: "Алматы", Net: "Kcell", Note: "Апаңмен біргеміз, <b>су</b> бар", With: []string{"Аружан"}})
+	w.SetWord("Mama", api.Word{Seq: 1, Kind: "moved", At: at.Add(-3 * time.Hour), ReceivedAt: &came, Town: "Алматы", Net: "Kcell", Note: "Апаңмен біргеміз, су бар", With: []string{"Аружан"}})
 	w.SetWord("Mama", api.Word{Seq: 2, Kind: "looking", At: at.Add(-2 * time.Hour), ReceivedAt: &came, Whom: "Ерлан Қасымов", Note: "көк күрте киген"})
 	w.SetWord("Жанибек Серікұлы Құдайбергенов", api.Word{Seq: 1, Kind: "hurt", At: at.Add(-20 * time.Minute), ReceivedAt: &came, Noted: true, Doubt: true})
 	w.SetPromise("Mama", api.Promise{By: at.Add(-2 * time.Hour), Verdict: "overdue"})
@@ -35,13 +35,14 @@ func TestHome(t *testing.T) {
 	sayings(t, w)
 	seen := w.clock.t.Add(-time.Hour)
 	w.AddPerson(api.Person{Name: "Saken", SeenAt: &seen, SeenBy: "Aru", PlaceAnsweredAt: &seen, Place: "Тараз"})
+	w.SetWord("Saken", api.Word{Seq: 1, Kind: "safe", At: seen, Note: "<b>су</b>"})
 	w.SetStatus(api.Status{
 		Network: api.Network{State: "open"}, Progress: &api.Progress{Since: seen, Sent: 12, Total: 40, Received: 3},
 		Links: []api.Link{{Kind: "lan", State: "up"}, {Kind: "relay", State: "up"}, {Kind: "relay", State: "trying"}},
 	})
 	b := w.enter(t)
 	b.get("/")
-	has(t, b.last, "Safe, in another place", "Алматы Kcell", "Апаңмен біргеміз, &lt;b&gt;су&lt;/b&gt; бар", "Аружан", "Looks for \u2068Ерлан Қасымов\u2069",
+	has(t, b.last, "Safe, in another place", "Алматы Kcell", "Апаңмен біргеміз, су бар", "&lt;b&gt;су&lt;/b&gt;", "Аружан", "Looks for \u2068Ерлан Қасымов\u2069",
 		"Needs help", "the words were changed or mistyped", "no word, although this place answered", "nobody can tell",
 		`<progress max="40" value="12"`, "12 of 40 have left", "3 arrived", "1 is near now.", "1 of 2 answer now.", `class="by">Aru<`, `class="by">Тараз<`)
 	if strings.Contains(b.last, "<b>су</b>") {
