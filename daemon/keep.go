@@ -164,8 +164,8 @@ func (d *Daemon) race(ctx context.Context, w way, failed func(race.Way, error)) 
 	patience, atOnce := patience(d.opts.Config.Poll)
 	since := d.opts.Now()
 	r := &race.Racer{
-		Dial: func(ctx context.Context, by race.Way) (link.Conn, error) {
-			c, err := d.dial(ctx, w, by)
+		Dial: func(ctx context.Context, by race.Way, heard func()) (link.Conn, error) {
+			c, err := d.dial(ctx, w, by, heard)
 			if err != nil {
 				return nil, err
 			}
@@ -192,14 +192,14 @@ func (d *Daemon) race(ctx context.Context, w way, failed func(race.Way, error)) 
 }
 
 // dial tries the relay once by one way.
-func (d *Daemon) dial(ctx context.Context, w way, by race.Way) (*watched, error) {
+func (d *Daemon) dial(ctx context.Context, w way, by race.Way, heard func()) (*watched, error) {
 	alive := aliveMains
 	if d.notice.onBattery() {
 		alive = aliveBattery
 	}
 	c := &watched{due: answerDue, began: time.Now(), way: by}
 	dialer := linkrelay.Dialer{
-		Proxy: d.opts.Config.Proxy, Quiet: alive, Stall: stuck, Inland: w.inland,
+		Proxy: d.opts.Config.Proxy, Quiet: alive, Stall: stuck, Inland: w.inland, Heard: heard,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 			c.tcp, _ = conn.(*net.TCPConn)
@@ -208,7 +208,7 @@ func (d *Daemon) dial(ctx context.Context, w way, by race.Way) (*watched, error)
 	}
 	if by.UDP {
 		if box := d.tickets(w); box != nil {
-			dialer.Tickets = box
+			dialer.Tickets, dialer.Tokens = box, d.tokens(w)
 		}
 	}
 	x, first, frames := d.takeDraft(w.drafts, dialer.Peer(w.addr), dialer.Traits())

@@ -32,12 +32,13 @@ type ways struct {
 	mu    sync.Mutex
 	trips map[relay.KeyID]time.Duration
 	swept map[spot]time.Time
+	token map[spot]*linkrelay.Tokens
 	rng   *rand.Rand
 }
 
 func newWays() *ways {
 	return &ways{
-		gate: race.NewGate(), trips: map[relay.KeyID]time.Duration{}, swept: map[spot]time.Time{},
+		gate: race.NewGate(), trips: map[relay.KeyID]time.Duration{}, swept: map[spot]time.Time{}, token: map[spot]*linkrelay.Tokens{},
 		rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 	}
 }
@@ -191,6 +192,25 @@ func (d *Daemon) tickets(w way) tls.ClientSessionCache {
 		return nil
 	}
 	return &box{d, spot{p, w.addr.Key}}
+}
+
+// tokens goes with tickets, in memory.
+func (d *Daemon) tokens(w way) *linkrelay.Tokens {
+	at := spot{d.place(), w.addr.Key}
+	d.ways.mu.Lock()
+	defer d.ways.mu.Unlock()
+	t := d.ways.token[at]
+	if t == nil {
+		for k := range d.ways.token {
+			if len(d.ways.token) < maxSpots {
+				break
+			}
+			delete(d.ways.token, k)
+		}
+		t = &linkrelay.Tokens{}
+		d.ways.token[at] = t
+	}
+	return t
 }
 
 // Get implements tls.ClientSessionCache.

@@ -26,7 +26,17 @@ func (s *Sender) gain() float64 {
 }
 
 // pacing is the rate of sending in bytes a second; 0 for as fast as can be.
-func (s *Sender) pacing() float64 { return s.gain() * s.real() }
+func (s *Sender) pacing() float64 {
+	rate := s.gain() * s.real()
+	if rate == 0 || s.rtt == 0 || s.mode != startup {
+		return rate
+	}
+	// Who says little at a time is measured too low. As much as may always be
+	// under way may also always leave in a round trip.
+	// A few small packets tell too little of a path: as much as may always be
+	// under way may leave in a round trip.
+	return max(rate, leastWindow*float64(s.packet)/s.rtt.Seconds())
+}
 
 // burst is how many bytes may leave at once.
 func (s *Sender) burst() float64 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jauap/jauap/link"
@@ -13,8 +14,9 @@ import (
 const (
 	Stagger      = 250 * time.Millisecond // between the ways of a volley, at least (RFC 8305, 5)
 	staggerMost  = 2 * time.Second
-	patienceUDP  = 2500 * time.Millisecond // of one try: three round trips of a satellite
-	atOnceUDP    = 3                       // tries by QUIC that hang at once; each repeats its greeting
+	patienceUDP  = 4 * time.Second // of one try: a slow line takes a second for the greetings alone
+	atOnceUDP    = 3               // tries by QUIC that hang at once
+	holdFor      = 2 * time.Second // how long a volley waits for a try that heard something
 	SweepAtOnce  = 4
 	SweepEvery   = 5 * time.Minute
 	sweepAfter   = 1500 * time.Millisecond // volleys alone have so long
@@ -34,8 +36,10 @@ func NewGate() Gate { return make(Gate, SweepAtOnce) }
 
 // Racer tries the ways to one relay.
 type Racer struct {
-	// Dial reaches the relay by a way, or says why not.
-	Dial func(ctx context.Context, w Way) (link.Conn, error)
+	// Dial reaches the relay by a way, or says why not. It calls heard at the
+	// first sign of a far end: then the next volley waits for a while, so that a
+	// slow line is not filled with greetings.
+	Dial func(ctx context.Context, w Way, heard func()) (link.Conn, error)
 	// Failed hears of each try that failed by itself.
 	Failed func(w Way, err error)
 	// Volley is the n-th attempt's ways, the likeliest first.
@@ -69,6 +73,7 @@ type heat struct {
 	volleys int
 	next    *time.Timer // of the volley
 	swept   chan struct{}
+	heard   atomic.Int64 // when a try last heard something that has not failed since, Unix ns
 }
 
 type try struct {
@@ -112,6 +117,7 @@ func (r *Racer) Run(ctx context.Context) (link.Conn, Way, error) {
 			if res.err == nil {
 				return res.conn, res.way, nil
 			}
+			h.heard.Store(0)
 			if ctx.Err() == nil && r.Failed != nil {
 				r.Failed(res.way, res.err)
 			}
@@ -129,6 +135,10 @@ func (r *Racer) Run(ctx context.Context) (link.Conn, Way, error) {
 		case <-ring:
 			ring = r.Ring()
 		case <-volley.C:
+			if wait := holdFor - time.Since(time.Unix(0, h.heard.Load())); wait > 0 {
+				volley.Reset(wait)
+				continue
+			}
 		}
 		h.waiting = r.Volley(h.volleys)
 		h.volleys++
@@ -184,7 +194,7 @@ func (h *heat) makeRoom(udp bool) {
 
 // try tries a way.
 func (h *heat) try(ctx context.Context, stop context.CancelFunc, w Way) {
-	conn, err := h.Dial(ctx, w)
+	conn, err := h.Dial(ctx, w, func() { h.heard.Store(time.Now().UnixNano()) })
 	if err != nil && ctx.Err() != nil {
 		err = ErrNoAnswer
 	}

@@ -24,6 +24,7 @@ type stage struct {
 	t      *testing.T
 	answer map[Way]time.Duration // after so long; others hang
 	refuse map[Way]error
+	signs  map[Way]time.Duration // when the first sign of it comes
 
 	mu    sync.Mutex
 	start time.Time
@@ -32,7 +33,7 @@ type stage struct {
 	most  int
 }
 
-func (s *stage) dial(ctx context.Context, w Way) (link.Conn, error) {
+func (s *stage) dial(ctx context.Context, w Way, heard func()) (link.Conn, error) {
 	s.mu.Lock()
 	s.tried = append(s.tried, fmt.Sprintf("%.2f %v", time.Since(s.start).Seconds(), w))
 	s.busy++
@@ -49,6 +50,15 @@ func (s *stage) dial(ctx context.Context, w Way) (link.Conn, error) {
 	d, ok := s.answer[w]
 	if !ok {
 		d = time.Hour
+	}
+	if sign, ok := s.signs[w]; ok {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(sign):
+			d -= sign
+			heard()
+		}
 	}
 	select {
 	case <-ctx.Done():
@@ -192,6 +202,23 @@ func TestDark(t *testing.T) {
 		}
 		if s.busy != 0 {
 			t.Errorf("%d tries were left behind", s.busy)
+		}
+	})
+}
+
+// TestSlowLine: a try that heard something is waited for; one that then fails
+// is not.
+func TestSlowLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{t: t, answer: map[Way]time.Duration{at(443, true): 2400 * time.Millisecond}, signs: map[Way]time.Duration{at(443, true): 800 * time.Millisecond}}
+		b := book(443)
+		b.Odd = nil
+		if w, took, err := s.run(b, time.Minute, nil); err != nil || w != at(443, true) || took != 2400*time.Millisecond || len(s.tried) != 2 {
+			t.Errorf("%v after %v, %v; tried %v", w, took, err, s.tried)
+		}
+		s = &stage{t: t, signs: map[Way]time.Duration{at(443, true): 800 * time.Millisecond}}
+		if _, _, err := s.run(b, 20*time.Second, nil); err == nil || len(s.tried) < 16 {
+			t.Errorf("%v; tried %v", err, s.tried)
 		}
 	})
 }

@@ -71,6 +71,11 @@ type Dialer struct {
 	// It holds one ticket, of one relay and one network, under the key "".
 	// A ticket is taken out when the relay answered. spec/relay.md, 10.
 	Tickets tls.ClientSessionCache
+	// Tokens goes with Tickets; nil for none.
+	Tokens *Tokens
+	// Heard, if it is set, is called when the first sign of a far end comes, be
+	// it the relay or not: a try that hangs is told from one that is only slow.
+	Heard func()
 	// Inland says that the relay is in the same country.
 	Inland bool
 	// Metered says that each byte costs somebody.
@@ -140,6 +145,9 @@ func (d *Dialer) dialTCP(ctx context.Context, addr relay.Addr, first []byte) (li
 	raw, err := d.reach(ctx, addr.HostPort())
 	if err != nil {
 		return nil, err
+	}
+	if d.Heard != nil {
+		d.Heard()
 	}
 	w := &witness{Conn: raw}
 	secure := tls.Client(w, pinned(addr))

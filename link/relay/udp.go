@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/apernet/quic-go"
@@ -60,13 +61,13 @@ func (d *Dialer) dialUDP(ctx context.Context, addr relay.Addr, first []byte) (li
 	if err != nil {
 		return nil, fmt.Errorf("relay link: %w", err)
 	}
-	tr := &quic.Transport{Conn: pc}
+	quiet := orElse(d.Quiet, time.Minute)
+	tr := &quic.Transport{Conn: newSober(pc, d.Heard)}
 	end := func() {
 		_ = tr.Close()
 		_ = pc.Close()
 	}
-	g := &greeting{addr: addr, tickets: d.Tickets}
-	quiet := orElse(d.Quiet, time.Minute)
+	g := &greeting{addr: addr, tickets: d.Tickets, pass: d.Tokens}
 	conn, err := tr.DialEarly(ctx, to, g.config(), &quic.Config{
 		HandshakeIdleTimeout:  orElse(d.Timeout, 30*time.Second),
 		MaxIdleTimeout:        2 * quiet,
@@ -74,6 +75,7 @@ func (d *Dialer) dialUDP(ctx context.Context, addr relay.Addr, first []byte) (li
 		MaxIncomingStreams:    -1,
 		MaxIncomingUniStreams: -1,
 		InitialPacketSize:     udp.PacketSize,
+		TokenStore:            g.tokens(),
 	})
 	if err != nil {
 		end()
@@ -158,9 +160,44 @@ func (d *Dialer) whither(ctx context.Context, addr relay.Addr) (to *net.UDPAddr,
 type greeting struct {
 	addr    relay.Addr
 	tickets tls.ClientSessionCache // nil for none
+	pass    *Tokens                // nil for none
 	shown   *tls.ClientSessionState
 	strong  bool // the secret is safe from a quantum computer of the future
 	other   bool // another key
+}
+
+// Tokens keeps the token that a relay gave with its last ticket. It tells the
+// relay that this address hears it, and both ends how long a round trip takes:
+// without it they repeat their greetings after 0.2 s, which fills a slow line.
+// It is shown as long and as seldom as the ticket, and dies with the process.
+type Tokens struct {
+	mu    sync.Mutex
+	token *quic.ClientToken
+}
+
+// Pop implements quic.TokenStore. It leaves the token: tries in the dark share
+// it.
+func (t *Tokens) Pop(string) *quic.ClientToken {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.token
+}
+
+// Put implements quic.TokenStore.
+func (t *Tokens) Put(_ string, token *quic.ClientToken) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.token = token
+}
+
+func (g *greeting) tokens() quic.TokenStore {
+	if g.pass == nil {
+		return nil
+	}
+	return g.pass
 }
 
 // mark in a ticket's extra data says that its secret began with a hybrid
@@ -180,6 +217,7 @@ func (g *greeting) config() *tls.Config {
 		if g.tickets != nil {
 			g.tickets.Put("", nil) // used once; the relay gives another
 		}
+		g.pass.Put("", nil)
 		return nil
 	}
 	if g.tickets == nil {
@@ -203,8 +241,7 @@ func (g *greeting) Get(string) (*tls.ClientSessionState, bool) { return g.shown,
 // Put implements tls.ClientSessionCache.
 func (g *greeting) Put(_ string, cs *tls.ClientSessionState) {
 	if cs == nil {
-		g.tickets.Put("", nil)
-		return
+		return // crypto/tls throws it away after any failure, such as silence; we do when it is used
 	}
 	ticket, state, err := cs.ResumptionState()
 	if err != nil || state == nil {

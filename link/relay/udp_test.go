@@ -173,6 +173,12 @@ func TestEarly(t *testing.T) {
 	if curve := second.Conn().ConnectionState().TLS.CurveID; curve != tls.X25519 {
 		t.Errorf("resumed with %v", curve)
 	}
+	for range 3 { // from ticket to ticket
+		if c := ask(t, d, addr, "and again"); !c.Early() {
+			t.Error("not early with a ticket of a resumed connection")
+		}
+		<-tickets.came
+	}
 	if c := ask(t, d, again, "to a relay that was restarted"); c.Early() {
 		t.Error("early although the relay forgot the ticket")
 	}
@@ -209,6 +215,12 @@ func TestUDPStrangers(t *testing.T) {
 	_, err = (&Dialer{Tickets: tickets}).DialPath(t.Context(), wrong, Path{UDP: true, Port: wrong.Port}, []byte("secret"))
 	if !errors.As(err, &not) || not.Kind != SeenOtherKey {
 		t.Errorf("a ticket under another key: %v", err)
+	}
+	// Silence does not cost the ticket.
+	nobody := addr
+	nobody.Port = 9
+	if _, err = (&Dialer{Tickets: tickets, Timeout: 200 * time.Millisecond}).DialPath(t.Context(), nobody, Path{UDP: true, Port: 9}, []byte("x")); err == nil || tickets.cs == nil {
+		t.Errorf("after silence: %v, ticket %v", err, tickets.cs != nil)
 	}
 	// Nobody, and somebody who answers garbage.
 	pc, err := net.ListenPacket("udp", "127.0.0.1:0")

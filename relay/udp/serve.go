@@ -27,6 +27,7 @@ type Options struct {
 }
 
 const (
+	tokenLife = 7 * 24 * time.Hour // as long as a ticket
 	// A client may have as much on its way to us, in bytes: enough for 40
 	// Mbit/s at 200 ms, and 20,000 hostile clients do not fill the memory soon.
 	windowFirst = 64 << 10
@@ -46,7 +47,7 @@ func Serve(ctx context.Context, pc net.PacketConn, conf *tls.Config, attend func
 	conf = conf.Clone()
 	conf.NextProtos = []string{ALPN}
 	conf.SessionTicketsDisabled = false
-	tr := &quic.Transport{Conn: pc, VerifySourceAddress: (&flood{rate: o.Unproven}).over}
+	tr := &quic.Transport{Conn: pc, VerifySourceAddress: (&flood{rate: o.Unproven}).over, MaxTokenAge: tokenLife}
 	ln, err := tr.ListenEarly(conf, &quic.Config{
 		Allow0RTT:                      true,
 		HandshakeIdleTimeout:           o.Hello / 2,
