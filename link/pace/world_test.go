@@ -192,10 +192,10 @@ func (f *flow) acked(list []int64) {
 // cubic is the sender of most other programs. RFC 9438.
 type cubic struct {
 	window, most float64 // in packets
-	slow                  bool
-	since                 monotime.Time
-	next                  int64
-	recover               int64
+	slow         bool
+	since        monotime.Time
+	next         int64
+	recover      int64
 }
 
 func newCubic() *cubic { return &cubic{window: 10, slow: true} }
