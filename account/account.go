@@ -399,13 +399,8 @@ func (a *Account) advance(at Moment) {
 func (a *Account) tick(at Moment) seal.Tick { return at.Tick + seal.Tick(a.skew.Load()) }
 
 // TickOf is a moment in the count of the vault, which goes on when the
-// caller's began anew.
-func (a *Account) TickOf(at Moment) seal.Tick {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.advance(at)
-	return a.tick(at)
-}
+// caller's began anew. An App may ask inside a transaction.
+func (a *Account) TickOf(at Moment) seal.Tick { return a.tick(at) }
 
 // fresh takes the time and repairs memory that an earlier failure left stale.
 func (a *Account) fresh(at Moment) error {

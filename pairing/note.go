@@ -35,7 +35,7 @@ func getNote(tx account.Tx, id account.ContactID) (*note, error) {
 }
 
 // claim is what of an account's letters belongs here.
-func claim() account.Claim { return account.Claim{Kinds: []uint8{kindNote}} }
+func claim() account.Claim { return account.Claim{Kinds: []uint8{kindNote, kindOffer, kindAnswer, kindCard}} }
 
 // Deliver implements account.App. What is broken changes nothing.
 func (p *Pairing) Deliver(tx account.Tx, from account.Contact, at account.Moment, part seal.Part) error {
@@ -43,8 +43,15 @@ func (p *Pairing) Deliver(tx account.Tx, from account.Contact, at account.Moment
 	if len(b) < 2 || b[0] != partVersion {
 		return nil
 	}
-	if part.Kind == kindNote {
+	switch part.Kind {
+	case kindNote:
 		return p.heard(tx, from, at, account.Verified(b[1]))
+	case kindOffer:
+		return p.offered(tx, from, at, b[1:])
+	case kindAnswer:
+		return p.answered(tx, from, at, b[1:])
+	case kindCard:
+		return p.carded(tx, from, b[1:])
 	}
 	return nil
 }
@@ -78,6 +85,7 @@ func (p *Pairing) Theirs(id account.ContactID) (how account.Verified, at time.Ti
 // since they were told. It is a small part that leaves with the next letter, or
 // by itself.
 func (p *Pairing) Tell(at account.Moment) error {
+	p.ripe.Store(true) // old introductions end now and then
 	for _, c := range p.a.Contacts() {
 		if c.Verified == account.Unverified {
 			continue

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jauap/jauap/account"
@@ -45,6 +46,8 @@ type Pairing struct {
 	codes map[identity.CardID]*code
 	looks map[[16]byte]*look
 
+	ripe atomic.Bool // an introduction may have something to do
+
 	memory uint32 // of Argon2id, in KiB
 
 	spare int       // candidates that may be judged now
@@ -78,6 +81,7 @@ func New(a *account.Account, rng *rand.Rand) (*Pairing, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.ripe.Store(true)
 	a.Also(p, claim())
 	return p, nil
 }
@@ -270,7 +274,7 @@ func (p *Pairing) endCode(at account.Moment, c *code) error {
 	}
 	n := *c
 	n.ended, n.invite = max(p.a.TickOf(at), 1), nil
-	if n.drop != nil {
+	if len(n.drop) > 0 {
 		done, err := takeBack(n.drop, n.seed)
 		if err != nil {
 			return err

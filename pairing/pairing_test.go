@@ -284,6 +284,7 @@ func TestNoDate(t *testing.T) {
 	if _, err := a.p.Tend(a.at, false); err != nil || len(a.p.Units()) != 0 {
 		t.Fatalf("%v", err)
 	}
+	a.restart()
 	if len(a.tend()) != 1 {
 		t.Fatal("no drop")
 	}

@@ -17,6 +17,7 @@ func (p *Pairing) Tend(at account.Moment, dated bool) (moved bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.a.TickOf(at)
+	moved, err = p.tendIntros(at)
 	for _, l := range p.looks {
 		more, e := p.tendLook(at, now, l)
 		moved, err = moved || more, errors.Join(err, e)
@@ -30,7 +31,7 @@ func (p *Pairing) Tend(at account.Moment, dated bool) (moved bool, err error) {
 
 func (p *Pairing) tendCode(at account.Moment, now seal.Tick, c *code, dated bool) (moved bool, err error) {
 	switch {
-	case c.ended > 0 && now-c.ended >= keepEnded && c.done == nil:
+	case c.ended > 0 && now-c.ended >= keepEnded && len(c.done) == 0:
 		err = p.vault.Update(func(tx account.Tx) error { return tx.Delete(tableCodes, c.card[:]) })
 		if err == nil {
 			delete(p.codes, c.card)
@@ -40,7 +41,7 @@ func (p *Pairing) tendCode(at account.Moment, now seal.Tick, c *code, dated bool
 		return false, nil
 	case now-c.made >= life || slices.ContainsFunc(p.a.AnsweredBy(c.card), func(o account.Contact) bool { return o.Verified >= account.ByVoice }):
 		return true, p.endCode(at, c)
-	case c.drop == nil && dated:
+	case len(c.drop) == 0 && dated:
 		i, err := parseInvite(c.invite)
 		if err != nil {
 			return false, err
@@ -145,9 +146,9 @@ func (p *Pairing) Units() (list [][]byte) {
 	defer p.mu.Unlock()
 	for _, c := range p.codes {
 		switch {
-		case c.done != nil:
+		case len(c.done) > 0:
 			list = append(list, c.done)
-		case c.drop != nil && !c.stored:
+		case len(c.drop) > 0 && !c.stored:
 			list = append(list, c.drop)
 		}
 	}
@@ -161,9 +162,9 @@ func (p *Pairing) Stored(ids ...envelope.ID) error {
 	for _, c := range p.codes {
 		n := *c
 		switch {
-		case c.done != nil && slices.Contains(ids, envelope.IDOf(c.done)):
+		case len(c.done) > 0 && slices.Contains(ids, envelope.IDOf(c.done)):
 			n.done = nil
-		case c.drop != nil && !c.stored && slices.Contains(ids, c.id):
+		case len(c.drop) > 0 && !c.stored && slices.Contains(ids, c.id):
 			n.stored = true
 		default:
 			continue

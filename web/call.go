@@ -67,7 +67,7 @@ func (x *turn) code(c api.Code) codeView {
 	}
 	v.Out = x.T("call.out." + c.Out)
 	for _, p := range c.Answers {
-		a := answerView{ID: p.ID, Sure: p.Verified != "" && !p.KeyChanged && !p.Forked}
+		a := answerView{ID: p.ID, Sure: checked(p.Verified) && !p.KeyChanged && !p.Forked}
 		if a.Sure {
 			a.Text = x.T("call.answered-sure", "name", isolate(p.Name))
 		} else {
@@ -101,17 +101,21 @@ func (x *turn) look(l api.Look) lookView {
 	return v
 }
 
+// checked tells whether two people did it themselves: an introduction is the
+// word of a third.
+func checked(how string) bool { return how == "in person" || how == "by voice" }
+
 // half is what is missing until both have checked each other, "" when nobody
 // has.
 func (x *turn) half(p api.Person) string {
 	name := isolate(p.Name)
-	sure := p.Verified != "" && !p.KeyChanged && !p.Forked
+	sure, theirs := checked(p.Verified) && !p.KeyChanged && !p.Forked, checked(p.Theirs)
 	switch {
-	case sure && p.Theirs != "":
+	case sure && theirs:
 		return x.T("half.both", "name", name)
 	case sure:
 		return x.T("half.mine", "name", name)
-	case p.Theirs != "":
+	case theirs:
 		return x.T("half.theirs", "name", name)
 	}
 	return ""

@@ -29,7 +29,7 @@ type person struct {
 }
 
 func (x *turn) about(p api.Person) person {
-	v := person{Person: p, x: x, Sure: p.Verified != "" && !p.KeyChanged && !p.Forked}
+	v := person{Person: p, x: x, Sure: checked(p.Verified) && !p.KeyChanged && !p.Forked}
 	switch {
 	case p.KeyChanged:
 		v.Trust, v.Warn = x.T("trust.changed"), x.T("trust.warning", "name", isolate(p.Name))
@@ -39,6 +39,8 @@ func (x *turn) about(p api.Person) person {
 		v.Trust = x.T("trust.none")
 	case p.Verified == "in person", p.Verified == "by voice":
 		v.Trust = x.T("trust." + p.Verified)
+	case strings.HasPrefix(p.Verified, "introduced by "):
+		v.Trust = x.T("trust.introduced", "name", isolate(strings.TrimPrefix(p.Verified, "introduced by ")))
 	default:
 		v.Trust = x.T("trust.other", "how", p.Verified)
 	}

@@ -88,7 +88,7 @@ func TestPeople(t *testing.T) {
 	w.Arrive("Dana", api.Letter{Text: "Are you alive?", SentAt: w.clock.t.Add(-12 * time.Minute)})
 	w.Arrive("Dana", api.Letter{Text: "Answer me"})
 	b := w.enter(t)
-	has(t, b.last, "2 new letters", "Answer me", "Checked by voice", "Checked: introduced by Dana", "Keys changed",
+	has(t, b.last, "2 new letters", "Answer me", "Checked by voice", "Introduced by \u2068Dana\u2069", "Keys changed",
 		"1 waits here", "3 h ago", "1 day ago", "just now", "not known", `datetime="2022-01-07T09:00:00Z" title="2022-01-07 15:00:00 &#43;06:00"`,
 		"No way out right now. 1 letter waits on this device and leaves by itself.", "Timur &lt;script&gt;")
 	if strings.Index(b.last, "Dana") > strings.Index(b.last, "Aru") {

@@ -88,6 +88,7 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 	m.Handle("POST /invite", p.act((*turn).renew))
 	m.Handle("GET /invite.png", p.screen((*turn).inviteImage))
 	m.Handle("GET /invite.txt", p.screen((*turn).inviteText))
+	m.Handle("POST /introduce", p.act((*turn).introduce))
 	m.Handle("GET /scan", p.screen((*turn).scan))
 	m.Handle("POST /scan", p.act((*turn).scanned))
 	m.Handle("GET /call", p.screen((*turn).call))

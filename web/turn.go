@@ -70,7 +70,7 @@ func (x *turn) Path(parts ...string) string {
 // Self is the address that shows this screen again.
 func (x *turn) Self() string {
 	switch x.r.URL.Path {
-	case "/lang", "/invite", "/leave": // forms without a screen
+	case "/lang", "/invite", "/leave", "/introduce": // forms without a screen
 		return x.Path()
 	}
 	u := x.p.prefix + x.r.URL.EscapedPath()

@@ -20,6 +20,16 @@ func callCommands(d *door) []*cli.Command {
 			Flags:  []cli.Flag{jsonFlag(), &cli.StringFlag{Name: "end", Usage: "end the code or the search with this id", Local: true}},
 			Action: d.calls,
 		},
+		{Name: "introduce", Category: "people", Usage: "ask two people whether they want to know each other", ArgsUsage: "NAME NAME", Flags: []cli.Flag{jsonFlag()}, Action: d.introduce},
+		{
+			Name: "introductions", Category: "people", Usage: "list introductions; say yes or no to one",
+			Flags: []cli.Flag{
+				jsonFlag(),
+				&cli.StringFlag{Name: "yes", Usage: "say yes to the one with this id, or to this person", Local: true},
+				&cli.StringFlag{Name: "no", Usage: "say no", Local: true},
+			},
+			Action: d.introductions,
+		},
 	}
 }
 
@@ -121,14 +131,18 @@ func lookName(l api.Look) string {
 	return l.Name
 }
 
+// checked tells whether two people did it themselves.
+func checked(how string) bool { return how == "in person" || how == "by voice" }
+
 // halfText tells what is missing until both know each other.
 func halfText(p api.Person) string {
+	mine, theirs := checked(p.Verified), checked(p.Theirs)
 	switch {
-	case p.Theirs != "" && p.Verified == "":
+	case theirs && !mine:
 		return "They have checked you; you have not checked them."
-	case p.Theirs != "":
+	case theirs:
 		return "They have checked you, too (" + p.Theirs + ")."
-	case p.Verified != "":
+	case mine:
 		return "They have not said yet that they checked you: read your code to them."
 	}
 	return ""

@@ -286,3 +286,41 @@ func TestLinkInBrowser(t *testing.T) {
 	aigerim.person("Dana", func(p api.Person) bool { return p.Verified == "" && p.Theirs == "by voice" })
 	dana.person("Aigerim", byVoice)
 }
+
+// TestIntroductionInBrowser: asked on the first screen, answered there, shown
+// as introduced by whom and when.
+func TestIntroductionInBrowser(t *testing.T) {
+	b := newBrowser(t)
+	relay := startRelay(t)
+	timur, aigerim, dana := newProgram(t, "Timur"), newProgram(t, "Aigerim"), newProgram(t, "Dana")
+	for _, p := range []program{aigerim, dana} {
+		p.ok("accept", timur.invite(), "--in-person")
+	}
+	up := func(p program) *running {
+		return p.start([]string{"page"}, "up", "--no-browser", "--listen", "off", "--relay", relay)
+	}
+	ct, baseC := b.visit(up(timur))
+	at, baseA := b.visit(up(aigerim))
+	dt, baseD := b.visit(up(dana))
+	any1 := func(api.Person) bool { return true }
+	a := timur.person("Aigerim", any1)
+	d := timur.person("Dana", any1)
+	b.do(ct, chromedp.Navigate(baseC+"/person/"+a.ID), chromedp.SetValue(chromedp.CSS("#to"), d.ID), chromedp.Click(chromedp.CSS("form[action='/introduce'] button")))
+	b.until(ct, "Both will be asked", 30*time.Second)
+	for _, w := range []struct {
+		ctx   context.Context
+		base  string
+		other string
+	}{{at, baseA, "Dana"}, {dt, baseD, "Aigerim"}} {
+		b.do(w.ctx, chromedp.Navigate(w.base+"/"))
+		b.until(w.ctx, "wants to introduce you to \u2068"+w.other, 60*time.Second)
+		b.shoot(w.ctx, "asked-"+w.other)
+		b.do(w.ctx, chromedp.Click(chromedp.CSS("#asked button[value=yes]")))
+	}
+	introduced := func(p api.Person) bool { return p.Verified == "introduced by Timur" }
+	dana.person("Aigerim", introduced)
+	p := aigerim.person("Dana", introduced)
+	b.do(at, chromedp.Navigate(baseA+"/person/"+p.ID))
+	b.until(at, "Introduced by \u2068Timur\u2069", 30*time.Second)
+	b.shoot(at, "introduced")
+}

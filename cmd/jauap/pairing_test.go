@@ -103,3 +103,47 @@ func TestTelephoneOverLAN(t *testing.T) {
 	aigerim.person("Dana", both)
 	dana.person("Aigerim", both)
 }
+
+// TestIntroduction: three processes; C asks, both say yes, and they write to
+// each other without C.
+func TestIntroduction(t *testing.T) {
+	relay := startRelay(t)
+	timur, aigerim, dana := newProgram(t, "Timur"), newProgram(t, "Aigerim"), newProgram(t, "Dana")
+	for _, p := range []program{aigerim, dana} {
+		p.ok("accept", timur.invite(), "--in-person")
+	}
+	up := func(p program) *running {
+		return p.start([]string{"page"}, "up", "--no-browser", "--listen", "off", "--relay", relay)
+	}
+	c := up(timur)
+	up(aigerim)
+	up(dana)
+	any1 := func(api.Person) bool { return true }
+	timur.person("Aigerim", any1)
+	timur.person("Dana", any1)
+	timur.ok("introduce", "Aigerim", "Dana")
+	for _, p := range []struct {
+		program
+		other string
+	}{{aigerim, "Dana"}, {dana, "Aigerim"}} {
+		begin, asked := time.Now(), false
+		for !asked && time.Since(begin) < 60*time.Second {
+			asked = strings.Contains(p.ok("introductions"), "Timur wants to introduce you to "+p.other)
+			time.Sleep(50 * time.Millisecond)
+		}
+		if !asked {
+			t.Fatalf("not asked about %s", p.other)
+		}
+		p.ok("introductions", "--yes", p.other)
+	}
+	introduced := func(p api.Person) bool { return p.Verified == "introduced by Timur" && p.VerifiedAt != nil }
+	aigerim.person("Dana", introduced)
+	dana.person("Aigerim", introduced)
+	c.kill()
+	aigerim.send("Dana", "Сәлем")
+	dana.await("Aigerim", "Сәлем")
+	var me api.Me
+	aigerim.json(&me, "me", "--json")
+	dana.ok("verify", "Aigerim", me.Digits)
+	dana.person("Aigerim", byVoice)
+}

@@ -207,6 +207,9 @@ func verifiedText(p api.Person) string {
 	case p.Verified == "":
 		return "Not verified: compare words with `jauap verify`."
 	}
+	if !checked(p.Verified) {
+		return "I" + p.Verified[1:] + ", " + age(p.VerifiedAt) + ": compare words with `jauap verify`."
+	}
 	return "Verified " + p.Verified + "."
 }
 

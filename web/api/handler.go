@@ -49,7 +49,8 @@ const FileHeader = "Jauap-File"
 //	POST /api/v1/slips/{ask,act,team,export,import}
 //	POST /api/v1/{invite,accept,verify,send,read,conversation,carry,broadcast,tune,page}
 //	POST /api/v1/{draft,delete,search,fetch,picture,sound}
-//	GET  /api/v1/calls, POST /api/v1/{code,look,end-call,scan}: see Pairing
+//	GET  /api/v1/calls, POST /api/v1/{code,look,end-call,scan,introduce}
+//	GET, POST /api/v1/introductions: see Pairing
 //
 // Errors are {"error","kind"} with a status; see Fault. A letter or draft with
 // files is multipart/form-data: a part "ask" (JSON) and then parts "file",

@@ -82,6 +82,35 @@ type Pairing interface {
 	EndCall(ctx context.Context, ask EndAsk) (Calls, error)
 	// Scan reads the QR code in a JPEG or PNG. ErrBadPicture, ErrTooLarge.
 	Scan(ctx context.Context, picture []byte) (Scanned, error)
+	// Introduce asks two people whether they want to know each other.
+	Introduce(ctx context.Context, ask IntroduceAsk) (Introduction, error)
+	Introductions(ctx context.Context) ([]Introduction, error)
+	AnswerIntroduction(ctx context.Context, ask AnswerAsk) (Introduction, error)
+}
+
+// IntroduceAsk names two people.
+type IntroduceAsk struct {
+	A string `json:"a"`
+	B string `json:"b"`
+}
+
+// AnswerAsk says yes or no to an introduction.
+type AnswerAsk struct {
+	ID  string `json:"id"`
+	Yes bool   `json:"yes"`
+}
+
+// Introduction is one of mine, or one that I am in; the newest first.
+type Introduction struct {
+	ID     string    `json:"id"`
+	Since  time.Time `json:"since"`
+	By     string    `json:"by"`               // who introduces; "" when I do
+	Name   string    `json:"name,omitempty"`   // whom, as By calls them
+	Answer string    `json:"answer,omitempty"` // mine: "yes", "no", "" when I am asked
+	Over   bool      `json:"over"`
+	// Of mine: the two, and what each said.
+	Two     []string `json:"two,omitempty"`
+	Answers []string `json:"answers,omitempty"`
 }
 
 // servePairing adds the doors of Pairing.
@@ -90,6 +119,9 @@ func servePairing(m *http.ServeMux, b Pairing) {
 	m.Handle("GET /api/v1/calls", get(b.Calls))
 	m.Handle("POST /api/v1/look", ask(b.Look))
 	m.Handle("POST /api/v1/end-call", ask(b.EndCall))
+	m.Handle("POST /api/v1/introduce", ask(b.Introduce))
+	m.Handle("GET /api/v1/introductions", get(list(b.Introductions)))
+	m.Handle("POST /api/v1/introductions", ask(b.AnswerIntroduction))
 	m.HandleFunc("POST /api/v1/scan", func(w http.ResponseWriter, r *http.Request) {
 		done := BodyDeadline(w)
 		picture, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxPicture))
@@ -137,4 +169,19 @@ func (c *Client) Look(ctx context.Context, ask LookAsk) (Look, error) {
 // EndCall implements Pairing.
 func (c *Client) EndCall(ctx context.Context, ask EndAsk) (Calls, error) {
 	return fetch[Calls](ctx, c, http.MethodPost, "end-call", ask)
+}
+
+// Introduce implements Pairing.
+func (c *Client) Introduce(ctx context.Context, ask IntroduceAsk) (Introduction, error) {
+	return fetch[Introduction](ctx, c, http.MethodPost, "introduce", ask)
+}
+
+// Introductions implements Pairing.
+func (c *Client) Introductions(ctx context.Context) ([]Introduction, error) {
+	return fetch[[]Introduction](ctx, c, http.MethodGet, "introductions", nil)
+}
+
+// AnswerIntroduction implements Pairing.
+func (c *Client) AnswerIntroduction(ctx context.Context, ask AnswerAsk) (Introduction, error) {
+	return fetch[Introduction](ctx, c, http.MethodPost, "introductions", ask)
 }

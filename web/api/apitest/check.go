@@ -57,6 +57,10 @@ func checkStrangers(t *testing.T, b api.Backend) {
 		_, err = b.Look(ctx, api.LookAsk{Code: code})
 		want(t, "look for nonsense", err, api.ErrMistyped)
 	}
+	_, err = b.Introduce(ctx, api.IntroduceAsk{A: nobody, B: nobody})
+	want(t, "introduce strangers", err, api.ErrUnknownPerson)
+	_, err = b.AnswerIntroduction(ctx, api.AnswerAsk{ID: "x", Yes: true})
+	want(t, "answer no introduction", err, api.ErrNotFound)
 	_, err = b.Scan(ctx, []byte("no picture"))
 	want(t, "scan no picture", err, api.ErrBadPicture)
 	for _, id := range []string{"", "x", "../../etc/passwd"} {

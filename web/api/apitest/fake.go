@@ -36,6 +36,7 @@ type Fake struct {
 	invites int
 	codes   []api.Code
 	looks   []api.Look
+	intros  []api.Introduction
 	made    int
 	counter uint64
 	change  chan struct{} // closed at the next change

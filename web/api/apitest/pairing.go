@@ -108,3 +108,57 @@ func (f *Fake) EndCall(ctx context.Context, a api.EndAsk) (api.Calls, error) {
 	}
 	return f.Calls(ctx)
 }
+
+// AddIntroduction lets somebody introduce me.
+func (f *Fake) AddIntroduction(i api.Introduction) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i.ID, i.Since = f.nextID("intro"), f.now()
+	f.intros = append([]api.Introduction{i}, f.intros...)
+	f.bump()
+}
+
+// Introduce implements api.Pairing.
+func (f *Fake) Introduce(_ context.Context, a api.IntroduceAsk) (api.Introduction, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	x, y := f.find(a.A), f.find(a.B)
+	switch {
+	case x == nil:
+		return api.Introduction{}, unknown(a.A)
+	case y == nil:
+		return api.Introduction{}, unknown(a.B)
+	case x == y:
+		return api.Introduction{}, fmt.Errorf("%w: these are the same person", api.ErrUsage)
+	}
+	i := api.Introduction{ID: f.nextID("intro"), Since: f.now(), Two: []string{x.Name, y.Name}, Answers: []string{"", ""}}
+	f.intros = append([]api.Introduction{i}, f.intros...)
+	f.bump()
+	return i, nil
+}
+
+// Introductions implements api.Pairing.
+func (f *Fake) Introductions(context.Context) ([]api.Introduction, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.intros), f.fails["Introductions"]
+}
+
+// AnswerIntroduction implements api.Pairing.
+func (f *Fake) AnswerIntroduction(_ context.Context, a api.AnswerAsk) (api.Introduction, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.intros {
+		n := &f.intros[i]
+		if n.ID != a.ID || n.By == "" {
+			continue
+		}
+		if n.Answer = "no"; a.Yes {
+			n.Answer = "yes"
+		}
+		n.Over = !a.Yes
+		f.bump()
+		return *n, nil
+	}
+	return api.Introduction{}, fmt.Errorf("%w: introduction %q", api.ErrNotFound, a.ID)
+}
