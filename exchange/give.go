@@ -192,7 +192,9 @@ func (s *Session) compare(a, b Item) int {
 	if c := cmp.Compare(s.rank(a), s.rank(b)); c != 0 {
 		return c
 	}
-	if c := cmp.Compare(b2i(a.Seq <= s.c.From), b2i(b.Seq <= s.c.From)); c != 0 {
+	// Own ones are not turned: an attachment that was begun in the last meeting is to
+	// be whole before another begins.
+	if c := cmp.Compare(b2i(a.Seq <= s.c.From), b2i(b.Seq <= s.c.From)); c != 0 && s.rank(a) > 0 {
 		return c
 	}
 	return cmp.Compare(a.Seq, b.Seq)

@@ -116,3 +116,26 @@ func TestLimiter(t *testing.T) {
 		t.Errorf("%.2f of the rate, %.3f of the packets dropped", got, drop)
 	}
 }
+
+// TestLittleAtFirst: a meeting begins with a few words each way. Whoever has much to say
+// after that fills the path within some round trips.
+func TestLittleAtFirst(t *testing.T) {
+	for _, p := range []netem.Params{
+		{Rate: 64e3, Delay: 300 * time.Millisecond, Loss: 0.01},
+		{Rate: 1e6, Delay: 50 * time.Millisecond, Loss: 0.01},
+		{Rate: 20e6, Delay: 20 * time.Millisecond, Loss: 0.001},
+	} {
+		w := newWorld(p, 1)
+		f := w.flow(New(), 0)
+		f.few, f.until = 12, epoch.Add(4*time.Second)
+		w.at(f.until, f.send)
+		w.run(4 * time.Second)
+		before := f.arrived
+		w.run(15 * time.Second)
+		got := share(f, before, p.Rate, 15*time.Second)
+		t.Logf("%.0f kbit/s: %.3f of the rate", p.Rate/1e3, got)
+		if got < 0.9 {
+			t.Errorf("%.0f kbit/s: only %.3f of the rate in the first 15 s", p.Rate/1e3, got)
+		}
+	}
+}

@@ -24,6 +24,7 @@ const (
 	windowGain  = 2.0
 	upGain      = 1.25
 	downGain    = 0.75
+	upWorth     = 1.15            // times the rate: what was found by sending more, and more may be there
 	cycleRounds = 8               // up, down, and the rest at the rate
 	sharedRound = 24              // of a cycle where a queue has run over
 	sharedCycle = 3 * time.Second // and no longer than this
@@ -79,6 +80,7 @@ type Sender struct {
 
 	phase   int // of cruise
 	phaseAt monotime.Time
+	upFrom  float64 // the rate when more was begun to be sent
 
 	restUntil monotime.Time // probeRTT: zero until little enough is under way
 
@@ -210,7 +212,7 @@ func (s *Sender) endRound(r sample) {
 	} else {
 		s.stale++
 	}
-	s.isFull = s.isFull || s.stale >= fullRounds || over || queue && s.queued > startupQueue*s.rtt
+	s.isFull = s.isFull || s.stale >= fullRounds || over || s.stale > 0 && queue && s.queued > startupQueue*s.rtt
 }
 
 // move changes the mode where its time has come. draft-ietf-ccwg-bbr, "State
@@ -247,6 +249,13 @@ func (s *Sender) turn() {
 	}
 	if !over {
 		return
+	}
+	if rate := s.rate.value[0]; s.phase == 0 && rate >= upWorth*s.upFrom && s.bound == 0 {
+		s.upFrom, s.phaseAt = rate, s.now // there is more: go on
+		return
+	}
+	if s.upFrom = 0; s.phase+1 == s.cycle() {
+		s.upFrom = s.rate.value[0]
 	}
 	s.phase, s.phaseAt = (s.phase+1)%s.cycle(), s.now
 	if s.phase == 0 && s.bound > 0 { // a cycle without trouble widens the bound

@@ -85,6 +85,8 @@ type flow struct {
 	timer    int // of the sender; an older one does nothing
 	pto      int
 	dark     bool // all of its packets vanish
+	few      int  // packets that there are to send until `until`
+	until    time.Time
 	sentN    int
 	lostN    int
 }
@@ -100,6 +102,9 @@ func (w *world) flow(cc congestion.CongestionControlEx, from time.Duration) *flo
 func (f *flow) send() {
 	w := f.w
 	for f.cc.CanSend(congestion.ByteCount(f.inFlight)) {
+		if w.now.Before(f.until) && f.sentN >= f.few {
+			return
+		}
 		if !f.cc.HasPacingBudget(mono(w.now)) {
 			at := f.cc.TimeUntilSend(congestion.ByteCount(f.inFlight))
 			f.timer++
