@@ -17,7 +17,7 @@ const (
 	packBytes  = 4 << 20  // at one go, for a stick
 	firstBytes = 52 << 10 // before a link says its first words
 	aheadBytes = 2 << 20  // beyond what others hold
-	aheadLeast = 512 << 10
+	aheadLeast = 16 << 10 // less is not worth sealing now
 )
 
 // step moves the courier and carries out what it asks for. What concerns the
@@ -158,7 +158,7 @@ func (d *Daemon) packAhead(most int) bool {
 		most -= size
 	}
 	d.courier.Unlock()
-	if most < min(aheadLeast, firstBytes) {
+	if most < aheadLeast {
 		return false
 	}
 	return d.pack(most)

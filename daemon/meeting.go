@@ -18,8 +18,8 @@ import (
 // What the courier may have on its way into one link: about half a second of it, so
 // that what became urgent is not stuck behind what is large.
 const (
-	creditBytes = 32 << 10 // at first
-	creditLeast = 16 << 10
+	creditBytes = 8 << 10 // at first: what the far end says changes what is next
+	creditLeast = 8 << 10
 	creditMost  = 1 << 20
 	creditFor   = 500 * time.Millisecond
 )

@@ -25,17 +25,15 @@ func (s *Sender) gain() float64 {
 	return 1
 }
 
-// pacing is the rate of sending in bytes a second; 0 for as fast as can be.
+// pacing is the rate of sending in bytes a second; 0 for as fast as can be. Who has
+// said little yet has measured little: in startup it does not fall below the first
+// window in a round trip.
 func (s *Sender) pacing() float64 {
-	rate := s.gain() * s.real()
-	if rate == 0 || s.rtt == 0 || s.mode != startup {
-		return rate
+	rate := s.real()
+	if s.mode == startup && rate > 0 {
+		rate = max(rate, firstWindow*float64(s.packet)/max(s.rtt, time.Millisecond).Seconds())
 	}
-	// Who says little at a time is measured too low. As much as may always be
-	// under way may also always leave in a round trip.
-	// A few small packets tell too little of a path: as much as may always be
-	// under way may leave in a round trip.
-	return max(rate, leastWindow*float64(s.packet)/s.rtt.Seconds())
+	return s.gain() * rate
 }
 
 // burst is how many bytes may leave at once.

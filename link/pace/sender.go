@@ -329,7 +329,11 @@ func (s *Sender) path(gain float64) int64 {
 	if s.rtt == 0 || s.rate.value[0] == 0 {
 		return int64(gain * firstWindow * float64(s.packet))
 	}
-	return int64(gain * s.real() * s.rtt.Seconds())
+	p := gain * s.real() * s.rtt.Seconds()
+	if s.mode == startup {
+		p = max(p, firstWindow*float64(s.packet))
+	}
+	return int64(p)
 }
 
 // real is the rate at which the path takes bytes, of which it loses some.
