@@ -130,8 +130,9 @@ func (d *Daemon) keepRelay(w way) {
 		conn, err = d.attend(w, conn)
 		switch {
 		case conn != nil:
-		case errors.Is(err, relay.ErrBusy):
-			// Everybody comes when a window opens: do not push.
+		case errors.Is(err, relay.ErrBusy), errors.Is(err, exchange.ErrProtocol), errors.Is(err, exchange.ErrTooLong), errors.Is(err, relay.ErrRefused):
+			// Everybody comes when a window opens: do not push. Nor is a relay
+			// that breaks the protocol soon a better one.
 			d.rest(d.notice.between(busy, 2*busy))
 			busy = min(2*busy, busyMost)
 			continue
@@ -177,7 +178,7 @@ func (d *Daemon) race(ctx context.Context, w way, failed func(race.Way, error)) 
 			}
 			failed(by, err)
 		},
-		Volley: func(n int) []race.Way { return d.book(d.place(), w).Volley(n) },
+		Volley: func(n int) []race.Way { return d.ways.unshunned(d.book(d.place(), w).Volley(n)) },
 		Sweep:  func() []race.Way { return d.sweep(w) },
 		Swept:  func() { d.sweptAll(w) },
 		Pause:  func() time.Duration { return d.pause(w, since) },
@@ -221,6 +222,7 @@ func (d *Daemon) dial(ctx context.Context, w way, by race.Way, heard func()) (*w
 	c.udp, _ = conn.(pulsing)
 	c.release = sync.OnceFunc(func() { d.drop(w.drafts, x) })
 	c.wrote(first, len(first))
+	c.greeted(len(first))
 	return c, nil
 }
 
@@ -338,7 +340,11 @@ func (d *Daemon) attend(w way, c *watched) (next *watched, err error) {
 			return r.conn, nil
 		case now := <-t.C:
 			d.tally(w, c)
-			beside = d.doubt(w, beside, c.silent(now), now)
+			silent := c.silent(now)
+			if silent && c.mute() {
+				d.ways.shun(c.way) // it greets and then swallows: the next one
+			}
+			beside = d.doubt(w, beside, silent, now)
 		}
 	}
 }
@@ -403,6 +409,7 @@ type watched struct {
 	owed    int       // bytes written since it was last heard, from the first frame on that asks
 	asked   time.Time // when that was written
 	unsure  time.Time // since when the system has waited for a confirmation
+	spoke   bool      // something came
 	out, in int64     // since moved was last asked
 	heard   uint64    // datagrams that had come when we wrote
 	wroteAt time.Time // what no datagram has followed yet
@@ -426,7 +433,7 @@ func (c *watched) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.mu.Lock()
-		c.owed = 0
+		c.owed, c.spoke = 0, true
 		c.in += int64(n)
 		c.mu.Unlock()
 	}
@@ -440,6 +447,23 @@ func (c *watched) Write(p []byte) (int, error) {
 	c.out += int64(n)
 	c.mu.Unlock()
 	return n, err
+}
+
+// greeted notes that a greeting has gone, which the relay answers with its own
+// in any case.
+func (c *watched) greeted(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.owed == 0 {
+		c.owed, c.asked = max(n, 1), time.Now()
+	}
+}
+
+// mute reports whether nothing ever came.
+func (c *watched) mute() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.spoke
 }
 
 // wrote notes what goes out; done of it has gone already.

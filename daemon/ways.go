@@ -33,12 +33,13 @@ type ways struct {
 	trips map[relay.KeyID]time.Duration
 	swept map[spot]time.Time
 	token map[spot]*linkrelay.Tokens
+	shuns map[race.Way]time.Time // until when
 	rng   *rand.Rand
 }
 
 func newWays() *ways {
 	return &ways{
-		gate: race.NewGate(), trips: map[relay.KeyID]time.Duration{}, swept: map[spot]time.Time{}, token: map[spot]*linkrelay.Tokens{},
+		gate: race.NewGate(), trips: map[relay.KeyID]time.Duration{}, swept: map[spot]time.Time{}, token: map[spot]*linkrelay.Tokens{}, shuns: map[race.Way]time.Time{},
 		rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 	}
 }
@@ -110,6 +111,39 @@ func (w way) hosts() (list []string) {
 		}
 	}
 	return list
+}
+
+// shunFor is how long a way is left out on which the relay proved its key and
+// then nothing came: something on it lets greetings pass and no more.
+const shunFor = 2 * time.Minute
+
+func (ws *ways) shun(by race.Way) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	now := time.Now()
+	for k, until := range ws.shuns {
+		if now.After(until) {
+			delete(ws.shuns, k)
+		}
+	}
+	if len(ws.shuns) < maxSpots {
+		ws.shuns[by] = now.Add(shunFor)
+	}
+}
+
+// unshunned leaves out what is shunned, unless nothing else is left.
+func (ws *ways) unshunned(list []race.Way) (rest []race.Way) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, by := range list {
+		if time.Now().After(ws.shuns[by]) {
+			rest = append(rest, by)
+		}
+	}
+	if len(rest) == 0 {
+		return list
+	}
+	return rest
 }
 
 func (ws *ways) trip(k relay.KeyID) time.Duration {
