@@ -81,9 +81,9 @@ func (c *Chat) OwnIn(tx account.Tx, room account.ContactID, id account.LetterID)
 	return err == nil && l != nil && l.Mine && l.With == room, err
 }
 
-// InRooms reports whether a part is one that Deliver takes from an author in a
-// room; receipts are for Receipts.
-func InRooms(p seal.Part) bool {
-	kind := p.Kind &^ account.Critical
-	return kind >= account.FirstAppKind && kind < 0x53 || kind >= 0x5a && kind < 0x60
-}
+// IsLetter reports whether parts of a kind begin a letter, with its id. In a room
+// they come with their place.
+func IsLetter(kind uint8) bool { return kind == kindLetter }
+
+// IsPiece reports whether a part is of a long text or a file.
+func IsPiece(p seal.Part) bool { return p.Kind == kindPiece }

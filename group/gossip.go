@@ -17,7 +17,9 @@ import (
 // Limits of what others may make this device keep.
 const (
 	maxInvitations = 64
-	maxPending     = 256 // of one group
+	maxWishes      = 8   // open invitations of one contact
+	maxPending     = 64  // of one group and contact
+	maxPassed      = 256 // times that a writer's chains are passed on for others in a day
 	maxClaims      = 400 // of one group: pseudonyms of whom something is known
 	maxPart        = 800 // bytes of a part that fits every envelope
 	retellAfter    = seal.Tick(24 * 60 * 60)
@@ -75,6 +77,19 @@ func (g *Groups) invited(tx account.Tx, from account.Contact, at account.Moment,
 	open, err := collect(tx, tableOther, other(otherInvite))
 	if err != nil || len(open) >= maxInvitations {
 		return err
+	}
+	theirs := 0
+	for _, k := range open {
+		b, err := tx.Get(tableOther, k)
+		if err != nil {
+			return err
+		}
+		if i, err := parseInvitation(b); err == nil && i.from == from.ID {
+			theirs++
+		}
+	}
+	if theirs >= maxWishes {
+		return nil
 	}
 	i := &invitation{from.ID, at.Wall, found}
 	return tx.Put(tableOther, other(otherInvite, id[:]), i.record())
@@ -139,7 +154,7 @@ func (g *Groups) heard(tx account.Tx, from account.Contact, at account.Moment, x
 		if size > len(b)-2 {
 			break
 		}
-		if err := g.entry(tx, x, b[2:2+size]); err != nil {
+		if err := g.entry(tx, x, from.ID, b[2:2+size]); err != nil {
 			return err
 		}
 		b = b[2+size:]
@@ -151,10 +166,10 @@ func (g *Groups) heard(tx account.Tx, from account.Contact, at account.Moment, x
 }
 
 // entry takes one entry, or keeps it when it came before its parents.
-func (g *Groups) entry(tx account.Tx, x *group, raw []byte) error {
+func (g *Groups) entry(tx account.Tx, x *group, from account.ContactID, raw []byte) error {
 	_, err := g.take(tx, x, raw)
 	if errors.Is(err, roster.ErrMissing) {
-		return g.pend(tx, x.id, 0, raw)
+		return g.pend(tx, x.id, from, 0, raw)
 	}
 	if errors.Is(err, account.ErrFull) || errors.Is(err, account.ErrClosed) || errors.Is(err, account.ErrTx) {
 		return err
@@ -162,14 +177,14 @@ func (g *Groups) entry(tx account.Tx, x *group, raw []byte) error {
 	return nil // refused: what is wrong with it is its author's
 }
 
-// pend keeps what came too early.
-func (g *Groups) pend(tx account.Tx, id ID, what byte, raw []byte) error {
-	have, err := collect(tx, tableOther, other(otherPending, id[:]))
+// pend keeps what came too early, some of each contact's.
+func (g *Groups) pend(tx account.Tx, id ID, from account.ContactID, what byte, raw []byte) error {
+	have, err := collect(tx, tableOther, other(otherPending, id[:], from[:]))
 	if err != nil || len(have) >= maxPending {
 		return err
 	}
 	h := sha256.Sum256(raw)
-	return tx.Put(tableOther, other(otherPending, id[:], h[:16]), append([]byte{what}, raw...))
+	return tx.Put(tableOther, other(otherPending, id[:], from[:], h[:16]), append([]byte{what}, raw...))
 }
 
 // retry takes what came too early and may fit now.
@@ -437,7 +452,9 @@ func (g *Groups) chain(tx account.Tx, from account.Contact, at account.Moment, b
 			others = append(others, t)
 		}
 	}
-	if x.status == Member && len(others) > 0 {
+	if may, err := g.mayPass(tx, x, h, len(others)); err != nil {
+		return err
+	} else if may {
 		if _, err := g.spread(tx, at, x, raw, others, from.ID); err != nil {
 			return err
 		}
@@ -448,7 +465,41 @@ func (g *Groups) chain(tx account.Tx, from account.Contact, at account.Moment, b
 	if done, err := g.listen(tx, x, raw); done || err != nil {
 		return err
 	}
-	return g.pend(tx, x.id, 1, raw)
+	return g.pend(tx, x.id, from.ID, 1, raw)
+}
+
+// mayPass bounds what a writer can make this device send for it.
+func (g *Groups) mayPass(tx account.Tx, x *group, h *keys.Handout, n int) (bool, error) {
+	if n == 0 || x.status != Member {
+		return false, nil
+	}
+	l, err := g.log(tx, x.id)
+	if err != nil {
+		return false, err
+	}
+	if _, is := l.State().Members[roster.Key(h.Key)]; !is {
+		return false, nil
+	}
+	key := other(otherPassed, x.id[:], h.Key[:])
+	b, err := tx.Get(tableOther, key)
+	if err != nil {
+		return false, err
+	}
+	since, count := g.a.Now(), 0
+	if b != nil {
+		f := account.ReadRecord(b)
+		f.Version(1)
+		if since, count = seal.Tick(f.Int()), int(f.Uint()); f.Done() != nil {
+			return false, f.Done()
+		}
+		if g.a.Now()-since >= day {
+			since, count = g.a.Now(), 0
+		}
+	}
+	if count += n; count > maxPassed {
+		return false, nil
+	}
+	return true, tx.Put(tableOther, key, account.NewRecord(1).Int(int64(since)).Uint(uint64(count)).Bytes())
 }
 
 // spread sends a chain on its ways to these members, but not back to whom it

@@ -212,6 +212,70 @@ func TestCrashes(t *testing.T) {
 	}
 }
 
+// TestTwoToAdd: with that rule the second admin agrees.
+func TestTwoToAdd(t *testing.T) {
+	u := everybody(t, 4)
+	id := found(t, roster.TwoToAdd, u[:2]...)
+	same2(t, "the first admin is added alone", u[1].members(id), "[U0 U1]")
+	must(t, u[0].g.Add(u[0].at, id, u[0].id("U2"), false))
+	exchange(t, u...)
+	must(t, u[2].g.Join(u[2].at, id))
+	exchange(t, u...)
+	for _, x := range u[:2] {
+		if i := x.info(id); len(i.Members) != 2 || len(i.Proposed) != 1 || i.Proposed[0].Name != "U2" {
+			t.Fatalf("%s: %+v", x.name, i)
+		}
+	}
+	must(t, u[1].g.Add(u[1].at, id, u[1].id("U2"), false))
+	exchange(t, u...)
+	for _, x := range u[:3] {
+		same2(t, x.name, x.members(id), "[U0 U1 U2]")
+	}
+}
+
+// TestBack: who was removed comes back as somebody new, and reads what is
+// written from then on.
+func TestBack(t *testing.T) {
+	u := everybody(t, 3)
+	id := found(t, roster.AllAdmins, u...)
+	u[0].say(id, "one")
+	exchange(t, u...)
+	must(t, u[0].g.Remove(u[0].at, id, "U2"))
+	exchange(t, u...)
+	u[0].say(id, "two")
+	exchange(t, u...)
+	must(t, u[1].g.Add(u[1].at, id, u[1].id("U2"), false))
+	exchange(t, u...)
+	must(t, u[2].g.Join(u[2].at, id))
+	exchange(t, u...)
+	u[0].say(id, "three")
+	u[2].say(id, "back")
+	exchange(t, u...)
+	same2(t, "who is back", u[2].texts(id), "[one three back]")
+	same2(t, "another", u[1].texts(id), "[one two three back]")
+	for _, x := range u {
+		same2(t, x.name, x.members(id), "[U0 U1 U2]")
+	}
+}
+
+// TestNobodyYet: a letter written before anybody joined is for who comes.
+func TestNobodyYet(t *testing.T) {
+	u := everybody(t, 2)
+	id, err := u[0].g.Found(u[0].at, "Early", 0, []account.ContactID{u[0].id("U1")})
+	must(t, err)
+	letter := u[0].say(id, "is there anybody?")
+	other := u[0].say(u[0].id("U1"), "between us")
+	exchange(t, u...)
+	must(t, u[1].g.Join(u[1].at, id))
+	exchange(t, u...)
+	same2(t, "U1", u[1].texts(id), "[is there anybody?]")
+	r, err := u[0].g.Reach(other, letter)
+	must(t, err)
+	if r[letter].Delivered != 1 || r[letter].Of != 1 || len(r) != 1 {
+		t.Fatalf("%+v", r)
+	}
+}
+
 // TestNames: people and groups share one space.
 func TestNames(t *testing.T) {
 	u := everybody(t, 2)

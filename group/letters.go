@@ -210,7 +210,7 @@ func (g *Groups) listened(tx account.Tx, at account.Moment, x *group, m *member,
 // part takes one part of a group letter.
 func (g *Groups) part(tx account.Tx, at account.Moment, x *group, m *member, from account.Contact, p seal.Part) error {
 	switch {
-	case p.Kind == kindLetter && len(p.Body) > 9+16:
+	case p.Kind == kindLetter && len(p.Body) > 9+16 && chat.IsLetter(p.Body[8]):
 		// A letter's part begins with its id.
 		key := append(append([]byte(nil), from.ID[:]...), p.Body[9:9+16]...)
 		if err := tx.Put(tableClocks, key, p.Body[:8]); err != nil {
@@ -224,9 +224,7 @@ func (g *Groups) part(tx account.Tx, at account.Moment, x *group, m *member, fro
 			}
 		}
 		return nil
-	case p.Kind&^account.Critical >= 0x60 && p.Kind&^account.Critical < 0x68:
-		return nil
-	case chat.InRooms(p):
+	case chat.IsPiece(p):
 		return g.chat.Deliver(tx, from, at, p)
 	}
 	return nil

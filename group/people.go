@@ -241,6 +241,17 @@ func (g *Groups) Join(at account.Moment, id ID) error {
 		if err := tx.Delete(tableOther, key); err != nil {
 			return err
 		}
+		// Who comes back is somebody new to the others.
+		all, err := members(tx, id)
+		if err != nil {
+			return err
+		}
+		for _, m := range all {
+			m.greeted, m.told = false, 0
+			if err := m.put(tx); err != nil {
+				return err
+			}
+		}
 		return g.a.Queue(tx, at, account.Outgoing{To: i.from, Parts: []seal.Part{x.me(i.from)}})
 	})
 }

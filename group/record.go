@@ -12,7 +12,8 @@ import (
 const (
 	otherInvite  = 'i' // group -> invitation of somebody
 	otherAsked   = 'a' // group, contact -> whom the owner asked; admin flag
-	otherPending = 'p' // group, hash 16 -> entry (0) or chain (1) that came too early
+	otherPending = 'p' // group, contact, hash 16 -> entry (0) or chain (1) that came too early
+	otherPassed  = 'f' // group, pseudonym -> since when, how often its chains were passed on
 	otherReaders = 'r' // letter -> readers of a letter of the owner
 	otherHas     = 'c' // letter, pseudonym 8 -> when they got and read it
 )

@@ -271,8 +271,11 @@ func (g *Groups) Reach(letters ...account.LetterID) (map[account.LetterID]Reach,
 	err := g.a.Look(func(tx account.Tx) error {
 		for _, id := range letters {
 			r, err := getReaders(tx, id)
-			if err != nil || r == nil {
+			if err != nil {
 				return err
+			}
+			if r == nil {
+				continue
 			}
 			x, err := getGroup(tx, r.group)
 			if err != nil || x == nil {
@@ -298,8 +301,8 @@ func (g *Groups) reach(tx account.Tx, x *group, letter account.LetterID) (out Re
 		return out, err
 	}
 	for k := range l.State().Members {
-		if !slices.Contains(r.list, k.Short()) {
-			continue
+		if k == x.key() || len(r.list) > 0 && !slices.Contains(r.list, k.Short()) {
+			continue // written before they came; with nobody there it is for who comes
 		}
 		h, err := getHas(tx, letter, k.Short())
 		if err != nil {
