@@ -83,7 +83,7 @@ func (c *Chat) OwnIn(tx account.Tx, room account.ContactID, id account.LetterID)
 
 // IsLetter reports whether parts of a kind begin a letter, with its id. In a room
 // they come with their place.
-func IsLetter(kind uint8) bool { return kind == kindLetter }
+func IsLetter(kind uint8) bool { return kind == kindLetter || kind == kindRich }
 
 // IsPiece reports whether a part is of a long text or a file.
 func IsPiece(p seal.Part) bool { return p.Kind == kindPiece }
