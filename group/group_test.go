@@ -249,6 +249,7 @@ func TestBack(t *testing.T) {
 	must(t, u[2].g.Join(u[2].at, id))
 	exchange(t, u...)
 	u[0].say(id, "three")
+	exchange(t, u...)
 	u[2].say(id, "back")
 	exchange(t, u...)
 	same2(t, "who is back", u[2].texts(id), "[one three back]")
