@@ -69,6 +69,8 @@ type giver struct {
 	ended  bool   // END was said and nothing listed since
 	to     uint64 // what END said last
 	later  bool   // the far end put something off
+	// listing counts the bytes of HAVE.
+	listing int
 }
 
 // lister walks our sequence for one group.

@@ -227,14 +227,32 @@ func (s *Session) tell(room int) []byte {
 			return b
 		}
 	}
-	if b := s.listFrame(room); b != nil {
-		s.listed = true
-		return b
+	if s.mayList() {
+		if b := s.listFrame(room); b != nil {
+			s.listed = true
+			s.give.listing += len(b)
+			return b
+		}
 	}
 	if b := s.dataFrame(room); b != nil {
 		return b
 	}
 	return s.endFrame()
+}
+
+// What listing may take of a link while units are in line to be sent, where
+// Config.Arrange has put the best first: a short meeting must not be spent on
+// telling of what it has no time for. It grows with what is sent, so a long
+// link is never without work.
+const (
+	listFree = 4 << 10 // bytes
+	listPart = 4       // and one for each so many of units
+)
+
+// mayList says whether a HAVE is due before the units in line.
+func (s *Session) mayList() bool {
+	g := &s.give
+	return s.c.Arrange == nil || g.queue.Len() == 0 || int64(g.listing) < listFree+s.sent/listPart
 }
 
 func (s *Session) lastWords() []byte {

@@ -210,7 +210,7 @@ func (v *view) whole(it exchange.Item, raw []byte) (exchange.Verdict, bool, erro
 		err = envelope.ErrMalformed
 	}
 	if err == nil {
-		err = e.Verify()
+		err = n.c.Verify(e)
 	}
 	if err != nil {
 		n.remember(it.ID)

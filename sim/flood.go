@@ -9,22 +9,7 @@ import (
 // flood is what an ideal flood does: everybody who is in contact, directly or
 // through others at the same moment, holds the same letters at once.
 func flood(s Scenario, letters []Letter) *tally {
-	type event struct {
-		at   time.Duration
-		kind int // 0 contact begins, 1 letter, 2 contact ends
-		i    int
-	}
-	var events []event
-	for i, c := range s.Contacts {
-		events = append(events, event{c.From, 0, i}, event{c.To, 2, i})
-	}
-	for i, l := range letters {
-		events = append(events, event{l.At, 1, i})
-	}
-	slices.SortFunc(events, func(a, b event) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.kind, b.kind), cmp.Compare(a.i, b.i))
-	})
-
+	events, live := eventsOf(s, letters)
 	near := make([]map[int]int, s.People) // people in contact, and how often
 	for p := range near {
 		near[p] = make(map[int]int)
@@ -47,7 +32,7 @@ func flood(s Scenario, letters []Letter) *tally {
 			near[c.A][c.B]++
 			near[c.B][c.A]++
 			all := group(near, c.A)
-			for l := range letters {
+			for _, l := range live {
 				if slices.ContainsFunc(all, func(p int) bool { return holds[p][l] }) {
 					for _, p := range all {
 						give(p, l, e.at)
@@ -84,4 +69,37 @@ func group(near []map[int]int, p int) []int {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// moment is what ideal flooding looks at.
+type moment struct {
+	at   time.Duration
+	kind int // 0 contact begins, 1 letter, 2 contact ends
+	i    int
+}
+
+// eventsOf are the moments in order, and the letters that count.
+func eventsOf(s Scenario, letters []Letter) (events []moment, live []int) {
+	hostile := make(map[int]bool)
+	for _, p := range slices.Concat(s.Sybils, s.Informants) {
+		hostile[p] = true
+	}
+	for i, l := range letters {
+		if !l.Noise {
+			live = append(live, i)
+		}
+	}
+	for i, c := range s.Contacts {
+		if hostile[c.A] || hostile[c.B] {
+			continue
+		}
+		events = append(events, moment{c.From, 0, i}, moment{c.To, 2, i})
+	}
+	for _, i := range live {
+		events = append(events, moment{letters[i].At, 1, i})
+	}
+	slices.SortFunc(events, func(a, b moment) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.kind, b.kind), cmp.Compare(a.i, b.i))
+	})
+	return events, live
 }

@@ -1,12 +1,11 @@
 package sim
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -27,11 +26,17 @@ import (
 // firstDay is the day on which every scenario begins.
 const firstDay envelope.Day = 4
 
-// quota of each person's shelf in bytes.
-const quota = 64 << 20
+// defaultQuota of each person's shelf in bytes.
+const defaultQuota = 64 << 20
 
-// buffer is how many bytes a link takes before the first have arrived.
-const buffer = 128 << 10
+// buffer is how many bytes a link takes before the first have arrived: what it
+// carries in half a second, as a link would that keeps its queue short.
+func (n Network) buffer() int {
+	if n.Rate == 0 {
+		return 128 << 10
+	}
+	return min(max(n.Rate/2, 4<<10), 128<<10)
+}
 
 // ErrScenario: a scenario names people or times that cannot be.
 var ErrScenario = errors.New("sim: the scenario contradicts itself")
@@ -47,21 +52,41 @@ func Run(ctx context.Context, s Scenario, seed uint64) (Result, error) {
 		return Result{}, err
 	}
 	defer r.close()
-	for n := 0; r.events.Len() > 0; n++ {
+	for n := 0; ; n++ {
 		if n%4096 == 0 && ctx.Err() != nil {
 			return Result{}, ctx.Err()
 		}
-		e := heap.Pop(&r.events).(*event)
-		if e.at > s.End {
+		e := r.pop()
+		if e == nil || e.at > s.End {
 			break
 		}
 		r.now = e.at
 		r.play(e)
 		if r.failed != nil {
-			return Result{}, r.failed
+			return Result{}, fmt.Errorf("%w (repeat it: jauap sim %s --seed %d)", r.failed, s.Name, seed)
 		}
 	}
+	if err := r.check(); err != nil {
+		return Result{}, fmt.Errorf("%w (repeat it: jauap sim %s --seed %d)", err, s.Name, seed)
+	}
 	return r.result(seed), nil
+}
+
+// pop is the next event: of the queue, or the beginning of the next contact.
+// Contacts stand in order, so that a country's need not lie in the queue.
+func (r *run) pop() *event {
+	if r.begun < len(r.s.Contacts) {
+		c := r.s.Contacts[r.begun]
+		if len(r.events) == 0 || c.From < r.events[0].at || c.From == r.events[0].at && r.events[0].kind > begins {
+			r.begun++
+			r.push(&event{at: c.To, kind: ends, i: r.begun - 1})
+			return &event{at: c.From, kind: begins, i: r.begun - 1}
+		}
+	}
+	if len(r.events) == 0 {
+		return nil
+	}
+	return heap.Pop(&r.events).(*event)
 }
 
 func (s Scenario) check() error {
@@ -76,16 +101,35 @@ func (s Scenario) check() error {
 			return fmt.Errorf("%w: letter %v", ErrScenario, l)
 		}
 	}
-	if s.Random > 0 && (s.People < 2 || s.Until <= 0) || s.Class.BodySize() == 0 {
+	for _, p := range slices.Concat(s.Relays, s.Sybils, s.Informants) {
+		if !ok(p) {
+			return fmt.Errorf("%w: person %d", ErrScenario, p)
+		}
+	}
+	for _, f := range s.Friends {
+		if !ok(f[0]) || !ok(f[1]) {
+			return fmt.Errorf("%w: acquaintance %v", ErrScenario, f)
+		}
+	}
+	if s.Random+s.Background > 0 && s.People-len(s.Relays)-len(s.Sybils)-len(s.Informants) < 3 {
+		return fmt.Errorf("%w: too few people write", ErrScenario)
+	}
+	if s.Random > 0 && s.Until <= s.Since || s.Class.BodySize() == 0 {
 		return fmt.Errorf("%w: random letters or their class", ErrScenario)
 	}
 	return nil
 }
 
+// actor is what a person's device does.
+type actor interface {
+	Step(now time.Time, evs ...node.Event) []node.Effect
+	Next() time.Time
+}
+
 // person is one device.
 type person struct {
-	n    *node.Node
-	sh   *store.Shelf
+	n    actor
+	sh   *store.Shelf  // nil for hostile ones
 	tick time.Duration // when a Tick is due; 0: none
 	key  string        // of relays
 }
@@ -93,15 +137,20 @@ type person struct {
 // run is a scenario under way.
 type run struct {
 	s       Scenario
+	seed    uint64
 	now     time.Duration
 	order   uint64
 	events  queue
+	begun   int // contacts that have begun
 	people  []*person
+	friends map[[2]int]bool
 	wires   map[node.LinkID]*wire // by either end's name
 	letters []Letter
-	units   [][]byte
+	units   []sealed
 	letter  map[envelope.ID]int
+	good    map[envelope.ID]bool // units whose signature was checked
 	tally   *tally
+	watch   watch
 	bytes   int64
 	steps   int
 	hash    hash.Hash
@@ -117,40 +166,23 @@ type wire struct {
 }
 
 func newRun(s Scenario, seed uint64) (*run, error) {
-	r := &run{s: s, wires: make(map[node.LinkID]*wire), letter: make(map[envelope.ID]int), hash: sha256.New()}
+	r := &run{s: s, seed: seed, wires: make(map[node.LinkID]*wire), letter: make(map[envelope.ID]int), hash: sha256.New(),
+		friends: make(map[[2]int]bool), good: make(map[envelope.ID]bool)}
+	if r.s.Quota == 0 {
+		r.s.Quota = defaultQuota
+	}
+	for _, f := range s.Friends {
+		r.friends[[2]int{min(f[0], f[1]), max(f[0], f[1])}] = true
+	}
+	slices.SortStableFunc(r.s.Contacts, func(a, b Contact) int { return cmp.Compare(a.From, b.From) })
 	rng := rand.New(rand.NewPCG(seed, 0x6a61756170))
-	r.letters = slices.Clone(s.Letters)
-	for range s.Random {
-		l := Letter{From: rng.IntN(s.People), To: rng.IntN(s.People - 1), At: time.Duration(rng.Int64N(int64(s.Until)))}
-		if l.To >= l.From {
-			l.To++
-		}
-		r.letters = append(r.letters, l)
-	}
-	r.tally = newTally(r.letters)
-	for i, l := range r.letters {
-		raw, err := unit(rng, s.Class)
-		if err != nil {
-			return nil, err
-		}
-		r.units = append(r.units, raw)
-		r.letter[envelope.IDOf(raw)] = i
-		r.push(&event{at: l.At, kind: writes, i: i})
-	}
-	for i, c := range s.Contacts {
-		r.push(&event{at: c.From, kind: begins, i: i})
-		r.push(&event{at: c.To, kind: ends, i: i})
+	if err := r.write(rng); err != nil {
+		return nil, err
 	}
 	for p := range s.People {
-		sh, _, err := store.Open(durable.NewMem(), store.Options{Quota: quota, SegmentSize: 1 << 20, Today: firstDay, Shares: routing.Shares()})
-		if err != nil {
+		if err := r.admit(p, rng); err != nil {
 			return nil, err
 		}
-		who := &person{sh: sh, n: node.New(node.Config{Today: firstDay}, sh, rand.New(rand.NewPCG(seed, uint64(p)+1)))}
-		if slices.Contains(s.Relays, p) {
-			who.key = "relay:" + strconv.Itoa(p)
-		}
-		r.people = append(r.people, who)
 	}
 	for day := 1; time.Duration(day)*24*time.Hour <= s.End; day++ {
 		r.push(&event{at: time.Duration(day) * 24 * time.Hour, kind: dawns, i: day})
@@ -158,23 +190,97 @@ func newRun(s Scenario, seed uint64) (*run, error) {
 	return r, nil
 }
 
-func (r *run) close() {
-	for _, p := range r.people {
-		p.sh.Close()
+// write makes the letters.
+func (r *run) write(rng *rand.Rand) error {
+	r.letters = slices.Clone(r.s.Letters)
+	honest := slices.DeleteFunc(seq(r.s.People), func(p int) bool {
+		return slices.Contains(r.s.Sybils, p) || slices.Contains(r.s.Informants, p) || slices.Contains(r.s.Relays, p)
+	})
+	for k := range r.s.Random + r.s.Background {
+		l := Letter{Noise: k >= r.s.Random}
+		from, to := r.s.Since, r.s.Until
+		if l.Noise {
+			from, to = 0, r.s.End
+		}
+		for l.From == l.To || !l.Noise && r.s.Apart && r.known(l.From, l.To) {
+			l.From, l.To = honest[rng.IntN(len(honest))], honest[rng.IntN(len(honest))]
+		}
+		l.At = from + time.Duration(rng.Int64N(int64(to-from)))
+		r.letters = append(r.letters, l)
 	}
+	r.tally = newTally(r.letters)
+	for i, l := range r.letters {
+		u, err := unitOf(rng, r.s.Class, r.shard(l.To), firstDay+envelope.Lifetime)
+		if err != nil {
+			return err
+		}
+		r.units = append(r.units, u)
+		r.letter[envelope.IDOf(u.bytes)] = i
+		r.push(&event{at: l.At, kind: writes, i: i})
+	}
+	return nil
 }
 
-// unit makes an envelope that verifies and that nobody can open.
-func unit(rng *rand.Rand, c envelope.Class) ([]byte, error) {
-	random := func(b []byte) []byte {
-		for i := range b {
-			b[i] = byte(rng.Uint32())
-		}
-		return b
+func seq(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
 	}
-	osk := ed25519.NewKeyFromSeed(random(make([]byte, ed25519.SeedSize)))
-	e, err := envelope.New(c, 0, firstDay+envelope.Lifetime, osk, random(make([]byte, c.BodySize())))
-	return e.Bytes(), err
+	return list
+}
+
+// shard of a person's mail; 0, for everybody, where nobody chooses.
+func (r *run) shard(p int) uint8 {
+	if !r.s.Shards {
+		return 0
+	}
+	return uint8(1 + p%200)
+}
+
+func (r *run) known(a, b int) bool { return r.friends[[2]int{min(a, b), max(a, b)}] }
+
+// admit makes a person's device.
+func (r *run) admit(p int, rng *rand.Rand) error {
+	if slices.Contains(r.s.Sybils, p) || slices.Contains(r.s.Informants, p) {
+		h, err := newHostile(rand.New(rand.NewPCG(r.seed, uint64(p)+1)), r.s.Junk, r.s.Offer, r.s.Class, firstDay+envelope.Lifetime)
+		r.people = append(r.people, &person{n: h})
+		return err
+	}
+	sh, _, err := store.Open(durable.NewMem(), store.Options{Quota: r.s.Quota, SegmentSize: 1 << 20, Today: firstDay, Shares: routing.Shares()})
+	if err != nil {
+		return err
+	}
+	c := node.Config{Today: firstDay, Verify: r.verify}
+	who := &person{sh: sh}
+	if slices.Contains(r.s.Relays, p) {
+		who.key = "relay:" + strconv.Itoa(p)
+	} else if r.s.Shards {
+		c.Shards = []uint8{r.shard(p)}
+	}
+	who.n = node.New(c, sh, rand.New(rand.NewPCG(r.seed, uint64(p)+1)))
+	r.people = append(r.people, who)
+	return nil
+}
+
+// verify checks each unit's signature once: its id says which bytes it has.
+func (r *run) verify(e envelope.Envelope) error {
+	id := e.ID()
+	if r.good[id] {
+		return nil
+	}
+	err := e.Verify()
+	if err == nil {
+		r.good[id] = true
+	}
+	return err
+}
+
+func (r *run) close() {
+	for _, p := range r.people {
+		if p.sh != nil {
+			p.sh.Close()
+		}
+	}
 }
 
 // play one event.
@@ -193,8 +299,13 @@ func (r *run) play(e *event) {
 	case writes:
 		l := r.letters[e.i]
 		r.tally.holder(e.i, l.From, r.now)
-		r.step(l.From, node.Submit{Raw: r.units[e.i]})
+		r.step(l.From, node.Submit{Raw: r.units[e.i].bytes})
+	case proves:
+		r.prove(e.i)
 	case dawns:
+		if err := r.check(); err != nil {
+			r.failed = err
+		}
 		for p := range r.people {
 			r.step(p, node.Day{Today: firstDay.Add(e.i)})
 		}
@@ -238,16 +349,46 @@ func (r *run) begin(contact int) {
 		r.wires[name[i]] = &wire{from: ends[i], to: ends[1-i], name: name[i], peer: name[1-i]}
 	}
 	for i := range ends {
-		far := r.people[ends[1-i]]
 		r.step(ends[i],
 			node.Up{
 				Link:   name[i],
-				Peer:   link.Peer{Key: far.key, Relay: far.key != "", Abroad: far.key != ""},
+				Peer:   r.peer(ends[i], ends[1-i]),
 				Traits: link.Traits{Latency: r.s.Network.Latency, Exposure: link.Nearby},
 			},
-			node.Ready{Link: name[i], Bytes: buffer})
+			node.Ready{Link: name[i], Bytes: r.s.Network.buffer()})
 	}
 }
+
+// peer is how a's link names b.
+func (r *run) peer(a, b int) link.Peer {
+	far := r.people[b]
+	switch {
+	case far.key != "":
+		return link.Peer{Key: far.key, Relay: true, Abroad: true}
+	case r.known(a, b):
+		return link.Peer{Key: "contact:" + strconv.Itoa(b)}
+	}
+	return link.Peer{}
+}
+
+// prove lets a reader say that a letter arrived.
+func (r *run) prove(l int) {
+	e, err := envelope.Parse(r.units[l].bytes)
+	if err != nil {
+		r.failed = err
+		return
+	}
+	done, err := envelope.NewDone(e, r.units[l].key)
+	if err != nil {
+		r.failed = err
+		return
+	}
+	r.step(r.letters[l].To, node.Blend{Raw: done.Bytes()})
+}
+
+// batch is the step in which proofs leave: so many letters' at once, and none
+// at a time that tells when its letter was read.
+const batch = 30 * time.Minute
 
 // step runs one node and does what it says.
 func (r *run) step(p int, evs ...node.Event) {
@@ -258,12 +399,21 @@ func (r *run) step(p int, evs ...node.Event) {
 		case node.Send:
 			r.send(r.wires[e.Link], e.Data)
 		case node.Close:
-			r.failed = fmt.Errorf("sim: person %d closed a link: %w", p, e.Reason)
+			if w := r.wires[e.Link]; w != nil && r.people[w.to].sh != nil {
+				r.failed = fmt.Errorf("sim: person %d closed a link: %w", p, e.Reason)
+			}
 		case node.Trouble:
 			r.failed = fmt.Errorf("sim: person %d: %w", p, e.Err)
 		case node.Arrived:
 			if l, ok := r.letter[e.ID]; ok {
 				r.tally.holder(l, p, r.now)
+				if p == r.letters[l].To && r.s.ProofAfter > 0 && r.tally.arrived[l] == r.now {
+					r.push(&event{at: (r.now + r.s.ProofAfter).Truncate(batch) + batch, kind: proves, i: l})
+				}
+			}
+		case node.Stored:
+			if l, ok := r.letter[e.ID]; ok {
+				r.watch.stored(l)
 			}
 		}
 	}
@@ -295,18 +445,6 @@ func (r *run) send(w *wire, data []byte) {
 	r.push(&event{at: w.busy + r.s.Network.Latency, kind: arrives, w: w, data: data})
 }
 
-func (r *run) result(seed uint64) Result {
-	res := Result{
-		Scenario: r.s.Name, Seed: seed, People: r.s.People, Contacts: len(r.s.Contacts), Letters: len(r.letters),
-		Outcome: r.tally.outcome(), Bytes: r.bytes, Ideal: flood(r.s, r.letters).outcome(), Steps: r.steps,
-		Hash: hex.EncodeToString(r.hash.Sum(nil)), Arrivals: r.tally.arrived,
-	}
-	if res.Delivered > 0 {
-		res.BytesPerDelivered = float64(res.Bytes) / float64(res.Delivered)
-	}
-	return res
-}
-
 // kind of an event. The order is that of events at the same time.
 type kind uint8
 
@@ -315,6 +453,7 @@ const (
 	writes
 	arrives
 	ticks
+	proves
 	dawns
 	ends
 )

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -25,6 +26,7 @@ type Contact struct {
 type Letter struct {
 	From, To int
 	At       time.Duration
+	Noise    bool // carried like others and not counted in the result
 }
 
 // Network says how contacts carry bytes.
@@ -40,35 +42,55 @@ type Scenario struct {
 	People   int
 	Contacts []Contact
 	Letters  []Letter // in addition to Random
-	// Random letters have uniformly random different ends and a uniformly
-	// random time before Until.
-	Random  int
-	Until   time.Duration
-	End     time.Duration
-	Class   envelope.Class // of all letters
-	Network Network
-	Relays  []int // people who are relays: others know them by a key
+	// Random letters have uniformly random different ends, who are no contacts
+	// if Apart, and a uniformly random time in [Since, Until).
+	Random       int
+	Apart        bool
+	Since, Until time.Duration
+	Background   int // random letters of the whole time that are not counted
+	End          time.Duration
+	Class        envelope.Class // of all letters
+	Network      Network
+	Relays       []int    // people who are relays: others know them by a key
+	Friends      [][2]int // pairs of people who are contacts
+	Shards       bool     // relays give everybody only the shard of their mail
+	Quota        int64    // bytes of a shelf; 0 for 64 MiB
+	// ProofAfter is how long after its arrival a letter's proof leaves, at
+	// least; 0: readers prove nothing.
+	ProofAfter time.Duration
+	// Sybils offer junk to strangers; Informants to their contacts, too. Neither
+	// takes or carries anything.
+	Sybils, Informants []int
+	Junk               int      // units that each of them has
+	Offer              int      // of them in a meeting
+	Windows            []Window // for the picture
+	Rivals             []Rival  // what other ways would bring, letter by letter
 }
+
+// Rival is another way of which the scenario itself knows what it brings.
+// Arrivals are in the order of Letters, negative for what does not arrive.
+type Rival struct {
+	Name     string
+	Arrivals []time.Duration
+}
+
+// Window is a time in which the network answers.
+type Window struct{ From, To time.Duration }
 
 // ErrUnknown: there is no such scenario.
 var ErrUnknown = errors.New("sim: no such scenario")
 
-// Names of the scenarios that Named knows.
-func Names() []string { return []string{"blackout", "conference"} }
-
-// Named is a scenario by its name. Errors: ErrUnknown.
-func Named(name string) (Scenario, error) {
-	switch name {
-	case "conference":
-		return Conference()
-	case "blackout":
-		return Blackout(), nil
-	}
-	return Scenario{}, fmt.Errorf("%w: %q; there are %v", ErrUnknown, name, Names())
-}
-
 //go:embed traces/SFHH_tij.dat.gz
 var sfhh []byte
+
+//go:embed traces/InVS15_tij.dat.gz
+var invs []byte
+
+//go:embed traces/march-node50-0.npy.gz
+var march []byte
+
+//go:embed traces/blockade1-node50-0.npy.gz
+var blockade []byte
 
 // maxTrace bounds an unpacked trace in bytes.
 const maxTrace = 64 << 20
@@ -76,27 +98,64 @@ const maxTrace = 64 << 20
 // Conference is two days of a conference: 403 people, 600 letters. The trace
 // is described in traces/README.md.
 func Conference() (Scenario, error) {
-	z, err := gzip.NewReader(bytes.NewReader(sfhh))
+	return faces("conference", "403 people at a conference, face-to-face contacts only (SFHH, SocioPatterns), 600 letters", sfhh)
+}
+
+// Office is eleven days of an office: 217 people, 600 letters.
+func Office() (Scenario, error) {
+	return faces("office", "217 people of an office, face-to-face contacts only (InVS15, SocioPatterns), 600 letters", invs)
+}
+
+func unpack(packed []byte) (io.Reader, error) {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
-		return Scenario{}, fmt.Errorf("sim: embedded trace: %w", err)
+		return nil, fmt.Errorf("sim: embedded trace: %w", err)
 	}
-	contacts, people, err := ReadTrace(io.LimitReader(z, maxTrace))
+	return io.LimitReader(z, maxTrace), nil
+}
+
+func faces(name, about string, packed []byte) (Scenario, error) {
+	z, err := unpack(packed)
 	if err != nil {
 		return Scenario{}, err
 	}
+	contacts, people, err := ReadTrace(z)
 	s := Scenario{
-		Name:     "conference",
-		About:    "403 people at a conference, face-to-face contacts only (SFHH, SocioPatterns), 600 letters",
-		People:   people,
-		Contacts: contacts,
-		Random:   600,
-		Class:    envelope.S1,
-		Network:  Network{Rate: 125_000, Latency: 20 * time.Millisecond},
+		Name: name, About: about, People: people, Contacts: contacts, Random: 600, Class: envelope.S1,
+		Network: Network{Rate: 125_000, Latency: 20 * time.Millisecond},
 	}
-	for _, c := range contacts {
-		s.End = max(s.End, c.To)
+	s.finish()
+	return s, err
+}
+
+// Protest is fifty people who walk, as the authors of Amigo recorded or drew
+// it, in two groups within which a thousand letters go. Everybody looks around
+// each minute and reaches ten metres.
+func Protest(name string, packed []byte) (Scenario, error) {
+	z, err := unpack(packed)
+	if err != nil {
+		return Scenario{}, err
 	}
-	s.Until = s.End * 6 / 10
+	at, err := ReadPositions(z)
+	if err != nil {
+		return Scenario{}, err
+	}
+	const skip, reach, look, group = 400, 10, 60, 25 // they start in one place
+	s := Scenario{
+		Name: name, About: "50 people of a protest in two groups, 10 m, a look around each minute (Amigo), 1,000 letters",
+		Contacts: Meet(at[min(skip, len(at)-1):], reach, look), People: len(at[0]), Class: envelope.S1, Quota: 1 << 20,
+		Network: Network{Rate: 125_000, Latency: 5 * time.Millisecond}, End: seconds(len(at) - skip),
+	}
+	rng := rand.New(rand.NewPCG(1, 0x616d69676f))
+	for range 1000 {
+		from := rng.IntN(s.People)
+		to := from/group*group + rng.IntN(group)
+		if to == from {
+			to = from/group*group + (from+1)%group
+		}
+		s.Letters = append(s.Letters, Letter{From: from, To: to, At: time.Duration(rng.Int64N(int64(s.End * 6 / 10)))})
+	}
+	s.finish()
 	return s, nil
 }
 
@@ -183,9 +242,9 @@ func Blackout() Scenario {
 			{Relay, Abroad, 0, 2 * time.Hour},
 		},
 		Letters: []Letter{
-			{Inside, Abroad, 5 * time.Minute},
-			{Neighbour, Abroad, 6 * time.Minute},
-			{Inside, Abroad, dark + time.Minute}, // too late for anybody
+			{From: Inside, To: Abroad, At: 5 * time.Minute},
+			{From: Neighbour, To: Abroad, At: 6 * time.Minute},
+			{From: Inside, To: Abroad, At: dark + time.Minute}, // too late for anybody
 		},
 		End:     2 * time.Hour,
 		Class:   envelope.S1,

@@ -102,7 +102,7 @@ func TestChain(t *testing.T) {
 	s := Scenario{
 		Name: "chain", People: 4, Class: envelope.S2, End: time.Hour,
 		Contacts: []Contact{{0, 1, 10 * time.Second, 20 * time.Second}, {1, 2, 30 * time.Second, 40 * time.Second}},
-		Letters:  []Letter{{0, 2, time.Second}, {0, 3, time.Second}, {2, 0, time.Second}},
+		Letters:  []Letter{{From: 0, To: 2, At: time.Second}, {From: 0, To: 3, At: time.Second}, {From: 2, To: 0, At: time.Second}},
 	}
 	r := play(t, s, 1)
 	if r.Delivered != 1 || r.Copies != 2 || r.Ideal != r.Outcome {
@@ -122,7 +122,7 @@ func TestIdealFlood(t *testing.T) {
 			{3, 4, 50, 60},   // too early
 		},
 	}
-	letters := []Letter{{0, 2, 10}, {0, 3, 10}, {0, 4, 10}, {4, 3, 70}}
+	letters := []Letter{{From: 0, To: 2, At: 10}, {From: 0, To: 3, At: 10}, {From: 0, To: 4, At: 10}, {From: 4, To: 3, At: 70}}
 	got := flood(s, letters)
 	if want := []time.Duration{10, 100, -1, -1}; !slices.Equal(got.arrived, want) {
 		t.Fatalf("arrived %v, want %v", got.arrived, want)
@@ -137,7 +137,7 @@ func TestBadScenarios(t *testing.T) {
 		"contact with oneself": func(s *Scenario) { s.Contacts = []Contact{{1, 1, 0, 1}} },
 		"nobody there":         func(s *Scenario) { s.Contacts = []Contact{{0, 9, 0, 1}} },
 		"ends before it began": func(s *Scenario) { s.Contacts = []Contact{{0, 1, 5, 5}} },
-		"letter to nobody":     func(s *Scenario) { s.Letters = []Letter{{0, 9, 0}} },
+		"letter to nobody":     func(s *Scenario) { s.Letters = []Letter{{To: 9}} },
 		"no class":             func(s *Scenario) { s.Class = envelope.Done },
 		"random without time":  func(s *Scenario) { s.Random = 1 },
 	} {
@@ -147,11 +147,11 @@ func TestBadScenarios(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := Named("atlantis"); !errors.Is(err, ErrUnknown) {
+	if _, err := Named("atlantis", 1, 0); !errors.Is(err, ErrUnknown) {
 		t.Errorf("unknown name: %v", err)
 	}
 	for _, name := range Names() {
-		if s, err := Named(name); err != nil || s.Name != name || s.About == "" {
+		if s, err := Named(name, 1, 30); err != nil || s.Name != name || s.About == "" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

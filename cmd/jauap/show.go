@@ -24,9 +24,12 @@ func showCommands(d *door) []*cli.Command {
 			Action: d.demo,
 		},
 		{
-			Name: "sim", Category: "look", Usage: "many nodes in one process, from one seed", ArgsUsage: strings.Join(sim.Names(), "|"),
+			Name: "sim", Category: "look", Usage: "many nodes in one process, from one seed", ArgsUsage: strings.Join(sim.Names(), "|") + "|FILE.toml",
 			Flags: []cli.Flag{
 				jsonFlag(),
+				&cli.IntFlag{Name: "people", Usage: "how many, where people are synthetic (0: as many as usual)", Local: true},
+				&cli.StringFlag{Name: "class", Usage: "size class of all letters, S1 to S5 (default: the scenario's)", Local: true},
+				&cli.StringFlag{Name: "svg", Usage: "draw what happened into this file", Local: true},
 				&cli.Uint64Flag{Name: "seed", Usage: "the same seed gives the same events", Value: 7, Local: true},
 			},
 			Action: d.sim,
@@ -64,31 +67,6 @@ func (d *door) newLinks(link func() string) {
 	for s := bufio.NewScanner(d.in); s.Scan(); {
 		d.say("page %s", link())
 	}
-}
-
-func (d *door) sim(ctx context.Context, c *cli.Command) error {
-	name, err := arg(c, 0, "a scenario")
-	if err != nil {
-		return err
-	}
-	s, err := sim.Named(name)
-	if err != nil {
-		return usageError{err}
-	}
-	r, err := sim.Run(ctx, s, c.Uint64("seed"))
-	if err != nil || c.Bool("json") {
-		return errors.Join(err, d.jsonIf(err, r))
-	}
-	d.say("%s, seed %d: %d people, %d contacts, %d letters", r.Scenario, r.Seed, r.People, r.Contacts, r.Letters)
-	for _, row := range []struct {
-		name string
-		o    sim.Outcome
-	}{{"Jauap", r.Outcome}, {"ideal flooding", r.Ideal}} {
-		d.say("%-15s delivered %5.1f %%; within 1 h %5.1f %%, 6 h %5.1f %%, 24 h %5.1f %%; median %6.0f s; %6.1f copies each",
-			row.name, 100*row.o.Share, 100*row.o.Within1h, 100*row.o.Within6h, 100*row.o.Within24h, row.o.MedianSeconds, row.o.Copies)
-	}
-	d.say("%.0f bytes per delivered letter; events %s", r.BytesPerDelivered, r.Hash)
-	return nil
 }
 
 func (d *door) bench(ctx context.Context, c *cli.Command) error {
