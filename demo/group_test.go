@@ -30,7 +30,7 @@ func (s seat) group(pane, status string) string {
 func (s seat) send(path, text string) {
 	s.t.Helper()
 	s.visit(path)
-	s.do(chromedp.SetValue(chromedp.CSS("#text"), text), chromedp.Click(chromedp.CSS("form.write button")))
+	s.do(chromedp.SetValue(chromedp.CSS("#text"), text), chromedp.Click(chromedp.CSS("form.write .send > button")))
 	s.until("#letters", text)
 }
 
