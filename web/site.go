@@ -25,6 +25,7 @@ type Options struct {
 	Now  func() time.Time // time.Now when nil
 	Zone *time.Location   // for exact times; time.Local when nil
 	Lang string           // en, ru or kk until the person chooses; by browser when empty
+	Gate *Gate            // of a First that led here; a new one when nil
 }
 
 func (o Options) filled() Options {
@@ -46,7 +47,10 @@ type Site struct {
 
 // New is the page of b, closed until somebody follows a Link.
 func New(b api.Backend, o Options) *Site {
-	g := NewGate(o.Now)
+	g := o.Gate
+	if g == nil {
+		g = NewGate(o.Now)
+	}
 	return &Site{Handler: newPages(b, g, "", o).guarded("'none'"), gate: g}
 }
 

@@ -130,6 +130,39 @@ func testKeyboard(t *testing.T, ctx context.Context) {
 	}
 }
 
+// testLongTalk measures the first paint of ten thousand letters, and walks up
+// through the earlier ones.
+func testLongTalk(t *testing.T, ctx context.Context) {
+	w := newWorld(t)
+	p := w.AddPerson(api.Person{Name: "Dana"})
+	for range 10_000 {
+		w.Arrive("Dana", api.Letter{Text: strings.Repeat("Біз аманбыз. ", 8)})
+	}
+	do(t, ctx, chromedp.Navigate(w.site.Link(w.s.URL)))
+	until(t, ctx, "main", "Dana")
+	do(t, ctx, chromedp.Navigate(w.s.URL+"/with/"+p.ID))
+	until(t, ctx, "#letters", "аманбыз")
+	paint, err := chromedp.Run(ctx, chromedp.Evaluate[float64](`performance.getEntriesByName("first-contentful-paint")[0]?.startTime || 0`))
+	if err != nil || paint <= 0 {
+		t.Fatal(paint, err)
+	}
+	t.Logf("first paint of a conversation of 10,000 letters: %.0f ms", paint)
+	count := func() int {
+		n, err := chromedp.Run(ctx, chromedp.Evaluate[int](`scrollTo(0, 0), document.querySelectorAll("#letters > li").length`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for range 800 {
+		if count() >= 3*page {
+			return
+		}
+		time.Sleep(25 * time.Millisecond) // a real browser has a clock of its own
+	}
+	t.Errorf("scrolled up, %d letters are there", count())
+}
+
 // TestMediaIsOnlyMedia: what a stranger sent is shown as a picture or a sound
 // that nothing can run in.
 func TestMediaIsOnlyMedia(t *testing.T) {

@@ -40,6 +40,9 @@ type turn struct {
 func (p *pages) turn(w http.ResponseWriter, r *http.Request, v *visit) *turn {
 	x := &turn{p: p, w: w, r: r, visit: v, Now: p.o.Now()}
 	tag := p.o.Lang
+	if v == nil && tag == "" { // nothing is remembered of who was not let in
+		tag = r.URL.Query().Get("lang")
+	}
 	if v != nil {
 		if chosen := v.language(p.prefix); chosen != "" {
 			tag = chosen
@@ -84,7 +87,10 @@ func (x *turn) Self() string {
 func (x *turn) CSRF() string { return x.visit.csrf }
 
 // Open reports whether a visitor sees this, with a line about the network.
-func (x *turn) Open() bool { return x.visit != nil }
+func (x *turn) Open() bool { return x.visit != nil && x.p.b != nil }
+
+// Known reports whether a visitor sees this, even before a profile is open.
+func (x *turn) Known() bool { return x.visit != nil }
 
 // Framed reports whether another page shows this one beside others.
 func (x *turn) Framed() bool { return x.p.framed }
@@ -163,7 +169,7 @@ func (x *turn) When(t time.Time) *moment { return x.Age(&t) }
 // view renders a screen whole before the first byte leaves.
 func (x *turn) view(look string, status int, title string, data any) {
 	x.Look, x.Title, x.Data = look, title, data
-	if x.visit != nil {
+	if x.Open() {
 		x.sentence()
 	}
 	var b bytes.Buffer

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v3"
+	"golang.org/x/term"
 
 	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/daemon"
@@ -68,6 +69,9 @@ func (d *door) up(ctx context.Context, c *cli.Command, browser bool) error {
 	if running, err := api.Dial(ctx, c.String("data")); err == nil {
 		return d.again(ctx, running, browser)
 	}
+	if d.byPage(c) {
+		return d.onPage(ctx, c, browser)
+	}
 	if err := d.firstRun(c); err != nil {
 		return err
 	}
@@ -96,6 +100,50 @@ func (d *door) up(ctx context.Context, c *cli.Command, browser bool) error {
 	}
 	if browser {
 		openBrowser(node.PageURL())
+	}
+	small()
+	<-ctx.Done()
+	return node.Close()
+}
+
+// byPage tells whether a person makes or opens the profile on the page: `jauap`
+// alone, and nobody gave a passphrase or could be asked for one here.
+func (d *door) byPage(c *cli.Command) bool {
+	dir := c.String("data")
+	if c.Name != "jauap" || c.String("passphrase-file") != "" || os.Getenv("JAUAP_PASSPHRASE") != "" {
+		return false
+	}
+	if !daemon.Exists(dir) {
+		return true
+	}
+	f, ok := d.in.(*os.File)
+	return daemon.NeedsPassphrase(dir) && !(ok && term.IsTerminal(int(f.Fd())))
+}
+
+// onPage shows the page at once; the node runs as soon as the profile is open.
+func (d *door) onPage(ctx context.Context, c *cli.Command, browser bool) error {
+	cfg, err := daemon.LoadConfig(c.String("data"))
+	if err != nil {
+		return err
+	}
+	o := daemon.Options{Dir: c.String("data"), Config: cfg, TrustClock: c.Bool("trust-clock"), Log: d.logger(c)}
+	node, err := daemon.Wait(ctx, o, func(url string) {
+		d.say("page %s", url)
+		if browser {
+			openBrowser(url)
+		}
+	})
+	if ctx.Err() != nil && node == nil {
+		return nil
+	}
+	if err != nil {
+		if node != nil {
+			err = errors.Join(err, node.Close())
+		}
+		return err
+	}
+	if a := node.ListenAddr(); a != "" {
+		d.say("listening %s", a)
 	}
 	small()
 	<-ctx.Done()
