@@ -88,12 +88,22 @@ func (r Result) SVG() string {
 		text(at+24, 96, 12, inkColor, "start", s[1])
 	}
 	for k, rival := range r.Rivals {
-		text(left+16, float64(upper+24+20*k), 13, rivalColor, "start", fmt.Sprintf("%s: %.0f %% arrived, %.0f %% within 24 h", rival.Name, 100*rival.Share, 100*rival.Within24h))
+		text(right-6, y(r.scene.Rivals[k].arrivedBy(end))-8, 13, rivalColor, "end", fmt.Sprintf("%s: %.0f %% arrived, %.0f %% within 24 h", rival.Name, 100*rival.Share, 100*rival.Within24h))
 	}
 	text(right, stripe+32, 13, quietColor, "end", fmt.Sprintf("median %s, 90 %% within %s; %.0f kB for each letter; %d people carried; seed %d",
 		short(r.MedianSeconds), short(r.P90Seconds), r.BytesPerDelivered/1000, r.Carriers.People, r.Seed))
 	b.WriteString("</svg>\n")
 	return b.String()
+}
+
+// arrivedBy counts what the rival has brought by then.
+func (v Rival) arrivedBy(end time.Duration) (n int) {
+	for _, t := range v.Arrivals {
+		if t >= 0 && t <= end {
+			n++
+		}
+	}
+	return n
 }
 
 // curve draws how many of the times lie before each time. counted leaves out
