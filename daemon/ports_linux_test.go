@@ -134,7 +134,7 @@ func TestPorts(t *testing.T) {
 	passes("all open", "quic443", 5*time.Second)
 	passes("no UDP", "tls443", 6*time.Second, "ip protocol tcp")
 	passes("no TCP", "quic443", 12*time.Second, "ip protocol udp")
-	passes("TCP 3785 alone", "tls3785", 25*time.Second, "tcp dport 3785")
+	passes("TCP 3785 alone", "tls3785", 40*time.Second, "tcp dport 3785")
 	passes("all open again", "tls3785", 5*time.Second)
 
 	// In the dark a sweep was used up; the way that answered is tried at each poll.
