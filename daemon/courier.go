@@ -15,7 +15,7 @@ import (
 // the links need for some seconds.
 const (
 	packBytes  = 4 << 20  // at one go, for a stick
-	firstBytes = 52 << 10 // before a link says its first words
+	firstBytes = 80 << 10 // before a link says its first words
 	aheadBytes = 2 << 20  // beyond what others hold
 	aheadLeast = 16 << 10 // less is not worth sealing now
 )
