@@ -23,7 +23,7 @@ type room struct {
 
 // house is the import table. A room that is not here fails the test.
 var house = map[string]room{
-	"identity":          {kind: 'C', reason: "keys know no address book and no disk"},
+	"identity":          {kind: 'C', may: []string{"words"}, reason: "keys know no address book and no disk"},
 	"envelope":          {kind: 'C', never: []string{"seal", "identity"}, reason: "the wire format holds no plaintext, policy or clock"},
 	"seal":              {kind: 'C', may: []string{"identity", "envelope"}, reason: "sealing has no storage, links or options"},
 	"seal/group":        {kind: 'C', may: []string{"seal", "envelope"}, reason: "sealing for many knows no roster and no person"},

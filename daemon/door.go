@@ -44,7 +44,7 @@ func (d *Daemon) Me(context.Context) (api.Me, error) {
 	if err != nil {
 		return api.Me{}, err
 	}
-	return api.Me{Name: me.Name(), ID: me.Public().ID(), Words: f.Words(), Digits: f.Digits()}, nil
+	return api.Me{Name: me.Name(), ID: me.Public().ID(), Words: f.Words(), WordsIn: wordsIn(f), Digits: f.Digits()}, nil
 }
 
 // People implements api.People.
@@ -86,7 +86,7 @@ func (d *Daemon) entire(c account.Contact, v status.View) (api.Person, error) {
 	p := api.Person{
 		Name: c.Name, ID: c.ID.String(), Verified: verified(c), VerifiedAt: known(c.VerifiedAt), KeyChanged: c.KeyChanged,
 		WroteAt: known(h.WroteAt), Unread: h.Unread, Waiting: d.acc.WaitingFor(c.ID),
-		Words: f.Words(), Digits: f.Digits(), LastText: h.LastText, LastMine: h.LastMine, LastAt: known(h.LastAt),
+		Words: f.Words(), WordsIn: wordsIn(f), Digits: f.Digits(), LastText: h.LastText, LastMine: h.LastMine, LastAt: known(h.LastAt),
 		HeardAt: known(c.HeardAt), Forked: c.Forked, Stuck: c.Stuck,
 	}
 	theirs, at, err := d.pairing.Theirs(c.ID)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/identity"
 	"github.com/jauap/jauap/node"
 	"github.com/jauap/jauap/pairing"
 	"github.com/jauap/jauap/web/api"
@@ -252,4 +253,12 @@ func (d *Daemon) EndCall(ctx context.Context, ask api.EndAsk) (api.Calls, error)
 		return api.Calls{}, doorError(err)
 	}
 	return d.Calls(ctx)
+}
+
+func wordsIn(f identity.Fingerprint) map[string][]string {
+	m := map[string][]string{}
+	for _, lang := range words.Languages() {
+		m[lang] = f.WordsIn(lang)
+	}
+	return m
 }

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/tyler-smith/go-bip39/wordlists"
 	"golang.org/x/crypto/argon2"
+
+	"github.com/jauap/jauap/words"
 )
 
 // Cost of a fingerprint: Argon2id with 64 MiB, one pass, one lane. It makes
@@ -16,7 +17,6 @@ const (
 	fingerprintMemory = 64 * 1024 // KiB
 	fingerprintLabel  = "jauap/1 fingerprint"
 	fingerprintDigits = 24
-	fingerprintWords  = 8
 )
 
 // Fingerprint is what two people compare to know that they hold each other's
@@ -31,20 +31,11 @@ func (p Public) Fingerprint() (f Fingerprint) {
 	return f
 }
 
-// Words are the first 88 bits as eight English words. BIP-39, word list.
-func (f Fingerprint) Words() []string {
-	words := make([]string, fingerprintWords)
-	for i := range words {
-		// 11 bits from bit 11·i on, out of the three bytes that hold them.
-		bit := 11 * i
-		v := uint32(f.b[bit/8])<<16 | uint32(f.b[bit/8+1])<<8
-		if bit/8+2 < len(f.b) {
-			v |= uint32(f.b[bit/8+2])
-		}
-		words[i] = wordlists.English[v>>(13-bit%8)&0x7ff]
-	}
-	return words
-}
+// Words are the first 88 bits as eight English words.
+func (f Fingerprint) Words() []string { return f.WordsIn("en") }
+
+// WordsIn are the same bits in the words of a language. spec/pairing.md, 6.
+func (f Fingerprint) WordsIn(lang string) []string { return words.Encode(lang, [11]byte(f.b[:11])) }
 
 // Digits are the 128 bits modulo 10^24 as six groups of four digits.
 func (f Fingerprint) Digits() string {
@@ -62,8 +53,8 @@ func (f Fingerprint) digits() string {
 	return fmt.Sprintf("%0*s", fingerprintDigits, v.String())
 }
 
-// Match tells whether the code is this fingerprint: all eight words or all
-// 24 digits, in any case, with any spaces, dashes, dots or commas between.
+// Match tells whether the code is this fingerprint: all eight words of one
+// language or all 24 digits, in any case, with any spaces, dashes, dots or commas between.
 func (f Fingerprint) Match(code string) bool {
 	if len(code) > 512 {
 		return false
@@ -74,7 +65,8 @@ func (f Fingerprint) Match(code string) bool {
 	if joined := strings.Join(parts, ""); joined == f.digits() {
 		return true
 	}
-	return strings.Join(parts, " ") == strings.Join(f.Words(), " ")
+	bits, err := words.Decode(parts)
+	return err == nil && bits == [11]byte(f.b[:11])
 }
 
 // IsZero tells the zero value from a fingerprint.

@@ -294,6 +294,20 @@ func FuzzParseInvite(f *testing.F) {
 	})
 }
 
+// TestMatchInEveryLanguage: whoever reads, in whichever language.
+func TestMatchInEveryLanguage(t *testing.T) {
+	f, other := newMe(t, "A").Public().Fingerprint(), newMe(t, "B").Public().Fingerprint()
+	for _, lang := range []string{"en", "kk", "ru"} {
+		w := strings.Join(f.WordsIn(lang), " ")
+		if !f.Match(w) || !f.Match(strings.ToUpper(w)) || other.Match(w) {
+			t.Errorf("%s: %s", lang, w)
+		}
+	}
+	if f.Match(strings.Join(append(f.WordsIn("kk")[:4], f.WordsIn("ru")[4:]...), " ")) {
+		t.Error("two languages in one")
+	}
+}
+
 func FuzzMatch(f *testing.F) {
 	p, _ := identity.ParseFingerprint(bytes.Repeat([]byte{0x5a}, 16))
 	f.Add(p.Digits())

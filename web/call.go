@@ -38,6 +38,14 @@ type lookView struct {
 	Text, False, Half string
 }
 
+// inWords chooses the words of the page's language.
+func (x *turn) inWords(by map[string][]string, plain []string) []string {
+	if w := by[x.Lang.Tag]; w != nil {
+		return w
+	}
+	return plain
+}
+
 func (x *turn) call() error { return x.showCall(http.StatusOK, callScreen{}) }
 
 func (x *turn) showCall(status int, s callScreen) error {
@@ -61,10 +69,7 @@ func (x *turn) showCall(status int, s callScreen) error {
 }
 
 func (x *turn) code(c api.Code) codeView {
-	v := codeView{Code: c, Words: c.Words[x.Lang.Tag], Ends: x.Age(c.EndsAt)}
-	if v.Words == nil {
-		v.Words = c.Words["en"]
-	}
+	v := codeView{Code: c, Words: x.inWords(c.Words, c.Words["en"]), Ends: x.Age(c.EndsAt)}
 	v.Out = x.T("call.out." + c.Out)
 	for _, p := range c.Answers {
 		a := answerView{ID: p.ID, Sure: checked(p.Verified) && !p.KeyChanged && !p.Forked}

@@ -327,6 +327,7 @@ func (x *turn) showPerson(status int, s personScreen) error {
 		return err
 	}
 	s.Half = x.half(s.Person)
+	s.Me.Words, s.Words = x.inWords(s.Me.WordsIn, s.Me.Words), x.inWords(s.WordsIn, s.Words)
 	x.view("person", status, x.T("person.title", "name", s.Name), s)
 	return nil
 }
@@ -359,6 +360,7 @@ func (x *turn) me() error {
 	if err != nil {
 		return err
 	}
+	me.Words = x.inWords(me.WordsIn, me.Words)
 	x.view("me", http.StatusOK, x.T("me.title"), me)
 	return nil
 }

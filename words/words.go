@@ -22,11 +22,25 @@ const (
 	shortest = 4 // letters that are enough when one word begins so
 )
 
+//go:embed ru.txt
+var russian string
+
+//go:embed kk.txt
+var kazakh string
+
 // Languages that have a list, the first for everybody else.
-func Languages() []string { return []string{"en"} }
+func Languages() []string { return []string{"en", "kk", "ru"} }
 
 // list is all words of a language; English for one that has none.
-func list(lang string) []string { return wordlists.English }
+func list(lang string) []string {
+	switch lang {
+	case "ru":
+		return strings.Fields(russian)
+	case "kk":
+		return strings.Fields(kazakh)
+	}
+	return wordlists.English
+}
 
 // Encode writes 88 bits as eight words of a language, the highest bits first.
 func Encode(lang string, bits [11]byte) []string {
@@ -52,7 +66,7 @@ func Decode(said []string) (bits [11]byte, err error) {
 	}
 	best, at := -1, ""
 	for _, lang := range Languages() {
-		out, n := decode(list(lang), said)
+		out, n := decode(folded(lang), said)
 		if n == Count {
 			return out, nil
 		}
@@ -61,6 +75,15 @@ func Decode(said []string) (bits [11]byte, err error) {
 		}
 	}
 	return bits, fmt.Errorf("%w: word %d, %q, is not in the list", ErrWords, best+1, at)
+}
+
+func folded(lang string) []string {
+	all := list(lang)
+	out := make([]string, len(all))
+	for i, w := range all {
+		out[i] = Fold(w)
+	}
+	return out
 }
 
 // decode reads as far as the words are of the list, and says how far.
@@ -80,11 +103,10 @@ func decode(all, said []string) (bits [11]byte, n int) {
 	return bits, len(said)
 }
 
-// find is the place of a folded word, -1 when it is none or could be several.
+// find is the place of a folded word in a folded list, -1 when it is none or could be several.
 func find(all []string, word string) int {
 	found := -1
 	for i, w := range all {
-		w = Fold(w)
 		if w == word {
 			return i
 		}

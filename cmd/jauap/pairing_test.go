@@ -76,7 +76,7 @@ func TestTelephoneOverRelay(t *testing.T) {
 	if out := dana.ok("people"); !strings.Contains(out, "you have not checked them") {
 		t.Errorf("half is not said:\n%s", out)
 	}
-	if l := dana.look(append(ca.Words["en"], "--wait", "60s")...); l.State != "found" || l.Person == nil || l.Person.ID != half.ID {
+	if l := dana.look(append(ca.Words["kk"], "--wait", "60s")...); l.State != "found" || l.Person == nil || l.Person.ID != half.ID {
 		t.Fatalf("%+v", l)
 	}
 	dana.person("Aigerim", both)

@@ -111,6 +111,11 @@ func (d *door) me(ctx context.Context, c *cli.Command) error {
 		d.say("name    %s", orNone(me.Name))
 		d.say("id      %s", me.ID)
 		d.say("words   %s", strings.Join(me.Words, " "))
+		for _, lang := range []string{"kk", "ru"} {
+			if w := me.WordsIn[lang]; w != nil {
+				d.say("words   %s (%s)", strings.Join(w, " "), lang)
+			}
+		}
 		d.say("digits  %s", me.Digits)
 		return nil
 	})

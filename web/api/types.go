@@ -33,10 +33,12 @@ const (
 
 // Me is this device's pseudonym.
 type Me struct {
-	Name   string   `json:"name"`
-	ID     string   `json:"id"`     // stable, hexadecimal
-	Words  []string `json:"words"`  // 8 words to read aloud
-	Digits string   `json:"digits"` // 24 digits in groups of four
+	Name  string   `json:"name"`
+	ID    string   `json:"id"`    // stable, hexadecimal
+	Words []string `json:"words"` // 8 words to read aloud
+	// WordsIn are the same in each language that has a list.
+	WordsIn map[string][]string `json:"words_in,omitempty"`
+	Digits  string              `json:"digits"` // 24 digits in groups of four
 }
 
 // Person is somebody this device can write to.
@@ -70,8 +72,9 @@ type Person struct {
 	// How they say that they have checked me, as Verified without a name; ""
 	// when they said nothing. Verified without it, or it without Verified, is
 	// half of it.
-	Theirs   string     `json:"theirs,omitempty"`
-	TheirsAt *time.Time `json:"theirs_at,omitempty"`
+	Theirs   string              `json:"theirs,omitempty"`
+	WordsIn  map[string][]string `json:"words_in,omitempty"` // Words in each language
+	TheirsAt *time.Time          `json:"theirs_at,omitempty"`
 }
 
 // Invite is what another person needs to write to this device, once.
