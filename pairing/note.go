@@ -35,7 +35,9 @@ func getNote(tx account.Tx, id account.ContactID) (*note, error) {
 }
 
 // claim is what of an account's letters belongs here.
-func claim() account.Claim { return account.Claim{Kinds: []uint8{kindNote, kindOffer, kindAnswer, kindCard}} }
+func claim() account.Claim {
+	return account.Claim{Kinds: []uint8{kindNote, kindOffer, kindAnswer, kindCard}}
+}
 
 // Deliver implements account.App. What is broken changes nothing.
 func (p *Pairing) Deliver(tx account.Tx, from account.Contact, at account.Moment, part seal.Part) error {

@@ -56,7 +56,7 @@ func TestFrozen(t *testing.T) {
 
 func TestRoundTrip(t *testing.T) {
 	for _, lang := range Languages() {
-		for range 200 {
+		for range 20 {
 			var b [11]byte
 			rand.Read(b[:])
 			w := Encode(lang, b)
