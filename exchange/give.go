@@ -595,10 +595,16 @@ type sendQueue struct {
 
 func (q *sendQueue) Len() int { return len(q.units) }
 func (q *sendQueue) Less(i, j int) bool {
-	if q.line {
-		return q.units[i].number < q.units[j].number
+	a, b := q.units[i], q.units[j]
+	// Of one class, what the far end has the beginning of goes first: short
+	// windows would else leave many beginnings and nothing whole.
+	if begun := a.at > 0; a.item.Class == b.item.Class && begun != (b.at > 0) && a.at < a.item.Size && b.at < b.item.Size {
+		return begun
 	}
-	return q.compare(q.units[i].item, q.units[j].item) < 0
+	if q.line {
+		return a.number < b.number
+	}
+	return q.compare(a.item, b.item) < 0
 }
 func (q *sendQueue) Swap(i, j int) { q.units[i], q.units[j] = q.units[j], q.units[i] }
 func (q *sendQueue) Push(x any)    { q.units = append(q.units, x.(*given)) }

@@ -93,6 +93,29 @@ func testResumeCounts(t *testing.T, empty func() *shelf) {
 	}
 }
 
+// Meetings too short for two large units, each with another order of listing:
+// what was begun is ended before another is begun.
+func TestBeginningsFirst(t *testing.T) { eachWay(t, testBeginningsFirst) }
+
+func testBeginningsFirst(t *testing.T, empty func() *shelf) {
+	rng := seeded(5)
+	a, b := empty(), empty()
+	for range 8 {
+		a.add(unit(rng, envelope.S4), 0, 1)
+	}
+	a.Sync()
+	shuffled := Config{Chunk: 4096, Arrange: func(units []Item) {
+		rng.Shuffle(len(units), func(i, j int) { units[i], units[j] = units[j], units[i] })
+	}}
+	for n := 0; len(b.bytes) < 8; n++ {
+		m := meet(t, [2]Config{shuffled, {}}, a, b)
+		m.run(rng, 40_000)
+		if len(b.partial) > 1 || n > 30 {
+			t.Fatalf("after %d meetings %d units are whole and %d begun", n+1, len(b.bytes), len(b.partial))
+		}
+	}
+}
+
 // Crashes lose what was not synced; what was confirmed stays (meeting.note
 // checks it at every step), and the shelves still end even.
 func TestConvergeThroughCrashes(t *testing.T) { eachWay(t, testConvergeThroughCrashes) }

@@ -77,9 +77,7 @@ func Flood(seed uint64, phones int, informants float64) Scenario {
 		near[f[0]] = append(near[f[0]], f[1])
 		near[f[1]] = append(near[f[1]], f[0])
 	}
-	for _, p := range rng.Perm(phones)[:int(max(informants, 0)*float64(phones))] {
-		s.Informants = append(s.Informants, p)
-	}
+	s.Informants = append(s.Informants, rng.Perm(phones)[:int(max(informants, 0)*float64(phones))]...)
 	for p := phones; p < s.People; p++ {
 		s.Sybils = append(s.Sybils, p)
 	}

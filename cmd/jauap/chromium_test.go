@@ -203,7 +203,7 @@ func TestSideBySide(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.do(dt, chromedp.SetUploadFiles(chromedp.CSS("#photo"), []string{photo}), chromedp.Click(chromedp.CSS("#scan button.quiet")))
-	b.until(dt, "Aigerim⁩ is now among your people", 30*time.Second)
+	b.until(dt, "Aigerim\u2069 is now among your people", 30*time.Second)
 	inPerson := func(p api.Person) bool { return p.Verified == "in person" && p.Theirs == "in person" }
 	aigerim.person("Dana", inPerson)
 	dana.person("Aigerim", inPerson)
@@ -248,7 +248,7 @@ func TestTelephoneInBrowser(t *testing.T) {
 	}
 	ca, cd := said(at, baseA, "kk"), said(dt, baseD, "ru")
 	b.do(at, chromedp.SendKeys(chromedp.CSS("#code"), cd), chromedp.SendKeys(chromedp.CSS("#name"), "Қызым"), chromedp.Click(chromedp.CSS("section:last-of-type form button")))
-	b.until(at, "Қызым⁩: карта табылды", 60*time.Second)
+	b.until(at, "Қызым\u2069: карта табылды", 60*time.Second)
 	b.until(at, "Жартысы бітті", 10*time.Second)
 	b.until(dt, "Вы ещё не знаете, кто это", 60*time.Second)
 	b.shoot(at, "call-kk-half")
