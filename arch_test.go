@@ -37,6 +37,7 @@ var house = map[string]room{
 	"link/lan":          {kind: 'E', may: []string{"link", "link/pace"}, reason: "carriers do not know each other"},
 	"link/folder":       {kind: 'E', may: []string{"link", "internal/durable"}, reason: "carriers do not know each other"},
 	"link/fountain":     {kind: 'C', reason: "blocks and packets are the same on every carrier"},
+	"link/qr":           {kind: 'E', may: []string{"link", "link/fountain"}, reason: "carriers do not know each other"},
 	"link/broadcast":    {kind: 'E', may: []string{"link", "link/fountain"}, reason: "carriers do not know each other"},
 	"link/relay":        {kind: 'E', may: []string{"link", "link/pace", "relay", "relay/udp"}, never: []string{"seal", "identity"}, reason: "a courier cannot read what it carries"},
 	"relay/udp":         {kind: 'E', may: []string{"link/pace", "relay"}, never: []string{"seal", "identity"}, reason: "a relay cannot read what it keeps"},

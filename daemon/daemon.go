@@ -106,6 +106,7 @@ type Daemon struct {
 	finds   *finds.Book
 	notice  *notice
 	changes *changes
+	eyes    eyes
 	stop    context.CancelFunc
 	ctx     context.Context
 	group   sync.WaitGroup

@@ -329,6 +329,36 @@ func TestRecording(t *testing.T) {
 	has(t, page, "The recording was read", "5 new sealed letters", "1 of them is for you", "record another round")
 }
 
+func TestCodes(t *testing.T) {
+	w := newWorld(t)
+	b := w.enter(t)
+	for path, camera := range map[string]string{"/codes": "camera=(self)", "/carry": "camera=()"} {
+		resp, _ := b.do(b.request("GET", path, nil))
+		if got := resp.Header.Get("Permissions-Policy"); !strings.Contains(got, camera) {
+			t.Errorf("%s: %q, want %s", path, got, camera)
+		}
+	}
+	_, page := b.get("/codes")
+	has(t, page, "Show codes", "Film with the camera")
+	if status, _ := b.get("/codes.gif"); status != 404 {
+		t.Errorf("a picture of nothing: %d", status)
+	}
+	b.get("/codes")
+	_, page = b.submit("/codes", "do", "show")
+	has(t, page, "2 sealed letters are in this picture", "for about 1 second.", "/codes.gif")
+	if resp, _ := b.do(b.request("GET", "/codes.gif", nil)); resp.Header.Get("Content-Type") != "image/gif" {
+		t.Error("no picture")
+	}
+	b.get("/codes")
+	_, page = b.submit("/codes", "do", "hide")
+	if strings.Contains(page, "codes.gif") {
+		t.Error("the codes are still shown")
+	}
+	w.Fail("ShowCodes", api.ErrNotFound)
+	_, page = b.submit("/codes", "do", "show")
+	has(t, page, "Nothing waits here")
+}
+
 func TestLanguages(t *testing.T) {
 	w := newWorld(t)
 	b := w.enter(t)

@@ -81,6 +81,7 @@ type pages struct {
 	mu     sync.Mutex
 	invite *api.Invite // shown until it was used or renewed
 	knew   int         // people when it was made
+	shown  *api.Codes  // on the screen now
 }
 
 func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
@@ -140,6 +141,10 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 	m.Handle("POST /slips/ask", p.act((*turn).ask))
 	m.Handle("POST /slips/{id}", p.act((*turn).actSlip))
 	m.Handle("POST /tune", p.act((*turn).recording))
+	m.Handle("GET /codes", p.screen((*turn).codes))
+	m.Handle("POST /codes", p.act((*turn).changeCodes))
+	m.Handle("GET /codes.gif", p.screen((*turn).codesImage))
+	m.Handle("POST /codes/look", p.act((*turn).lookAt))
 	m.Handle("GET /me", p.screen((*turn).me))
 	m.Handle("POST /lang", p.act((*turn).language))
 	m.Handle("POST /leave", p.act((*turn).leave))
@@ -180,7 +185,7 @@ func serveStatic(w http.ResponseWriter, r *http.Request, name string) {
 	switch name {
 	case "style.css":
 		kind = "text/css; charset=utf-8"
-	case "live.js", "camera.js":
+	case "live.js", "camera.js", "codes.js":
 		kind = "text/javascript; charset=utf-8"
 	case "icon.svg":
 		kind = "image/svg+xml"

@@ -51,6 +51,8 @@ const FileHeader = "Jauap-File"
 //	POST /api/v1/{draft,delete,search,fetch,picture,sound}
 //	GET  /api/v1/calls, POST /api/v1/{code,look,end-call,scan,introduce}
 //	GET, POST /api/v1/introductions: see Pairing
+//	POST /api/v1/codes/show
+//	POST /api/v1/codes/look         the bytes of a picture
 //
 // Errors are {"error","kind"} with a status; see Fault. A letter or draft with
 // files is multipart/form-data: a part "ask" (JSON) and then parts "file",
@@ -71,6 +73,7 @@ func Handler(b Backend, token string) http.Handler {
 	inner.Handle("GET /api/v1/status", get(status(b)))
 	inner.Handle("POST /api/v1/carry", ask(b.Carry))
 	air(inner, b)
+	screen(inner, b)
 	inner.Handle("GET /api/v1/wait", wait(b))
 	inner.Handle("POST /api/v1/page", page(b))
 	inquiries(inner, b)

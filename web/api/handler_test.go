@@ -100,6 +100,12 @@ func TestEveryQuestionIsTheSameAcrossTheDoor(t *testing.T) {
 		"tune": func(ctx context.Context, b api.Backend) (any, error) {
 			return b.Tune(ctx, api.TuneAsk{File: "/media/air.ts"})
 		},
+		"codes": func(ctx context.Context, b api.Backend) (any, error) {
+			return b.ShowCodes(ctx, api.CodesAsk{Coarse: true})
+		},
+		"look": func(ctx context.Context, b api.Backend) (any, error) {
+			return b.LookAt(ctx, []byte("\xff\xd8\xff and more"))
+		},
 		"wait": func(ctx context.Context, b api.Backend) (any, error) { return b.Wait(ctx, 0) },
 		"page": func(ctx context.Context, b api.Backend) (any, error) { return b.(api.Opener).Page(ctx) },
 	}

@@ -357,6 +357,7 @@ type Backend interface {
 	Groups
 	Boards
 	Air
+	Screen
 	Safety
 	Pairing
 }
