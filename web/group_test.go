@@ -76,6 +76,10 @@ func TestGroups(t *testing.T) {
 	_, page = b.submit("/group/"+g.ID+"/who", "do", "leave", "sure", "yes")
 	has(t, page, "You left")
 	_, page = b.get("/group/" + g.ID)
+	// To a group photos always go whole: there is nothing to choose.
+	if strings.Contains(page, `name="whole"`) || !strings.Contains(page, "Size of the photo") {
+		t.Error("a group is offered to ask for photos, or nobody can send one")
+	}
 	has(t, page, "You cannot write here")
 	if code, _ := b.get("/group/nothing"); code != http.StatusNotFound {
 		t.Error(code)
