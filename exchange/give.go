@@ -443,9 +443,10 @@ func (s *Session) fly(items []Item) []byte {
 }
 
 // urgent are the first max own small units that the far end did not settle
-// before.
+// before. While a large one waits that flew once, no other flies: the far end may
+// have its beginning, and asks for the rest.
 func (s *Session) urgent(max int) (items []Item) {
-	at := s.c.Give.Seq
+	at, begun := s.c.Give.Seq, false
 	for {
 		page := s.sh.Since(at, pageItems)
 		if len(page) == 0 {
@@ -453,13 +454,20 @@ func (s *Session) urgent(max int) (items []Item) {
 		}
 		at = page[len(page)-1].Seq
 		for _, it := range page {
-			if it.Rank == 0 && s.flies(it) && listable(it) && it.Seq > s.c.Give.at(s.lane(it)) {
+			if it.Rank != 0 || !listable(it) || it.Seq <= s.c.Give.at(s.lane(it)) {
+				continue
+			}
+			begun = begun || it.Flown && !it.Told && groupOf(it.Class) > 0
+			if s.flies(it) {
 				items = append(items, it)
 			}
 		}
 		if len(items) > horizon {
 			break
 		}
+	}
+	if begun {
+		items = slices.DeleteFunc(items, func(it Item) bool { return groupOf(it.Class) > 0 })
 	}
 	slices.SortFunc(items, s.compare)
 	return items[:min(len(items), max)]
