@@ -67,7 +67,7 @@ func Dial(addr string, rate int64) (*Air, error) {
 		rate = DefaultRate
 	}
 	if rate < MinRate || rate > MaxRate {
-		return nil, fmt.Errorf("broadcast: a rate is %d to %d bits per second", MinRate, MaxRate)
+		return nil, fmt.Errorf("broadcast: a rate is %d to %d bits per second", MinRate, int64(MaxRate))
 	}
 	air := &Air{rate: rate, to: net.UDPAddrFromAddrPort(a)}
 	if !a.Addr().IsMulticast() {
