@@ -93,9 +93,17 @@ func udpPairs(client bool) linktest.Pair {
 		if client {
 			return near, far
 		}
-		return far, near
+		return cutFar{far, near}, near
 	}
 }
+
+// cutFar is the relay's end; its line is cut at the other one.
+type cutFar struct {
+	*udpEnd
+	near *cuttable
+}
+
+func (c cutFar) Cut() error { return c.near.Cut() }
 
 func TestUDPConnFromClient(t *testing.T) { linktest.RunConn(t, udpPairs(true)) }
 func TestUDPConnFromRelay(t *testing.T)  { linktest.RunConn(t, udpPairs(false)) }
@@ -162,11 +170,20 @@ func TestEarly(t *testing.T) {
 		t.Error("the first ticket does not come of a hybrid exchange")
 	}
 	before := tickets.cs
-	second := ask(t, d, addr, "a letter in the first packet")
-	if !second.Early() {
-		t.Error("not early with a ticket")
+	// On loopback the handshake is sometimes over before the first packet is
+	// filled; then it is tried once more.
+	early := func(text string) (c *udpConn) {
+		for range 5 {
+			c = ask(t, d, addr, text)
+			<-tickets.came
+			if c.Early() {
+				return c
+			}
+		}
+		t.Errorf("%s: never early with a ticket", text)
+		return c
 	}
-	<-tickets.came
+	second := early("a letter in the first packet")
 	if tickets.cs == before || !marked(tickets.cs) {
 		t.Error("the ticket was not replaced, or lost its mark")
 	}
@@ -174,10 +191,7 @@ func TestEarly(t *testing.T) {
 		t.Errorf("resumed with %v", curve)
 	}
 	for range 3 { // from ticket to ticket
-		if c := ask(t, d, addr, "and again"); !c.Early() {
-			t.Error("not early with a ticket of a resumed connection")
-		}
-		<-tickets.came
+		early("and again")
 	}
 	if c := ask(t, d, again, "to a relay that was restarted"); c.Early() {
 		t.Error("early although the relay forgot the ticket")
@@ -186,7 +200,7 @@ func TestEarly(t *testing.T) {
 	if marked(tickets.cs) {
 		t.Error("a ticket of a plain exchange counts as hybrid")
 	}
-	if c := ask(t, d, again, "early, and hybrid again"); !c.Early() || c.Conn().ConnectionState().TLS.CurveID != tls.X25519MLKEM768 {
+	if c := ask(t, d, again, "hybrid again"); c.Conn().ConnectionState().TLS.CurveID != tls.X25519MLKEM768 {
 		t.Error("an unmarked ticket must come with a hybrid exchange")
 	}
 	if tickets.taken < 4 {
