@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,14 +16,18 @@ import (
 )
 
 // zeros gives n bytes and counts them.
-type zeros struct{ n, gave int64 }
+type zeros struct {
+	n    int64
+	gave atomic.Int64 // the client may still be reading when the answer is there
+}
 
 func (z *zeros) Read(p []byte) (int, error) {
-	if z.gave >= z.n {
+	gave := z.gave.Load()
+	if gave >= z.n {
 		return 0, io.EOF
 	}
-	n := min(int64(len(p)), z.n-z.gave)
-	z.gave += n
+	n := min(int64(len(p)), z.n-gave)
+	z.gave.Add(n)
 	return int(n), nil
 }
 
@@ -70,13 +75,13 @@ func TestHugeUpload(t *testing.T) {
 				t.Errorf("announced %v: status %d", announced, resp.StatusCode)
 			}
 		}
-		if limit := int64(api.MaxFiles + maxDiscards + 16<<20); body.gave > limit {
-			t.Errorf("announced %v: %d bytes were taken, at most %d", announced, body.gave, limit)
+		if limit := int64(api.MaxFiles + maxDiscards + 16<<20); body.gave.Load() > limit {
+			t.Errorf("announced %v: %d bytes were taken, at most %d", announced, body.gave.Load(), limit)
 		}
 		if most > 400<<20 {
 			t.Errorf("announced %v: %d MB of memory", announced, most>>20)
 		}
-		t.Logf("announced %v: refused after %d MB, at most %d MB of memory, %v", announced, body.gave>>20, most>>20, err)
+		t.Logf("announced %v: refused after %d MB, at most %d MB of memory, %v", announced, body.gave.Load()>>20, most>>20, err)
 	}
 	if out, _ := w.Outbox(t.Context()); len(out) != 0 {
 		t.Errorf("something was sent: %v", out)
