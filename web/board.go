@@ -111,7 +111,7 @@ func (b *Board) show(w http.ResponseWriter, r *http.Request) {
 	v := boardView{turn: x, Scene: s, Places: b.places}
 	v.Problem, _ = x.told("board").(string)
 	var out bytes.Buffer
-	if err := x.p.looks["board"].ExecuteTemplate(&out, "board", v); err != nil {
+	if err := x.p.looks.get("board").ExecuteTemplate(&out, "board", v); err != nil {
 		http.Error(w, "web: internal error: "+err.Error(), http.StatusInternalServerError)
 		return
 	}

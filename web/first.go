@@ -28,7 +28,7 @@ type First struct {
 // answers its pages; ErrWrong for a wrong passphrase.
 func NewFirst(g *Gate, locked bool, open func(name, pass string) (http.Handler, error), o Options) *First {
 	f := &First{gate: g}
-	p := &pages{o: o.filled(), gate: g, looks: loadLooks(), words: loadWords()}
+	p := &pages{o: o.filled(), gate: g, looks: newLooks(), words: loadWords()}
 	var one sync.Mutex
 	m := http.NewServeMux()
 	m.Handle("GET /{$}", p.screen(func(x *turn) error { return x.first(http.StatusOK, firstScreen{Locked: locked}) }))

@@ -3,10 +3,7 @@ package web
 import (
 	"embed"
 	"errors"
-	"html/template"
-	"io/fs"
 	"net/http"
-	"path"
 	"strings"
 	"sync"
 	"time"
@@ -75,7 +72,7 @@ type pages struct {
 	prefix string // "" or "/p/aigerim"
 	framed bool
 	mux    *http.ServeMux
-	looks  map[string]*template.Template
+	looks  *looks
 	words  []*language
 
 	mu     sync.Mutex
@@ -85,7 +82,7 @@ type pages struct {
 }
 
 func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
-	p := &pages{b: b, o: o.filled(), gate: g, prefix: prefix, looks: loadLooks(), words: loadWords()}
+	p := &pages{b: b, o: o.filled(), gate: g, prefix: prefix, looks: newLooks(), words: loadWords()}
 	m := http.NewServeMux()
 	m.Handle("GET /{$}", p.screen((*turn).people))
 	m.Handle("GET /add", p.screen((*turn).add))
@@ -156,22 +153,6 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 
 func (p *pages) guarded(ancestors string) http.Handler {
 	return p.gate.guard(p.prefix, ancestors, p, http.StripPrefix(p.prefix, p.mux))
-}
-
-// loadLooks parses each screen together with the frame around it.
-func loadLooks() map[string]*template.Template {
-	names, err := fs.Glob(htmlFiles, "html/*.html")
-	if err != nil {
-		panic("web: internal error: " + err.Error())
-	}
-	base := template.Must(template.ParseFS(htmlFiles, "html/frame.html", "html/parts.html", "html/pieces.html"))
-	looks := map[string]*template.Template{}
-	for _, n := range names {
-		if name := strings.TrimSuffix(path.Base(n), ".html"); name != "frame" && name != "parts" && name != "pieces" {
-			looks[name] = template.Must(template.Must(base.Clone()).ParseFS(htmlFiles, n))
-		}
-	}
-	return looks
 }
 
 // static serves the few files beside the screens. They hold nothing private,

@@ -173,7 +173,7 @@ func (x *turn) view(look string, status int, title string, data any) {
 		x.sentence()
 	}
 	var b bytes.Buffer
-	if err := x.p.looks[look].ExecuteTemplate(&b, "frame", x); err != nil {
+	if err := x.p.looks.get(look).ExecuteTemplate(&b, "frame", x); err != nil {
 		http.Error(x.w, "web: internal error: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
