@@ -209,7 +209,7 @@ func (x *turn) tried(v *wayView) {
 func (x *turn) clock(t *time.Time) *moment {
 	m := x.Age(t)
 	if m != nil {
-		m.Age = t.In(x.p.o.Zone).Format("2006-01-02 15:04")
+		m.Age = x.Lang.date(*t, x.p.o.Zone)
 	}
 	return m
 }

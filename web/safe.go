@@ -105,7 +105,7 @@ func (x *turn) hour(t time.Time) string {
 	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {
 		return t.Format("15:04")
 	}
-	return t.Format("2006-01-02 15:04")
+	return x.Lang.date(t, x.p.o.Zone)
 }
 
 // choice is a person that can be chosen.

@@ -84,6 +84,39 @@ func testTalking(t *testing.T, ctx context.Context) {
 	}
 }
 
+// testVoice: a note is recorded in the page with the browser's own beeping
+// microphone, its length is told, and what is sent is a sound that plays.
+func testVoice(t *testing.T, ctx context.Context) {
+	w := newWorld(t)
+	p := w.AddPerson(api.Person{Name: "Dana"})
+	said := complaints(t, ctx)
+	do(t, ctx, chromedp.Navigate(w.site.Link(w.s.URL)))
+	until(t, ctx, "main", "Dana")
+	do(t, ctx, chromedp.Navigate(w.s.URL+"/with/"+p.ID), chromedp.Click(chromedp.CSS(".pick summary")))
+	do(t, ctx, chromedp.Click(chromedp.CSS("[data-record]")))
+	until(t, ctx, "#write", "Stop: 1 s")
+	do(t, ctx, chromedp.Click(chromedp.CSS("[data-record]")))
+	until(t, ctx, "#write", "Take out")
+	do(t, ctx, chromedp.Click(chromedp.CSS(".send > button")))
+	until(t, ctx, "#letters", "Saved here")
+	has(t, html(t, ctx, "#letters"), "Voice note", "<audio controls")
+	out, err := w.Conversation(t.Context(), api.ConversationAsk{With: p.ID})
+	if err != nil || len(out) != 1 || len(out[0].Attachments) != 1 {
+		t.Fatal(out, err)
+	}
+	a := out[0].Attachments[0]
+	if a.Kind != api.Voice || a.Seconds < 1 || a.Seconds > 60 || a.Bytes < 500 {
+		t.Errorf("%+v", a)
+	}
+	kept, err := w.Sound(t.Context(), api.SoundAsk{ID: a.ID})
+	if err != nil || !bytes.HasPrefix(kept.Data, []byte("\x1a\x45\xdf\xa3")) { // WebM, what this browser records
+		t.Errorf("not a sound that browsers play: %.20q, %v", kept.Data, err)
+	}
+	for _, s := range said() {
+		t.Errorf("console: %s", s)
+	}
+}
+
 // testKeyboard: a letter is written and sent with nothing but keys, each stop
 // can be seen, and no stop is a trap.
 func testKeyboard(t *testing.T, ctx context.Context) {

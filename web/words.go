@@ -134,7 +134,7 @@ func (l *language) age(now, t time.Time, zone *time.Location) string {
 	const day = 24 * time.Hour
 	switch d := now.Sub(t); {
 	case d < -2*time.Minute || d >= 7*day:
-		return t.In(zone).Format("2006-01-02 15:04")
+		return l.date(t, zone)
 	case d < time.Minute:
 		return l.say("age.now")
 	case d < time.Hour:
@@ -144,6 +144,12 @@ func (l *language) age(now, t time.Time, zone *time.Location) string {
 	default:
 		return l.say("age.days", "n", int(d/day))
 	}
+}
+
+// date is a day and an hour as people write them.
+func (l *language) date(t time.Time, zone *time.Location) string {
+	t = t.In(zone)
+	return l.say("date.full", "d", t.Day(), "month", l.say(fmt.Sprint("month.", int(t.Month()))), "y", t.Year(), "hour", t.Format("15:04"))
 }
 
 // size is a number of bytes in words.

@@ -27,6 +27,7 @@ func madeKeys() []string {
 		"way.":     "lan relay folder broadcast up down trying",
 		"slip.":    "open taken answered withdrawn expired",
 		"group.":   "asking left removed",
+		"month.":   "1 2 3 4 5 6 7 8 9 10 11 12",
 		"outcome.": "spoke close neighbour no-answer not-there other",
 	} {
 		for _, n := range strings.Fields(names) {
@@ -195,10 +196,15 @@ func TestAges(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "just now", 59 * time.Second: "just now", time.Minute: "1 min ago", 59*time.Minute + 59*time.Second: "59 min ago",
 		time.Hour: "1 h ago", 23*time.Hour + 59*time.Minute: "23 h ago", 24 * time.Hour: "1 day ago", 6*24*time.Hour + 23*time.Hour: "6 days ago",
-		7 * 24 * time.Hour: "2021-12-31 18:00", -time.Minute: "just now", -time.Hour: "2022-01-07 19:00",
+		7 * 24 * time.Hour: "31 December 2021, 18:00", -time.Minute: "just now", -time.Hour: "7 January 2022, 19:00",
 	} {
 		if got := en.age(now, now.Add(-d), almaty()); got != want {
 			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+	for i, want := range []string{"7 January 2022, 14:05", "7 января 2022 г., 14:05", "2022 ж. 7 қаңтар, 14:05"} {
+		if got := loadWords()[i].date(time.Date(2022, 1, 7, 8, 5, 0, 0, time.UTC), almaty()); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 	for n, want := range map[int64]string{0: "0 bytes", 1: "1 byte", 999: "999 bytes", 1000: "1 KB", 179_600: "180 KB", 1_234_567: "1.2 MB", 33_554_433: "34 MB", 5_000_000_000: "5.0 GB"} {
