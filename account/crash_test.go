@@ -68,6 +68,7 @@ type storyNet struct {
 	units [][]byte
 	body  map[envelope.Tag]string
 	rng   *rand.Rand
+	short bool // the way out is a radio
 }
 
 func (n *storyNet) emit(raw []byte) {
@@ -92,6 +93,13 @@ func (n *storyNet) leave(u *user) {
 		list, err := u.a.Unhanded()
 		if err != nil {
 			n.t.Fatal(err)
+		}
+		if n.short {
+			packed, err := u.a.PackShort(u.at, 1<<10)
+			if err != nil {
+				n.t.Fatal(err)
+			}
+			list = append(list, packed...)
 		}
 		packed, err := u.a.Pack(u.at, 1<<20)
 		if err != nil {
@@ -140,6 +148,7 @@ func (n *storyNet) carry() {
 type plot struct {
 	from   [2]*MemVault // friends already, when set
 	rounds int          // in which letters are written
+	short  bool         // letters are small, and leave as S0
 	victim int          // who dies; none when negative
 	commit int          // at which commit
 	after  bool         // right after it, else before
@@ -191,12 +200,17 @@ func story(t *testing.T, pl plot) (commits [2]int) {
 	pl.begin(t, n)
 	a, b := n.users[0], n.users[1]
 	acked := map[LetterID]*user{}
+	n.short = pl.short
 	for round := range pl.rounds + 1 {
 		for i, u := range n.users {
 			to := n.users[1-i].name
 			if _, err := u.a.Contact(to); err == nil && round < pl.rounds {
 				var id LetterID
-				if u.life(func() { id = u.writeStream(to, fmt.Sprintf("%s%d", u.name, round)) }) {
+				write := u.writeStream
+				if pl.short {
+					write = u.write
+				}
+				if u.life(func() { id = write(to, fmt.Sprintf("%s%d", u.name, round)) }) {
 					acked[id] = u
 				}
 			}
@@ -210,6 +224,7 @@ func story(t *testing.T, pl plot) (commits [2]int) {
 		}
 		u.vault.(*crashVault).left = -1
 	}
+	n.short = false
 	for range 6 {
 		n.leave(a)
 		n.leave(b)
@@ -239,7 +254,7 @@ func story(t *testing.T, pl plot) (commits [2]int) {
 }
 
 // receipt tells the account that a letter arrived when all of it that is not
-// proven rode in Starts, as an App with receipts would.
+// proven rode in Starts or S0, as an App with receipts would.
 func (u *user) receipt(id LetterID) {
 	u.t.Helper()
 	var l *letter
@@ -253,7 +268,7 @@ func (u *user) receipt(id LetterID) {
 			if err != nil {
 				return err
 			}
-			starts = starts && (p.proven || s != nil && len(s.ackKey) == 0)
+			starts = starts && (p.proven || s != nil && !s.provable())
 		}
 		return nil
 	})
@@ -299,7 +314,7 @@ func TestCrashAtEveryCommit(t *testing.T) {
 	exchange(t, a, b)
 	friends := [2]*MemVault{a.vault.(*MemVault), b.vault.(*MemVault)}
 	runs := 0
-	for _, pl := range []plot{{rounds: 1}, {from: friends, rounds: 3}} {
+	for _, pl := range []plot{{rounds: 1}, {from: friends, rounds: 3}, {from: friends, rounds: 1, short: true}} {
 		pl.victim = -1
 		commits := story(t, pl)
 		if commits[0] < 8 || commits[1] < 8 {

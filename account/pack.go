@@ -35,6 +35,12 @@ type sent struct {
 	doubt    seal.Tick // when a proof of this Start was heard, which may be forged; 0: never
 }
 
+// short tells that it is an S0, which has no key to prove with.
+func (s *sent) short() bool { return s.key == [32]byte{} }
+
+// provable tells whether a proof of it will come, that counts.
+func (s *sent) provable() bool { return len(s.ackKey) > 0 && !s.short() }
+
 // maxCarriers bounds what is remembered of one envelope's carriers.
 const maxCarriers = 63
 
@@ -86,6 +92,11 @@ func getSent(tx Tx, id envelope.ID) (*sent, error) {
 // now stays: Contact.Stuck says why. The bytes are kept until Submitted.
 // ErrClock when the day is not believable; nothing is lost by it.
 func (a *Account) Pack(at Moment, max int) ([]Packed, error) {
+	return a.packed(at, max, (*round).run)
+}
+
+// packed makes one round of sealing.
+func (a *Account) packed(at Moment, max int, run func(*round) error) ([]Packed, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := a.believable(at); err != nil {
@@ -99,7 +110,7 @@ func (a *Account) Pack(at Moment, max int) ([]Packed, error) {
 		r := &round{a: a, at: at, left: max, skip: skip}
 		err := a.update(at, func(tx Tx) error {
 			r.tx = tx
-			return r.run()
+			return run(r)
 		})
 		if err == nil {
 			return r.out, nil

@@ -117,7 +117,7 @@ func (a *Account) proof(tx Tx, at Moment, e envelope.Envelope) (Received, error)
 	if err != nil {
 		return Received{}, err
 	}
-	if s == nil || s.key != e.Key() {
+	if s == nil || s.key != e.Key() || s.short() {
 		return Received{}, refuse(ErrNotOurs)
 	}
 	if err := e.Verify(); err != nil {
@@ -152,7 +152,7 @@ func (a *Account) prove(tx Tx, at Moment, id envelope.ID) error {
 }
 
 // Arrived notes that a contact said in a session that a letter to them arrived
-// whole. Of what rode in Starts nothing else tells it. An App calls it inside
+// whole. Of what rode in Starts nothing else tells it, and of S0 little. An App calls it inside
 // Deliver. Letters to others, unknown ones, and those of which something waits
 // to be sealed are left as they are; that is no error.
 func (a *Account) Arrived(tx Tx, at Moment, from ContactID, id LetterID) error {
@@ -176,10 +176,10 @@ func (a *Account) Arrived(tx Tx, at Moment, from ContactID, id LetterID) error {
 	return nil
 }
 
-// settled forgets a Start all of whose letters are known to have arrived.
+// settled forgets a Start or an S0 all of whose letters are known to have arrived.
 func (a *Account) settled(tx Tx, id envelope.ID) error {
 	s, err := getSent(tx, id)
-	if err != nil || s == nil || len(s.ackKey) > 0 {
+	if err != nil || s == nil || s.provable() {
 		return err
 	}
 	for _, letter := range s.letters {

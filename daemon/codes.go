@@ -35,11 +35,15 @@ func (d *Daemon) ShowCodes(_ context.Context, ask api.CodesAsk) (api.Codes, erro
 	if ask.Max == 0 {
 		ask.Max = qr.MaxBytes
 	}
-	list := d.airing(ask.Max)
 	room := qr.Fine
 	if ask.Coarse {
+		// A code of so few modules holds one or two S0, and less than half an S1.
 		room = qr.Coarse
+		d.people.Lock()
+		d.packShort(int(ask.Max))
+		d.people.Unlock()
 	}
+	list := d.airing(ask.Max)
 	s, err := qr.Make(func() ([]byte, bool) {
 		for len(list) > 0 {
 			u, ok := d.unit(broadcast.Key(list[0].ID))
