@@ -152,14 +152,20 @@ func (s *Scenario) load(f scene, open func(string) (io.ReadCloser, error)) error
 		s.Contacts, people, err = ReadTrace(r)
 	case "one":
 		s.Contacts, people, err = ReadConnections(r)
-	case "positions":
+	case "meet":
+		s.Contacts, people, err = ReadMeet(r)
+	case "positions", "walk":
+		read := ReadPositions
+		if f.Trace.Kind == "walk" {
+			read = ReadWalk
+		}
 		var at [][][2]float64
-		if at, err = ReadPositions(r); err == nil {
+		if at, err = read(r); err == nil {
 			people = len(at[0])
 			s.Contacts = Meet(at[min(max(f.Trace.Skip, 0), len(at)-1):], f.Trace.Reach, max(f.Trace.Look, 1))
 		}
 	default:
-		err = fmt.Errorf("%w: a trace is of the kind sociopatterns, one or positions, not %q", ErrScenario, f.Trace.Kind)
+		err = fmt.Errorf("%w: a trace is of the kind sociopatterns, one, positions, meet or walk, not %q", ErrScenario, f.Trace.Kind)
 	}
 	s.People = max(s.People, people)
 	return err

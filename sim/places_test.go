@@ -62,11 +62,19 @@ func TestConnections(t *testing.T) {
 func FuzzTraces(f *testing.F) {
 	f.Add(npy([][2]float64{{0, 0}, {1, 1}}, [][2]float64{{0, 0}, {9, 9}}))
 	f.Add([]byte("1 CONN 1 2 up\n3 CONN 1 2 down\n"))
+	f.Add(packWalk([][][2]float64{{{0, 0}, {1, 1}}, {{0, 0}, {9, 9}}}, 10))
+	f.Add(packMeet([]Contact{{0, 1, 0, step}, {1, 2, step, 3 * step}}, 3, step))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if at, err := ReadPositions(bytes.NewReader(b)); err == nil && len(at)*len(at[0]) > len(b) {
 			t.Fatal("more places than bytes")
 		}
+		if at, err := ReadWalk(bytes.NewReader(b)); err == nil && len(at)*len(at[0]) > len(b) {
+			t.Fatal("more places than bytes")
+		}
 		contacts, people, err := ReadConnections(bytes.NewReader(b))
+		if err != nil {
+			contacts, people, err = ReadMeet(bytes.NewReader(b))
+		}
 		if err != nil {
 			return
 		}

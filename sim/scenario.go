@@ -80,16 +80,16 @@ type Window struct{ From, To time.Duration }
 // ErrUnknown: there is no such scenario.
 var ErrUnknown = errors.New("sim: no such scenario")
 
-//go:embed traces/SFHH_tij.dat.gz
+//go:embed traces/SFHH.meet.gz
 var sfhh []byte
 
-//go:embed traces/InVS15_tij.dat.gz
+//go:embed traces/InVS15.meet.gz
 var invs []byte
 
-//go:embed traces/march-node50-0.npy.gz
+//go:embed traces/march.walk.gz
 var march []byte
 
-//go:embed traces/blockade1-node50-0.npy.gz
+//go:embed traces/blockade1.walk.gz
 var blockade []byte
 
 // maxTrace bounds an unpacked trace in bytes.
@@ -119,7 +119,7 @@ func faces(name, about string, packed []byte) (Scenario, error) {
 	if err != nil {
 		return Scenario{}, err
 	}
-	contacts, people, err := ReadTrace(z)
+	contacts, people, err := ReadMeet(z)
 	s := Scenario{
 		Name: name, About: about, People: people, Contacts: contacts, Random: 600, Class: envelope.S1,
 		Network: Network{Rate: 125_000, Latency: 20 * time.Millisecond},
@@ -136,7 +136,7 @@ func Protest(name string, packed []byte) (Scenario, error) {
 	if err != nil {
 		return Scenario{}, err
 	}
-	at, err := ReadPositions(z)
+	at, err := ReadWalk(z)
 	if err != nil {
 		return Scenario{}, err
 	}
