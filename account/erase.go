@@ -61,7 +61,7 @@ func (a *Account) Erase(tx Tx, w Erasure) (whole bool, err error) {
 		}
 		return false, tx.Put(tableLetters, l.id[:], l.record())
 	}
-	if err := tx.Delete(tableWaiting, l.waitingKey()); err != nil {
+	if err := wait(tx, l, false); err != nil {
 		return false, err
 	}
 	return true, tx.Delete(tableLetters, l.id[:])

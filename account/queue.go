@@ -167,7 +167,7 @@ func (a *Account) Queue(tx Tx, at Moment, o Outgoing) error {
 	if err := tx.Put(tableExpiry, l.indexKey(), nil); err != nil {
 		return err
 	}
-	if err := tx.Put(tableWaiting, l.waitingKey(), nil); err != nil {
+	if err := wait(tx, l, true); err != nil {
 		return err
 	}
 	return tx.Put(tableLetters, l.id[:], l.record())
@@ -281,9 +281,6 @@ const (
 	indexExpired
 )
 
-// waitingKey stands in the index of letters that no other device holds yet.
-func (l *letter) waitingKey() []byte { return append(append([]byte(nil), l.to[:]...), l.id[:]...) }
-
 // change alters a letter, keeps its indexes and tells the App; a letter that
 // is proven is forgotten here.
 func (a *Account) change(tx Tx, at Moment, l *letter, f func()) error {
@@ -294,7 +291,7 @@ func (a *Account) change(tx Tx, at Moment, l *letter, f func()) error {
 		return err
 	}
 	if now.Carriers > 0 || now.Left || now.Proven || now.Expired {
-		if err := tx.Delete(tableWaiting, l.waitingKey()); err != nil {
+		if err := wait(tx, l, false); err != nil {
 			return err
 		}
 	}
@@ -311,23 +308,4 @@ func (a *Account) change(tx Tx, at Moment, l *letter, f func()) error {
 		return err
 	}
 	return a.moved(tx, at, now)
-}
-
-// Waiting counts the letters that no other device is known to hold.
-func (a *Account) Waiting() int { return a.countWaiting(nil) }
-
-// WaitingFor counts those for one contact.
-func (a *Account) WaitingFor(id ContactID) int { return a.countWaiting(id[:]) }
-
-func (a *Account) countWaiting(prefix []byte) (n int) {
-	err := a.vault.View(func(tx Tx) error {
-		return tx.Scan(tableWaiting, prefix, After(prefix), false, func(_, _ []byte) (bool, error) {
-			n++
-			return true, nil
-		})
-	})
-	if err != nil {
-		return 0
-	}
-	return n
 }

@@ -140,15 +140,13 @@ func (a *Account) bury(tx Tx, id LetterID) error {
 			}
 		}
 	}
-	for _, t := range []struct {
-		table Table
-		key   []byte
-	}{{tableExpiry, l.indexKey()}, {tableWaiting, l.waitingKey()}, {tableLetters, l.id[:]}} {
-		if err := tx.Delete(t.table, t.key); err != nil {
-			return err
-		}
+	if err := wait(tx, l, false); err != nil {
+		return err
 	}
-	return nil
+	if err := tx.Delete(tableExpiry, l.indexKey()); err != nil {
+		return err
+	}
+	return tx.Delete(tableLetters, l.id[:])
 }
 
 func (a *Account) pruneSent(tx Tx) error {

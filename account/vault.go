@@ -33,6 +33,7 @@ const (
 	tableAcks                      // session id, epoch, index -> envelope id
 	tableAgain                     // id of a Start -> its parts, until they are known to have arrived
 	tableDone                      // id of a Guest's envelope -> its proof, until all its letters are known to have arrived
+	tableWaits                     // contact id -> how many of tableWaiting are theirs, 8 bytes
 )
 
 // Vault keeps records on stable storage. All rooms share one.

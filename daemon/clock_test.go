@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -9,9 +10,16 @@ import (
 )
 
 // hands is a wall clock that a test sets.
-type hands struct{ t time.Time }
+type hands struct{ t atomic.Pointer[time.Time] }
 
-func (h *hands) now() time.Time { return h.t }
+func showing(t time.Time) *hands {
+	h := &hands{}
+	h.set(t)
+	return h
+}
+
+func (h *hands) set(t time.Time) { h.t.Store(&t) }
+func (h *hands) now() time.Time  { return *h.t.Load() }
 
 func at(s string) time.Time {
 	t, err := time.Parse(time.DateOnly, s)
@@ -42,7 +50,7 @@ func TestClockDoubt(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		if c.before != "" {
-			h := &hands{at(c.before)}
+			h := showing(at(c.before))
 			old, err := openClock(dir, h.now, false)
 			if err != nil {
 				t.Fatal(err)
@@ -51,7 +59,7 @@ func TestClockDoubt(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		h := &hands{at(c.now)}
+		h := showing(at(c.now))
 		now, err := openClock(dir, h.now, false)
 		if err != nil {
 			t.Fatal(err)
@@ -67,7 +75,7 @@ func TestClockDoubt(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A doubtful wall is not what the next start believes.
-		h.t = at("2026-11-24")
+		h.set(at("2026-11-24"))
 		next, err := openClock(dir, h.now, false)
 		if err != nil {
 			t.Fatal(err)
@@ -81,23 +89,23 @@ func TestClockDoubt(t *testing.T) {
 // TestTickOnlyGrows: device-on time counts what was surely lived through.
 func TestTickOnlyGrows(t *testing.T) {
 	dir := t.TempDir()
-	h := &hands{at("2026-11-22")}
+	h := showing(at("2026-11-22"))
 	c, err := openClock(dir, h.now, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.t = h.t.Add(time.Hour)
+	h.set(h.now().Add(time.Hour))
 	first, _ := c.moment()
-	h.t = h.t.Add(-10 * 365 * 24 * time.Hour)
+	h.set(h.now().Add(-10 * 365 * 24 * time.Hour))
 	back, _ := c.moment()
 	if first.Tick != 3600 || back.Tick < 0 {
 		t.Errorf("ticks %d, then %d", first.Tick, back.Tick)
 	}
-	h.t = at("2026-11-22").Add(2 * time.Hour)
+	h.set(at("2026-11-22").Add(2 * time.Hour))
 	if err := c.save(); err != nil {
 		t.Fatal(err)
 	}
-	h.t = at("2026-12-22") // a month off
+	h.set(at("2026-12-22")) // a month off
 	again, err := openClock(dir, h.now, false)
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +113,7 @@ func TestTickOnlyGrows(t *testing.T) {
 	if m, _ := again.moment(); m.Tick != 7200 {
 		t.Errorf("after two months in a drawer the tick is %d", m.Tick)
 	}
-	trusted, err := openClock(dir, (&hands{at("2040-01-01")}).now, true)
+	trusted, err := openClock(dir, showing(at("2040-01-01")).now, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +126,7 @@ func TestTickOnlyGrows(t *testing.T) {
 // as fast as the device lives through it.
 func TestClearingLagsBehindTheWall(t *testing.T) {
 	dir := t.TempDir()
-	h := &hands{at("2026-11-22")}
+	h := showing(at("2026-11-22"))
 	c, err := openClock(dir, h.now, false)
 	if err != nil {
 		t.Fatal(err)
@@ -126,19 +134,19 @@ func TestClearingLagsBehindTheWall(t *testing.T) {
 	if err := c.save(); err != nil {
 		t.Fatal(err)
 	}
-	h.t = at("2027-01-11") // 50 days: a drawer, or a lie of the network's time
+	h.set(at("2027-01-11")) // 50 days: a drawer, or a lie of the network's time
 	if c, err = openClock(dir, h.now, false); err != nil {
 		t.Fatal(err)
 	}
 	m, _ := c.moment()
-	if got, want := c.clearing(m), envelope.DayOf(at("2026-11-23")); m.Day != envelope.DayOf(h.t) || got != want {
+	if got, want := c.clearing(m), envelope.DayOf(at("2026-11-23")); m.Day != envelope.DayOf(h.now()) || got != want {
 		t.Errorf("day %v, cleared by %v, want %v", m.Day, got, want)
 	}
-	h.t = h.t.Add(48 * time.Hour)
+	h.set(h.now().Add(48 * time.Hour))
 	if m, _ = c.moment(); c.clearing(m) != envelope.DayOf(at("2026-12-01")) {
 		t.Errorf("after two days on: cleared by %v", c.clearing(m))
 	}
-	h.t = h.t.Add(30 * 24 * time.Hour)
+	h.set(h.now().Add(30 * 24 * time.Hour))
 	if m, _ = c.moment(); c.clearing(m) != m.Day {
 		t.Errorf("after a month on: cleared by %v of %v", c.clearing(m), m.Day)
 	}

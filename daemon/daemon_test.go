@@ -95,7 +95,7 @@ func texts(t *testing.T, d *Daemon, from string) []string {
 func TestWrongClocks(t *testing.T) {
 	for _, wrong := range []string{"1970-01-01", "2106-02-07"} {
 		t.Run(wrong, func(t *testing.T) {
-			h := &hands{at("2026-11-22")}
+			h := showing(at("2026-11-22"))
 			a, b := newOne(t, "Aigerim", h.now), newOne(t, "Dana", h.now)
 			stick := t.TempDir()
 			befriend(t, a.up(), b.up(), "Aigerim", "Dana")
@@ -105,7 +105,7 @@ func TestWrongClocks(t *testing.T) {
 			carry(t, stick, a.open) // sealed and on the stick, and on both shelves
 			a.down()
 
-			h.t = at(wrong)
+			h.set(at(wrong))
 			d := a.up()
 			st, err := d.Status(t.Context())
 			if err != nil || !strings.Contains(st.Clock, wrong) {
@@ -119,7 +119,7 @@ func TestWrongClocks(t *testing.T) {
 			}
 			a.down()
 
-			h.t = at("2026-11-24")
+			h.set(at("2026-11-24"))
 			d = a.up()
 			if st, err = d.Status(t.Context()); err != nil || st.Clock != "" {
 				t.Errorf("the right clock is doubted: %q, %v", st.Clock, err)
@@ -139,8 +139,8 @@ func TestWrongClocks(t *testing.T) {
 // TestFirstStartIn1970: on a device that never knew the date letters wait and
 // say so.
 func TestFirstStartIn1970(t *testing.T) {
-	h := &hands{at("1970-01-01")}
-	right := &hands{at("2026-11-22")}
+	h := showing(at("1970-01-01"))
+	right := showing(at("2026-11-22"))
 	a, b := newOne(t, "Aigerim", h.now), newOne(t, "Dana", right.now)
 	stick := t.TempDir()
 	befriend(t, a.up(), b.up(), "Aigerim", "Dana")
@@ -155,7 +155,7 @@ func TestFirstStartIn1970(t *testing.T) {
 		t.Errorf("status %+v, %v", st, err)
 	}
 	a.down()
-	h.t = right.t
+	h.set(right.now())
 	carry(t, stick, a.up(), b.open)
 	if got := texts(t, b.open, "Aigerim"); len(got) != 1 {
 		t.Errorf("Dana reads %q", got)

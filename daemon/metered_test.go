@@ -18,7 +18,7 @@ func TestMetered(t *testing.T) {
 	}
 	served := make(chan error, 1)
 	go func() { served <- r.Serve(t.Context()) }()
-	h := &hands{at("2026-11-25")}
+	h := showing(at("2026-11-25"))
 	a, b := newOne(t, "Aigerim", h.now), newOne(t, "Dana", h.now)
 	befriend(t, a.up(), b.up(), "Aigerim", "Dana")
 	a.down()
@@ -61,7 +61,9 @@ func TestMetered(t *testing.T) {
 		return err == nil && st.Metered.Left == 0 && len(st.Links) == 1 && st.Links[0].State != "up" && strings.Contains(st.Links[0].Error, "budget")
 	}
 	eventually(t, "the end of the budget", func() bool { return spent(d) })
+	d.metered.mu.Lock()
 	used := d.metered.used
+	d.metered.mu.Unlock()
 	if used > 180_000 {
 		t.Errorf("%d bytes were used of a budget of 100,000", used)
 	}
@@ -71,7 +73,7 @@ func TestMetered(t *testing.T) {
 	if got := texts(t, e, "Aigerim"); len(got) > 28 {
 		t.Errorf("all %d letters arrived within the budget", len(got))
 	}
-	h.t = h.t.Add(24 * time.Hour)
+	h.set(h.now().Add(24 * time.Hour))
 	budget = config.Metered{Budget: 10_000_000, Order: config.OrderTexts}
 	a.down()
 	d = start(a, budget)

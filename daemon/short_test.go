@@ -11,7 +11,7 @@ import (
 // TestShortCode: between friends a short letter leaves as one S0 in one coarse code,
 // the same S0 is on the stick that goes to the friend, too, and it is opened once.
 func TestShortCode(t *testing.T) {
-	h := &hands{at("2026-11-22")}
+	h := showing(at("2026-11-22"))
 	a, b := newOne(t, "aigerim", h.now), newOne(t, "dana", h.now)
 	da, db := a.up(), b.up()
 	defer a.down()
@@ -53,7 +53,7 @@ func TestShortCode(t *testing.T) {
 		t.Fatalf("read %q", list)
 	}
 	// What aigerim's device answers names it.
-	h.t = h.t.Add(2 * time.Second)
+	h.set(h.now().Add(2 * time.Second))
 	carry(t, stick, da, db)
 	out, err := db.Outbox(t.Context())
 	if err != nil || len(out) != 1 || out[0].State != api.Read || out[0].Carriers != 0 {

@@ -22,12 +22,12 @@ import (
 
 // browser is a real one whose camera looks at what film shows.
 type browser struct {
-	t    *testing.T
+	t    testing.TB
 	ctx  context.Context
 	film string
 }
 
-func newBrowser(t *testing.T) *browser {
+func newBrowser(t testing.TB) *browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
