@@ -35,7 +35,7 @@ var house = map[string]room{
 	"link/linktest":     {kind: 'E', may: []string{"link"}, reason: "the suite knows only the contract"},
 	"link/pace":         {kind: 'C', reason: "how fast to send depends on what the path shows, and on nothing that is sent"},
 	"link/lan":          {kind: 'E', may: []string{"link", "link/pace"}, reason: "carriers do not know each other"},
-	"link/folder":       {kind: 'E', may: []string{"link", "internal/durable"}, reason: "carriers do not know each other"},
+	"link/folder":       {kind: 'E', may: []string{"link", "link/fountain", "internal/durable"}, reason: "carriers do not know each other"},
 	"link/fountain":     {kind: 'C', reason: "blocks and packets are the same on every carrier"},
 	"link/qr":           {kind: 'E', may: []string{"link", "link/fountain"}, reason: "carriers do not know each other"},
 	"link/broadcast":    {kind: 'E', may: []string{"link", "link/fountain"}, reason: "carriers do not know each other"},

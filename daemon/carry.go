@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jauap/jauap/account"
@@ -17,7 +18,7 @@ const foundAtOnce = 256
 
 // Carry implements api.Net: both ways in one visit.
 func (d *Daemon) Carry(ctx context.Context, ask api.CarryAsk) (api.Haul, error) {
-	drop, err := folder.Open(ask.Path, folder.Options{Keep: d.stillGood})
+	drop, err := folder.Open(ask.Path, folder.Options{Keep: d.stillGood, MaxWrite: ask.Max})
 	if err != nil {
 		return api.Haul{}, fmt.Errorf("%w: %v", api.ErrUsage, err)
 	}
@@ -34,7 +35,10 @@ func (d *Daemon) Carry(ctx context.Context, ask api.CarryAsk) (api.Haul, error) 
 	d.settleLocked()
 	for d.pack(packBytes) {
 	}
-	err = d.leaveAt(ctx, drop, ask.Max, &haul)
+	err = d.leaveAt(ctx, drop, &haul)
+	if errors.Is(err, folder.ErrReadOnly) && ctx.Err() == nil {
+		haul.ReadOnly, err = true, nil
+	}
 	d.changed()
 	if list, listErr := d.chat.Arrived(account.ContactID{}, newest, allLetters); listErr == nil {
 		haul.Opened = len(list)
@@ -102,26 +106,28 @@ type given struct {
 	size int64
 }
 
-// leaveAt writes to a drop what it lacks, most urgent first, at most most
-// bytes unless that is 0. What is on stable storage counts, also when the
+// leaveAt writes to a drop what it lacks, most urgent first. What is on stable storage counts, also when the
 // drop fails on the way. people is held.
-func (d *Daemon) leaveAt(ctx context.Context, drop *folder.Folder, most int64, haul *api.Haul) error {
+func (d *Daemon) leaveAt(ctx context.Context, drop *folder.Folder, haul *api.Haul) error {
 	holds, err := drop.Holds()
 	if err != nil {
 		return err
 	}
 	d.courier.Lock()
 	offer := d.node.Offer(d.opts.Now(), drop.Traits())
+	about := int64(0)
+	for _, u := range offer.Rest() {
+		about += int64(u.Size)
+	}
 	d.courier.Unlock()
 	there := map[envelope.ID]bool{}
 	var wrote []given
-	var total int64
-	bytes, leaveErr := drop.Leave(ctx, func() ([]byte, bool) {
+	bytes, leaveErr := drop.LeaveAbout(ctx, about, func() ([]byte, bool) {
 		d.courier.Lock()
 		defer d.courier.Unlock()
 		for {
 			unit, ok := offer.Next()
-			if !ok || most > 0 && total+int64(len(unit)) > most {
+			if !ok {
 				return nil, false
 			}
 			if holds(unit) {
@@ -129,7 +135,6 @@ func (d *Daemon) leaveAt(ctx context.Context, drop *folder.Folder, most int64, h
 				continue
 			}
 			wrote = append(wrote, given{envelope.IDOf(unit), int64(len(unit))})
-			total += int64(len(unit))
 			return unit, true
 		}
 	})

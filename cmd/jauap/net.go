@@ -349,6 +349,9 @@ func (d *door) carry(ctx context.Context, c *cli.Command) error {
 			return errors.Join(err, d.jsonIf(err, haul))
 		}
 		d.say("Took %d envelopes (%d letters for you), left %d (%s).", haul.Read, haul.Opened, haul.Written, config.FormatBytes(haul.Bytes))
+		if haul.ReadOnly {
+			d.say("  It is write-protected: nothing could be left there.")
+		}
 		for _, n := range haul.Notes {
 			d.say("  %s", plain(n))
 		}

@@ -21,11 +21,13 @@ type disk interface {
 	Rename(from, to string) error
 	Remove(name string) error
 	SyncDir(name string) error
+	Free() (bytes, step int64, ok bool) // that can still be written
 	Close() error
 }
 
 type file interface {
 	io.Reader
+	io.ReaderAt
 	io.Writer
 	io.Closer
 	Stat() (fs.FileInfo, error)
@@ -92,6 +94,8 @@ func (d rootDisk) Create(name string) (file, error) {
 	}
 	return f, nil
 }
+
+func (d rootDisk) Free() (bytes, step int64, ok bool) { return freeBytes(d.Root.Name()) }
 
 func (d rootDisk) Mkdir(name string) error { return d.Root.Mkdir(name, 0o755) }
 

@@ -12,7 +12,10 @@
 //   - A pack is whole or it is a temporary file; what an earlier Leave wrote
 //     survives whatever happens to a later one.
 //   - Foreign files are never changed or removed, and no more than 32 bytes of
-//     them are read. Only regular files are opened.
+//     them are read, unless name and size are those of a file of ours that is
+//     missing. Only regular files are opened.
+//   - A tenth of the files or of the sectors may be lost: spare files bring all
+//     units back. What they bring is checked by hashes.
 //   - Nothing on the stick can make a walk endless: entries, bytes, depth and
 //     notes are limited.
 //
@@ -23,5 +26,5 @@
 //
 // # Read next
 //
-// spec/folder.md, then pack.go.
+// spec/folder.md, then pack.go, plan.go and mend.go.
 package folder

@@ -28,8 +28,11 @@ func (f *Folder) Each(ctx context.Context, take func(unit []byte) error) ([]link
 		return nil, err
 	}
 	defer d.Close()
-	w := &walk{f: f, d: d, ctx: ctx, take: take}
+	w := &walk{f: f, d: d, ctx: ctx, take: take, packs: map[saltOf]*foundPack{}, sets: map[setID][]foundSpare{}}
 	err = w.dir(".", 0)
+	if err == nil {
+		err = w.mend()
+	}
 	if errors.Is(err, errLimit) {
 		err = nil
 	}
@@ -49,6 +52,11 @@ type walk struct {
 	notes   []link.Note
 	hushed  int    // notes beyond the limit
 	limit   string // why the walk ended early, if it did
+
+	packs  map[saltOf]*foundPack
+	sets   map[setID][]foundSpare
+	odd    []oddFile // foreign by their heads, ours by their names
+	marked []*foundPack
 }
 
 func (w *walk) note(where, format string, args ...any) {
@@ -152,19 +160,11 @@ func (w *walk) file(name string) error {
 		w.foreign++
 		return nil
 	}
-	f, err := w.d.Open(name)
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			w.note(name, "cannot be read: %v", cause(err))
-		}
+	f, info := w.open(name, before)
+	if f == nil {
 		return nil
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || !os.SameFile(before, info) {
-		w.note(name, "was exchanged while it was opened: left alone")
-		return nil
-	}
 	var head [headSize]byte
 	n, err := io.ReadFull(f, head[:])
 	w.bytes += int64(n)
@@ -173,15 +173,37 @@ func (w *walk) file(name string) error {
 		return nil
 	}
 	version, ok := isPack(head[:])
-	if !ok {
+	switch {
+	case !ok:
 		w.foreign++
+		w.strange(name, info.Size())
 		return nil
+	case version == packVersion:
+		return w.pack(name, f, head[:], info)
+	case version == spareVersion:
+		return w.spare(name, f, head[:], info)
 	}
-	if version != packVersion {
-		w.note(name, "was written by another version of Jauap (pack version %d): update Jauap to read it", version)
-		return nil
+	w.note(name, "was written by another version of Jauap (pack version %d): update Jauap to read it", version)
+	return nil
+}
+
+// open opens a regular file that was looked at before; nil with a note when that
+// cannot be.
+func (w *walk) open(name string, before fs.FileInfo) (file, fs.FileInfo) {
+	f, err := w.d.Open(name)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			w.note(name, "cannot be read: %v", cause(err))
+		}
+		return nil, nil
 	}
-	return w.pack(name, f, head[:], info)
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || !os.SameFile(before, info) {
+		_ = f.Close()
+		w.note(name, "was exchanged while it was opened: left alone")
+		return nil, nil
+	}
+	return f, info
 }
 
 // pack reads a file whose head is a pack's.
@@ -202,8 +224,31 @@ func (w *walk) pack(name string, f io.Reader, head []byte, info fs.FileInfo) err
 	n, rerr := io.ReadFull(f, w.buf[headSize:])
 	w.bytes += int64(n)
 
-	known := knownPack{size: info.Size(), time: info.ModTime(), useless: w.f.o.Keep != nil}
-	v, err := readPack(w.buf[:headSize+n], func(unit []byte) error {
+	found := &foundPack{name: name, knownPack: knownPack{size: info.Size(), time: info.ModTime()}}
+	v, err := w.units(w.buf[:headSize+n], &found.knownPack)
+	switch {
+	case err != nil:
+		return err
+	case rerr != nil:
+		found.trouble = fmt.Sprintf("could be read only in part (%v); %d whole units were read", cause(rerr), v.units)
+	case !v.whole:
+		found.trouble = v.String()
+	}
+	if salt := saltOf(head); w.packs[salt] == nil || w.packs[salt].trouble != "" {
+		if old := w.packs[salt]; old != nil {
+			w.marked = append(w.marked, old)
+		}
+		w.packs[salt] = found
+	} else {
+		w.marked = append(w.marked, found)
+	}
+	return nil
+}
+
+// units takes the units of a pack, and fills in what is known of them then.
+func (w *walk) units(b []byte, known *knownPack) (verdict, error) {
+	known.useless = w.f.o.Keep != nil
+	return readPack(b, func(unit []byte) error {
 		if err := w.ctx.Err(); err != nil {
 			return err
 		}
@@ -213,17 +258,6 @@ func (w *walk) pack(name string, f io.Reader, head []byte, info fs.FileInfo) err
 		}
 		return w.take(unit)
 	})
-	switch {
-	case err != nil:
-		return err
-	case rerr != nil:
-		w.note(name, "could be read only in part (%v); %d whole units were read", cause(rerr), v.units)
-	case !v.whole:
-		w.note(name, "%v", v)
-	case strings.HasSuffix(name, packSuffix): // a temporary file may not be on the medium yet
-		w.f.remember(name, known)
-	}
-	return nil
 }
 
 // cause is an error without the name that stands beside it anyway.

@@ -28,7 +28,7 @@ const (
 	defaultBytes = 8 << 30
 	maxDepth     = 8
 	maxNotes     = 64
-	maxKnown     = 500_000 // units remembered, so that they are not left twice
+	maxKnown     = 1 << 21 // units remembered, so that they are not left twice
 	perFolder    = 500
 )
 
@@ -36,6 +36,7 @@ const (
 type Options struct {
 	MaxFiles int   // entries that one walk looks at; 0 for 20,000
 	MaxBytes int64 // bytes that one walk reads; 0 for 8 GiB
+	MaxWrite int64 // bytes that one Leave writes, spare files included; 0 for what fits
 	// Keep says whether a unit found is still good for anybody. A whole pack in
 	// which Each found none such is removed by the next Leave. Nil removes
 	// nothing.

@@ -3,12 +3,14 @@ package folder
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 const (
@@ -17,8 +19,11 @@ const (
 	nameSize   = 8
 	letters    = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
-	firstPack = 256 << 10 // what matters most is safe soonest; spec/folder.md, 3
-	writeStep = 256 << 10 // bytes between two looks at the context
+	firstPack  = 256 << 10       // what matters most is safe soonest; spec/folder.md, 3
+	smallPack  = 16 << 10        // packs of a small visit
+	coarseTime = 2 * time.Second // FAT rounds times, and only when they leave the memory
+	fewPacks   = 16              // packs of a visit that is not small, at least
+	writeStep  = 256 << 10       // bytes between two looks at the context
 )
 
 // Leave implements link.Drop: it writes the units that next answers, in that
@@ -28,37 +33,70 @@ const (
 // ErrUnit, ErrNoFolder, that of ctx. What lay there before is untouched then, and
 // no half-written file stays as long as the stick can still be written.
 func (f *Folder) Leave(ctx context.Context, next func() (unit []byte, ok bool)) (int64, error) {
+	return f.LeaveAbout(ctx, 0, next)
+}
+
+// LeaveAbout is Leave for units of about total bytes, those that lie there already
+// included; 0 when nobody knows. It chooses sizes of packs by it, so that spare
+// files take less room.
+func (f *Folder) LeaveAbout(ctx context.Context, total int64, next func() (unit []byte, ok bool)) (int64, error) {
 	d, err := f.enter()
 	if err != nil {
 		return 0, err
 	}
 	defer d.Close()
-	w := &writer{f: f, d: d, ctx: ctx, limit: firstPack, pack: newPacker()}
-	w.there = f.check(d)
-	for {
-		if err := ctx.Err(); err != nil {
-			return w.done, err
+	w := &writer{f: f, d: d, ctx: ctx, pack: newPacker()}
+	var held int64
+	w.there, held = f.check(d)
+	if total > 0 {
+		w.total = max(total-held, 1)
+		if free, _, ok := w.room(); ok {
+			w.total = min(w.total, free/4*3)
+		}
+	}
+	w.limit = min(firstPack, w.largest())
+	for err == nil {
+		if err = ctx.Err(); err != nil {
+			break
 		}
 		unit, ok := next()
 		if !ok {
-			return w.done, w.flush()
+			err = w.flush()
+			break
 		}
-		if err := w.add(unit); err != nil {
-			return w.done, err
+		err = w.add(unit)
+	}
+	if err == nil || errors.Is(err, ErrFull) {
+		if perr := w.protect(); err == nil || errors.Is(perr, ErrRotten) {
+			err = perr
 		}
 	}
+	if errors.Is(err, errRoom) {
+		err = nil
+	}
+	return w.done, err
+}
+
+// largest is how large the next pack may become: a small share of all, so that no
+// pack alone is more than the spare files can replace without being many.
+func (w *writer) largest() int {
+	if w.total > 0 {
+		return int(max(smallPack, min(w.total/fewPacks, MaxPack)))
+	}
+	return int(max(firstPack, min(w.bytes/fewPacks, MaxPack)))
 }
 
 // check removes known packs that nobody needs and answers the hashes of units in
 // those that are still there unchanged. A stick that was exchanged for another
 // has none of their random names.
-func (f *Folder) check(d disk) map[uint64]bool {
+// held are the bytes of the packs.
+func (f *Folder) check(d disk) (there map[uint64]bool, held int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	there := make(map[uint64]bool)
+	there = make(map[uint64]bool)
 	for name, p := range f.known {
 		info, err := d.Lstat(name)
-		same := err == nil && info.Mode().IsRegular() && info.Size() == p.size && info.ModTime().Equal(p.time)
+		same := err == nil && info.Mode().IsRegular() && info.Size() == p.size && info.ModTime().Sub(p.time).Abs() < coarseTime
 		if same && p.useless {
 			same = d.Remove(name) != nil
 		}
@@ -69,8 +107,11 @@ func (f *Folder) check(d disk) map[uint64]bool {
 		for _, h := range p.units {
 			there[h] = true
 		}
+		if len(p.units) > 0 {
+			held += p.size
+		}
 	}
-	return there
+	return there, held
 }
 
 // Holds says whether a unit lies in a whole pack that this Folder has read or
@@ -82,7 +123,7 @@ func (f *Folder) Holds() (func(unit []byte) bool, error) {
 		return nil, err
 	}
 	defer d.Close()
-	there := f.check(d)
+	there, _ := f.check(d)
 	return func(unit []byte) bool { return there[maphash.Bytes(f.seed, unit)] }, nil
 }
 
@@ -97,6 +138,10 @@ type writer struct {
 	gains []int64 // per unit in pack: how far its being stored brings done
 	extra int64   // length of units since the last one in pack that were there already
 	done  int64
+	total int64 // expected, 0 when nobody knows
+	bytes int64 // of files written
+
+	set []written // packs that have no spare files yet
 
 	dir  string // where packs go, "" when not chosen yet
 	free int    // entries that dir can still take
@@ -118,7 +163,7 @@ func (w *writer) add(unit []byte) error {
 		if err := w.flush(); err != nil {
 			return err
 		}
-		w.limit = min(4*w.limit, MaxPack)
+		w.limit = min(4*w.limit, w.largest())
 	}
 	w.pack.add(unit)
 	w.gains = append(w.gains, w.extra+int64(len(unit)))
@@ -170,6 +215,15 @@ func (w *writer) store(p *packer, gains []int64) error {
 
 // write brings one pack to stable storage under a fresh name.
 func (w *writer) write(p *packer) error {
+	if len(w.set) == setPacks {
+		if err := w.protect(); err != nil {
+			return err
+		}
+	}
+	b := p.file()
+	if err := w.fits(len(b)); err != nil {
+		return err
+	}
 	dir, err := w.choose()
 	if err != nil {
 		return explain(err)
@@ -178,7 +232,8 @@ func (w *writer) write(p *packer) error {
 	if err != nil {
 		return explain(err)
 	}
-	err = w.fill(f, p.file())
+	w.note(b, stem)
+	err = w.fill(f, b)
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
@@ -187,6 +242,7 @@ func (w *writer) write(p *packer) error {
 		err = w.d.Rename(stem+tempSuffix, final)
 	}
 	if err != nil {
+		w.set = w.set[:len(w.set)-1]
 		_ = w.d.Remove(stem + tempSuffix) // best effort: the stick may be gone
 		if w.ctx.Err() != nil {
 			return w.ctx.Err()
@@ -197,6 +253,7 @@ func (w *writer) write(p *packer) error {
 		return explain(err)
 	}
 	w.free--
+	w.bytes += int64(len(b))
 	if info, err := w.d.Lstat(final); err == nil {
 		known := knownPack{size: info.Size(), time: info.ModTime()}
 		for i := range p.marks {
@@ -205,6 +262,50 @@ func (w *writer) write(p *packer) error {
 		w.f.remember(final, known)
 	}
 	return nil
+}
+
+// note adds a pack to the set that spare files will protect; b is its file.
+func (w *writer) note(b []byte, stem string) {
+	k := setPack{salt: saltOf(b), size: len(b), sum: sha256.Sum256(b)}
+	w.set = append(w.set, written{setPack: k, name: stem + packSuffix, before: w.done})
+}
+
+// errRoom is a full stick that is not full: no more may be written.
+var errRoom = fmt.Errorf("%w: no more was allowed", ErrFull)
+
+// room is how much can still be written, and in what steps.
+func (w *writer) room() (free, step int64, ok bool) {
+	free, step, ok = w.d.Free()
+	if most := w.f.o.MaxWrite; most > 0 {
+		if own := max(most-w.bytes, 0); !ok || own < free {
+			return own, 1, true
+		}
+	}
+	return free, step, ok
+}
+
+// fits says whether there is room for a pack of size bytes, and then for the spare
+// files of its set: ErrFull otherwise.
+func (w *writer) fits(size int) error {
+	free, step, ok := w.room()
+	if !ok {
+		return nil // the system will say
+	}
+	p := plan{}
+	for _, k := range w.set {
+		p.packs = append(p.packs, k.setPack)
+	}
+	p.packs = append(p.packs, setPack{size: size})
+	p.spares = make([]saltOf, sparesFor(len(p.packs)))
+	p.layOut()
+	one := int64(p.size()+maxPadding) + step
+	if int64(size)+step+int64(len(p.spares))*one <= free {
+		return nil
+	}
+	if step == 1 {
+		return errRoom
+	}
+	return ErrFull
 }
 
 // fill writes b to f and flushes it to the medium.

@@ -76,10 +76,15 @@ func (p *packer) add(unit []byte) {
 
 // appendHead appends the 12 bytes that begin a record or the trailer.
 func appendHead(b []byte, first, second uint32) []byte {
-	at := uint32(len(b))
+	return append(b, headAt(len(b), first, second)...)
+}
+
+// headAt are the 12 bytes that begin a record or the trailer at an offset.
+func headAt(at int, first, second uint32) []byte {
+	b := make([]byte, 0, recordHead)
 	b = binary.BigEndian.AppendUint32(b, first)
 	b = binary.BigEndian.AppendUint32(b, second)
-	return binary.BigEndian.AppendUint32(b, headSum(b[at:], at))
+	return binary.BigEndian.AppendUint32(b, headSum(b, uint32(at)))
 }
 
 func headSum(h []byte, at uint32) uint32 {

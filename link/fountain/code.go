@@ -90,3 +90,45 @@ func caught(err *error) {
 		*err = fmt.Errorf("%w: %v", ErrCode, why)
 	}
 }
+
+// Repair answers count symbols beyond the k source symbols that stand one after
+// the other in source, from number first on; together they are of no block and
+// prove nothing. For carriers that keep the source symbols in another form.
+// Errors: ErrSize, ErrCode.
+func Repair(source []byte, symbol, first, count int) (symbols []byte, err error) {
+	defer caught(&err)
+	k := len(source) / max(symbol, 1)
+	if symbol < MinSymbol || k < 1 || k > MaxSymbols || k*symbol != len(source) || first < 0 || count < 0 {
+		return nil, ErrSize
+	}
+	s := shape{size: len(source), symbol: symbol, k: k}
+	padded := make([]byte, s.padded()*symbol)
+	copy(padded, source)
+	enc, err := raptorq.NewRaptorQ(uint32(symbol)).CreateEncoder(padded)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCode, err)
+	}
+	symbols = make([]byte, 0, count*symbol)
+	for i := range count {
+		symbols = append(symbols, enc.GenSymbol(s.inner(k+first+i))...)
+	}
+	return symbols, nil
+}
+
+// Mend brings the k source symbols back from some of them and of Repair's, by
+// number: 0 to k-1 are the source's own. ok is false when more are needed. What
+// comes back is as good as what went in: check it. Errors: ErrSize, ErrCode.
+func Mend(k, symbol int, have map[int][]byte) (source []byte, ok bool, err error) {
+	if symbol < MinSymbol || k < 1 || k > MaxSymbols {
+		return nil, false, ErrSize
+	}
+	for i, b := range have {
+		if i < 0 || len(b) != symbol {
+			return nil, false, ErrSize
+		}
+	}
+	if len(have) < k {
+		return nil, false, nil
+	}
+	return shape{size: k * symbol, symbol: symbol, k: k}.decode(have)
+}

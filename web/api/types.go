@@ -304,7 +304,7 @@ type Shelf struct {
 // CarryAsk evens out with a folder or stick.
 type CarryAsk struct {
 	Path string `json:"path"`
-	Max  int64  `json:"max,omitempty"` // at most so many bytes to write; 0 for what fits
+	Max  int64  `json:"max,omitempty"` // at most so many bytes of files to write; 0 for what fits
 }
 
 // Haul answers Carry.
@@ -314,6 +314,8 @@ type Haul struct {
 	Bytes   int64    `json:"bytes"`   // written
 	Opened  int      `json:"opened"`  // letters among them for this device's owner
 	Notes   []string `json:"notes,omitempty"`
+
+	ReadOnly bool `json:"read_only,omitempty"` // nothing could be written: it is write-protected
 }
 
 // People is the address book's part of the door.
