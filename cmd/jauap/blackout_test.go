@@ -31,6 +31,7 @@ func up(p program, more ...string) *running {
 // TestRelayForSeconds: the relay answers for five seconds in the dark, and
 // the letter crosses in them.
 func TestRelayForSeconds(t *testing.T) {
+	t.Parallel()
 	relay := startRelay(t)
 	border := newGate(t, hostPort(t, relay))
 	aigerim, dana := newProgram(t, "Aigerim"), newProgram(t, "Dana")
@@ -87,6 +88,7 @@ func TestMeetingOnALAN(t *testing.T) {
 
 // TestStick: a stick goes there and back by a third person's hands.
 func TestStick(t *testing.T) {
+	t.Parallel()
 	aigerim, timur, dana := newProgram(t, "Aigerim"), newProgram(t, "Timur"), newProgram(t, "Dana")
 	pair(t, aigerim, dana, "Aigerim", "Dana")
 	stick, other := t.TempDir(), t.TempDir()
@@ -175,6 +177,7 @@ func TestExitCodes(t *testing.T) {
 
 // TestPassphrase: a profile opens with its passphrase and with no other.
 func TestPassphrase(t *testing.T) {
+	t.Parallel()
 	p := program{t, filepath.Join(t.TempDir(), "locked")}
 	good, bad := filepath.Join(t.TempDir(), "good"), filepath.Join(t.TempDir(), "bad")
 	for name, pass := range map[string]string{good: "apple river cloud seven lamp\n", bad: "apple river cloud seven lamb\n"} {
@@ -199,6 +202,7 @@ func TestPassphrase(t *testing.T) {
 // courier meets the one inside, crosses the border, and comes home with the
 // answer.
 func TestCourier(t *testing.T) {
+	t.Parallel()
 	relay := startRelay(t)
 	border := newGate(t, hostPort(t, relay))
 	aigerim, timur, dana := newProgram(t, "Aigerim"), newProgram(t, "Timur"), newProgram(t, "Dana")

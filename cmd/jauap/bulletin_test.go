@@ -13,6 +13,7 @@ import (
 // TestBoards: a hospital with two editors posts; the notice crosses on a stick
 // that a stranger carries, and a follower who came late finds the earlier one.
 func TestBoards(t *testing.T) {
+	t.Parallel()
 	hospital, second, courier, dana := newProgram(t, "Hospital"), newProgram(t, "Second"), newProgram(t, "Timur"), newProgram(t, "Dana")
 	mine := strings.TrimSpace(hospital.ok("board", "editor"))
 	theirs := strings.TrimSpace(second.ok("board", "editor"))

@@ -174,6 +174,7 @@ func (b *browser) shoot(ctx context.Context, name string) {
 // a photo and chooses it; nothing but the address in the picture brings the two
 // devices together. Both are verified in person.
 func TestSideBySide(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	aigerim, dana := newProgram(t, "Aigerim"), newProgram(t, "Dana")
 	a := aigerim.start([]string{"page"}, "up", "--no-browser", "--listen", "127.0.0.1:0")
@@ -225,6 +226,7 @@ func TestSideBySide(t *testing.T) {
 // TestTelephoneInBrowser: what one screen shows is typed into the other, in
 // Kazakh and Russian, over nothing but a relay.
 func TestTelephoneInBrowser(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	relay := startRelay(t)
 	aigerim, dana := newProgram(t, "Aigerim"), newProgram(t, "Dana")
@@ -264,6 +266,7 @@ func TestTelephoneInBrowser(t *testing.T) {
 // TestLinkInBrowser: the text of one screen is pasted into the other; the
 // people stay unverified until words were compared.
 func TestLinkInBrowser(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	aigerim, dana := newProgram(t, "Aigerim"), newProgram(t, "Dana")
 	a := aigerim.start([]string{"page", "listening"}, "up", "--no-browser", "--listen", "127.0.0.1:0")
@@ -290,6 +293,7 @@ func TestLinkInBrowser(t *testing.T) {
 // TestIntroductionInBrowser: asked on the first screen, answered there, shown
 // as introduced by whom and when.
 func TestIntroductionInBrowser(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	relay := startRelay(t)
 	timur, aigerim, dana := newProgram(t, "Timur"), newProgram(t, "Aigerim"), newProgram(t, "Dana")

@@ -10,6 +10,7 @@ import (
 // TestCodes: a letter goes from one screen to another device's camera, as a
 // moving picture and as single frames of which a fifth is lost.
 func TestCodes(t *testing.T) {
+	t.Parallel()
 	aigerim, dana := newProgram(t, "Aigerim"), newProgram(t, "Dana")
 	pair(t, aigerim, dana, "Aigerim", "Dana")
 	dir := t.TempDir()

@@ -112,6 +112,7 @@ func camera(t *testing.T) []byte {
 // TestPhotoByStick: nothing of the camera arrives; the preview comes first and
 // the photo when it is asked for; then the letter is found and deleted.
 func TestPhotoByStick(t *testing.T) {
+	t.Parallel()
 	a, b := newProgram(t, "Aigerim"), newProgram(t, "Dana")
 	b.ok("accept", a.invite())
 	stick := t.TempDir()

@@ -40,6 +40,7 @@ func members(n int) func(api.Group) bool {
 // TestGroup: two by a relay, the third by a stick only; one is removed while
 // another cannot hear of it.
 func TestGroup(t *testing.T) {
+	t.Parallel()
 	relay := startRelay(t)
 	a, b, c := newProgram(t, "Aigerim"), newProgram(t, "Dana"), newProgram(t, "Timur")
 	pair(t, a, b, "Aigerim", "Dana")

@@ -13,6 +13,7 @@ import (
 // TestAskAfter: Dana abroad asks after her mother by way of Timur, who shares
 // slips with Saule; Saule calls, and the answer comes back, over sticks.
 func TestAskAfter(t *testing.T) {
+	t.Parallel()
 	dana, timur, saule := newProgram(t, "Dana"), newProgram(t, "Timur"), newProgram(t, "Saule")
 	pair(t, dana, timur, "Dana", "Timur")
 	pair(t, timur, saule, "Timur", "Saule")

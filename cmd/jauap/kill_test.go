@@ -17,6 +17,7 @@ import (
 // A chain index used twice would seal two letters under one key, of which a
 // relay keeps one: the other would be missing here.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	kills := 15
 	if os.Getenv("JAUAP_TEST") == "all" {
 		kills = 200

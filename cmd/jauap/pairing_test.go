@@ -47,6 +47,7 @@ func both(p api.Person) bool    { return byVoice(p) && p.Theirs == "by voice" }
 // TestTelephoneOverRelay: two processes that have nothing but a relay pair by
 // digits one way and words the other, half way shows as that, and letters go.
 func TestTelephoneOverRelay(t *testing.T) {
+	t.Parallel()
 	relay := startRelay(t)
 	aigerim, dana := newProgram(t, "Aigerim"), newProgram(t, "Dana")
 	up := func(p program) *running {
@@ -94,6 +95,7 @@ func TestTelephoneOverRelay(t *testing.T) {
 
 // TestTelephoneOverLAN: no relay anywhere, only each other.
 func TestTelephoneOverLAN(t *testing.T) {
+	t.Parallel()
 	aigerim, dana := newProgram(t, "Aigerim"), newProgram(t, "Dana")
 	ca, cd := aigerim.code(), dana.code()
 	aigerim.look(cd.Digits)
@@ -107,6 +109,7 @@ func TestTelephoneOverLAN(t *testing.T) {
 // TestIntroduction: three processes; C asks, both say yes, and they write to
 // each other without C.
 func TestIntroduction(t *testing.T) {
+	t.Parallel()
 	relay := startRelay(t)
 	timur, aigerim, dana := newProgram(t, "Timur"), newProgram(t, "Aigerim"), newProgram(t, "Dana")
 	for _, p := range []program{aigerim, dana} {

@@ -11,6 +11,7 @@ import (
 // TestSafe: a word, its replacement, a promise, a mention and an SMS between
 // three people who have only a stick.
 func TestSafe(t *testing.T) {
+	t.Parallel()
 	aigerim, dana, timur := newProgram(t, "Aigerim"), newProgram(t, "Dana"), newProgram(t, "Timur")
 	pair(t, aigerim, dana, "Aigerim", "Dana")
 	pair(t, aigerim, timur, "Aigerim", "Timur")
