@@ -45,6 +45,7 @@ var house = map[string]room{
 	"finds":             {kind: 'C', may: []string{"account", "seal", "envelope"}, never: []string{"node", "link"}, reason: "what is remembered of ways tries none"},
 	"routing":           {kind: 'C', may: []string{"envelope"}, never: []string{"store", "link"}, reason: "routing is pure functions of facts"},
 	"node":              {kind: 'C', may: []string{"envelope", "exchange", "routing", "link", "store"}, never: []string{"seal", "identity", "account"}, reason: "a courier cannot read what it carries"},
+	"slots":             {kind: 'C', never: []string{"account", "seal", "identity"}, reason: "recognising is arithmetic with keys that the caller brings"},
 	"words":             {kind: 'C', reason: "a word list means nothing"},
 	"scan":              {kind: 'C', reason: "reading a picture needs no keys"},
 	"pairing":           {kind: 'C', may: []string{"account", "identity", "seal", "envelope", "words"}, never: []string{"node", "link", "store"}, reason: "who trusts whom does not know the way a card goes"},

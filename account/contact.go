@@ -71,7 +71,7 @@ type Contact struct {
 	Forked bool
 
 	AddedAt time.Time
-	HeardAt time.Time // when their device's newest envelope was opened here
+	HeardAt time.Time // when their device's newest envelope was opened here, or it was met
 	Shard   uint8     // relay mailbox shard that they read
 
 	// Stuck says why nothing can be sealed for them now; "" when it can.

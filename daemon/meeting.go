@@ -37,6 +37,9 @@ type meeting struct {
 	queue [][]byte
 	ended bool
 	why   error
+	// unasked are bytes in the queue that the courier gave no credit for.
+	unasked  int
+	listened bool // to the far end's slots; of the reader alone
 
 	in, out atomic.Int64
 }
@@ -67,14 +70,15 @@ func (m *meeting) end(why error) {
 }
 
 // pull takes what is queued; ok is false when the meeting has ended.
-func (m *meeting) pull() (frames [][]byte, ok bool) {
+func (m *meeting) pull() (frames [][]byte, unasked int, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for len(m.queue) == 0 && !m.ended {
 		m.more.Wait()
 	}
 	frames, m.queue = m.queue, nil
-	return frames, !m.ended
+	unasked, m.unasked = m.unasked, 0
+	return frames, unasked, !m.ended
 }
 
 // hold runs a meeting over conn until either side ends it. It answers why it
@@ -84,6 +88,7 @@ func (d *Daemon) hold(conn link.Conn, kind string) error {
 	d.packAhead(firstBytes) // so that the first flight holds what waits
 	d.people.Unlock()
 	m := d.prepare(kind, conn.Peer(), conn.Traits())
+	d.sayNear(m, conn)
 	return d.attach(m, conn, conn.Peer().Addr, 0)
 }
 
@@ -155,21 +160,17 @@ func (d *Daemon) read(m *meeting) error {
 		if err != nil {
 			return err
 		}
-		evs := []node.Event{node.Frame{Link: m.id, Data: frame}}
+		evs, in := []node.Event{d.event(m, frame)}, len(frame)
 		m.in.Add(int64(len(frame)) + exchange.Prefix)
 		for len(evs) < framesAtOnce && frameReady(r) {
 			if frame, err = exchange.ReadFrame(r, nil); err != nil {
 				break
 			}
-			evs = append(evs, node.Frame{Link: m.id, Data: frame})
+			evs, in = append(evs, d.event(m, frame)), in+len(frame)
 			m.in.Add(int64(len(frame)) + exchange.Prefix)
 		}
 		d.step(evs...)
 		d.settleIfNeeded()
-		in := 0
-		for _, ev := range evs {
-			in += len(ev.(node.Frame).Data)
-		}
 		d.count(m, in)
 		if err != nil {
 			return err
@@ -200,7 +201,7 @@ func (d *Daemon) write(m *meeting) {
 	w := bufio.NewWriterSize(m.conn, 64<<10)
 	credit := creditBytes
 	for {
-		frames, ok := m.pull()
+		frames, unasked, ok := m.pull()
 		if !ok {
 			return
 		}
@@ -220,7 +221,9 @@ func (d *Daemon) write(m *meeting) {
 		m.out.Add(int64(n))
 		d.count(m, n)
 		next := creditAfter(credit, n, time.Since(began))
-		d.step(node.Ready{Link: m.id, Bytes: n + next - credit})
+		if back := n - unasked + next - credit; back > 0 {
+			d.step(node.Ready{Link: m.id, Bytes: back})
+		}
 		credit = next
 	}
 }
@@ -244,8 +247,9 @@ type row struct {
 	since             time.Time
 	err               string
 	m                 *meeting
-	in, out           int64 // of ended meetings
-	tries             tries // of a relay
+	in, out           int64  // of ended meetings
+	who               string // the contact whose device it is, when it was met last
+	tries             tries  // of a relay
 }
 
 // maxRows bounds the status; the oldest that are down go first.
@@ -255,7 +259,7 @@ func (d *Daemon) rowUp(m *meeting) {
 	d.courier.Lock()
 	defer d.courier.Unlock()
 	r := d.row(m.kind, m.addr)
-	r.state, r.since, r.err, r.m = "up", d.opts.Now(), "", m
+	r.state, r.since, r.err, r.m, r.who = "up", d.opts.Now(), "", m, ""
 	d.changes.bump()
 }
 

@@ -62,6 +62,21 @@ type Note struct {
 	What  string // one line for a person
 }
 
+// Binding is what the two ends of one link have in common: nobody else has it, it
+// is of no other link, and somebody in the middle has another one with each end.
+type Binding struct {
+	Secret [32]byte
+	Dialed bool // this end began the link
+}
+
+// Bound is a Conn whose ends can prove to each other that they speak over it.
+type Bound interface {
+	Conn
+	// Binding waits until the far end has taken part in the secret, which a first
+	// flight does not wait for. When it has, ctx does not matter.
+	Binding(ctx context.Context) (Binding, error)
+}
+
 // Drop is a link in which one side leaves units and another finds them later.
 type Drop interface {
 	Traits() Traits

@@ -40,6 +40,9 @@ const (
 	saltLength = 16
 )
 
+// told is how far a contact knows the ranks here.
+type told struct{ told, raised uint64 }
+
 // edge is a contact: what it may give today, and what it was told.
 type edge struct {
 	routing.Edge
@@ -231,6 +234,21 @@ func (n *Node) noted(m *meeting, data []byte) {
 	}
 }
 
+// unsaid takes back what a contact was told since the meeting was last even: the
+// link is gone, and with it what was on its way. To be told twice does no harm.
+func (n *Node) unsaid(m *meeting) {
+	if e := m.edge; e != nil && e.begun {
+		e.told, e.raised = min(e.told, m.sure.told), min(e.raised, m.sure.raised)
+	}
+}
+
+// surely notes that all that the contact was told has arrived.
+func (m *meeting) surely() {
+	if m.edge != nil {
+		m.sure = told{m.edge.told, m.edge.raised}
+	}
+}
+
 // notes tells a contact the rank of what it has not heard of, within its
 // room, before the session lists any of it. It answers whether all is told.
 func (n *Node) notes(m *meeting) bool {
@@ -247,6 +265,7 @@ func (n *Node) notes(m *meeting) bool {
 			}
 			e.told = page[len(page)-1].Seq
 		}
+		m.surely()
 	}
 	for e.raised = max(e.raised, n.raisedGone); e.raised < n.raisedGone+uint64(len(n.raised)); {
 		from := n.raised[e.raised-n.raisedGone:]

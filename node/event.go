@@ -31,6 +31,13 @@ type Up struct {
 	Traits link.Traits
 }
 
+// Named says that the far end of a link turned out to be a contact's device, by a
+// Peer.Key. Links that have a name, and relays, keep what they are.
+type Named struct {
+	Link LinkID
+	Key  string
+}
+
 // Frame is one frame received, without its length prefix. The node may keep
 // parts of Data: the caller must not change it afterwards.
 type Frame struct {
@@ -58,6 +65,7 @@ func (Submit) event() {}
 func (Found) event()  {}
 func (Blend) event()  {}
 func (Up) event()     {}
+func (Named) event()  {}
 func (Frame) event()  {}
 func (Ready) event()  {}
 func (Down) event()   {}

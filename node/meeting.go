@@ -22,6 +22,7 @@ type meeting struct {
 	unit      int                           // the largest that goes over it, in bytes; 0 for any
 	from      uint32                        // who brings what comes over it
 	edge      *edge                         // of contacts
+	sure      told                          // what the contact knows for certain
 	labels    map[envelope.ID]routing.Label // what a contact said of its units
 	s         *exchange.Session
 	credit    int
@@ -73,13 +74,14 @@ func (n *Node) up(ev Up) {
 	m.lent, m.again = map[envelope.ID]bool{}, map[envelope.ID]bool{}
 	if contact(ev.Peer) {
 		m.edge, m.labels = n.edge(m.from), map[envelope.ID]routing.Label{}
+		m.surely()
 	}
 	c := exchange.Config{Top: n.sh.Top(), MaxItems: n.c.MaxItems}
 	if ev.Peer.Relay {
 		c.Shards = n.c.Shards
 	} else {
 		c.Nonce = n.nonce(ev.Link)
-		c.Arrange = n.arrange(ev.Peer, n.rng.Uint64())
+		c.Arrange = n.arrange(m, n.rng.Uint64())
 	}
 	if first := n.sh.Since(0, 1); !ev.Peer.Relay && len(first) > 0 {
 		// Nobody remembers where the last meeting with this stranger ended.
@@ -106,6 +108,20 @@ func (n *Node) up(ev Up) {
 	n.meetings = slices.Insert(n.meetings, i, m)
 }
 
+// named makes a stranger's meeting that of a contact: what it brings from now on,
+// and what it says of what it brought, is ranked so.
+func (n *Node) named(ev Named) {
+	m := n.meeting(ev.Link)
+	if m == nil || m.peer.Key != "" || m.peer.Relay || ev.Key == "" {
+		return
+	}
+	m.peer.Key = ev.Key
+	m.from = n.giver(m.peer)
+	m.edge, m.labels = n.edge(m.from), map[envelope.ID]routing.Label{}
+	m.surely()
+	m.s.Retry() // it does not wait for strangers
+}
+
 // nonce of a meeting's sketch. What is said on one link tells nothing about
 // the nonces of others.
 func (n *Node) nonce(l LinkID) (x [8]byte) {
@@ -115,9 +131,9 @@ func (n *Node) nonce(l LinkID) (x [8]byte) {
 }
 
 // arrange puts units in the order in which somebody who is met hears of them.
-func (n *Node) arrange(p link.Peer, nonce uint64) func([]exchange.Item) {
-	near := contact(p)
+func (n *Node) arrange(m *meeting, nonce uint64) func([]exchange.Item) {
 	return func(items []exchange.Item) {
+		near := contact(m.peer)
 		units := make([]routing.Unit, len(items))
 		for i, it := range items {
 			units[i] = routing.Unit{Class: it.Class, Rank: it.Rank, From: it.From, Size: it.Size, Seq: it.Seq}
@@ -153,6 +169,7 @@ func (n *Node) frame(m *meeting, data []byte) {
 // end forgets a link; what it was asked for is asked of others.
 func (n *Node) end(m *meeting) {
 	n.outcome(m)
+	n.unsaid(m)
 	n.saveMarks(m)
 	if m.now != m.last {
 		n.emit(m.now)
@@ -259,7 +276,9 @@ func (n *Node) outcome(m *meeting) exchange.Outcome {
 	if o.Even && !m.even {
 		n.emit(Even{Link: m.id})
 	}
-	m.even = o.Even
+	if m.even = o.Even; m.even {
+		m.surely()
+	}
 	if o.Marked && m.marked() {
 		m.marks = formatMarks(o.Give, o.Take, n.c.Shards)
 	}

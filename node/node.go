@@ -208,6 +208,8 @@ func (n *Node) take(ev Event) {
 		n.found(ev.Raw, store.Meta{Rank: routing.Near})
 	case Up:
 		n.up(ev)
+	case Named:
+		n.named(ev)
 	case Down:
 		if m := n.meeting(ev.Link); m != nil {
 			n.end(m)

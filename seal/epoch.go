@@ -203,6 +203,7 @@ func (s *Session) heardAnswer(b []byte) (x *exchange, forked bool, err error) {
 
 // enter begins the epoch of an exchange. The old root is erased.
 func (s *Session) enter(now Tick, x *exchange) {
+	s.met = meetKey(&s.root)
 	s.own++
 	s.since = now
 	s.root = x.root
@@ -218,4 +219,30 @@ func (s *Session) enter(now Tick, x *exchange) {
 		s.peerOwn = s.own // who answers knows
 	}
 	clear(x.root[:])
+}
+
+// meetKey is what the ends of an epoch recognise each other by. spec/seal.md, 6.6.
+func meetKey(root *key) (k key) {
+	expand(root, "jauap/1 meet", nil, &k)
+	return k
+}
+
+// MeetKeys are secrets by which the devices at the two ends recognise each other
+// where they meet. say is for what this end says: the other end has it for
+// certain among its hear, which are one or two. They change with each epoch.
+// None for a session that is only a name.
+func (s *Session) MeetKeys() (say [32]byte, hear [][32]byte) {
+	if s.ended {
+		return say, nil
+	}
+	own := meetKey(&s.root)
+	hear = append(hear, own)
+	if s.met != (key{}) {
+		hear = append(hear, s.met)
+	}
+	say = own
+	if s.peerOwn < s.own && s.met != (key{}) {
+		say = s.met
+	}
+	return say, hear
 }

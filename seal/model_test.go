@@ -192,7 +192,20 @@ func (m *model) write(e *modelEnd, now float64) {
 	}
 	e.save()
 	m.largest = max(m.largest, len(e.stored))
+	m.recognise()
 	m.leave(e, out, now)
+}
+
+// recognise: at any moment the devices at both ends recognise each other.
+func (m *model) recognise() {
+	if m.a.session == nil || m.b.session == nil {
+		return
+	}
+	sayA, hearA := m.a.session.MeetKeys()
+	sayB, hearB := m.b.session.MeetKeys()
+	if !slices.Contains(hearA, sayB) || !slices.Contains(hearB, sayA) {
+		m.t.Fatal("the ends do not recognise each other")
+	}
 }
 
 func (m *model) leave(e *modelEnd, out seal.Sealed, now float64) {

@@ -19,6 +19,7 @@ type Session struct {
 	peer       identity.Public
 
 	root      key    // of epoch own; only kept to derive the next
+	met       key    // the meeting key of the epoch before own; zero when not known
 	own       uint16 // newest epoch that this end knows
 	peerOwn   uint16 // newest epoch that the other end showed to know
 	since     Tick   // when own began

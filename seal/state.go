@@ -5,14 +5,22 @@ import (
 	"github.com/jauap/jauap/identity"
 )
 
-const stateVersion = 1
+// Version 2 adds the meeting key of the epoch before own.
+const (
+	stateVersion = 1
+	stateWithMet = 2
+)
 
 // Marshal writes the whole state, secrets included, for a sealed record. The
 // keys of the window are not written: they follow from the chain. Typical
 // sizes: 0.6 kB quiet, 20 kB with 400 missing letters, 9 kB while starting.
 func (s *Session) Marshal() []byte {
 	w := &writer{b: make([]byte, 0, 1024)}
-	w.u8(stateVersion)
+	if s.met == (key{}) {
+		w.u8(stateVersion)
+	} else {
+		w.u8(stateWithMet)
+	}
 	w.flags(s.initiator, s.short, s.confirmed, s.ended, s.start != nil)
 	w.bytes(s.transcript[:])
 	w.bytes(s.peer.Sig[:])
@@ -54,6 +62,9 @@ func (s *Session) Marshal() []byte {
 	for _, r := range s.recv {
 		r.write(w)
 	}
+	if s.met != (key{}) {
+		w.bytes(s.met[:])
+	}
 	return w.b
 }
 
@@ -61,7 +72,8 @@ func (s *Session) Marshal() []byte {
 // window is derived when tags are first asked for or a letter is opened.
 func ParseSession(b []byte) (*Session, error) {
 	r := &reader{b: b}
-	if r.u8() != stateVersion {
+	version := r.u8()
+	if version != stateVersion && version != stateWithMet {
 		r.fail("version")
 	}
 	f := r.flags(5)
@@ -69,7 +81,7 @@ func ParseSession(b []byte) (*Session, error) {
 	s.transcript = r.key()
 	s.peer = identity.Public{Sig: identity.SigPublic(r.key()), DH: identity.DHPublic(r.key())}
 	if s.ended {
-		if s.initiator || s.short || s.confirmed || f[4] {
+		if s.initiator || s.short || s.confirmed || f[4] || version != stateVersion {
 			r.fail("flags")
 		}
 		return s, r.end()
@@ -103,6 +115,11 @@ func ParseSession(b []byte) (*Session, error) {
 	}
 	for n := r.count(maxMissing+8, 7); n > 0 && r.err == nil; n-- {
 		s.recv = append(s.recv, readReceiving(r))
+	}
+	if version == stateWithMet {
+		if s.met = r.key(); s.met == (key{}) || s.own == 0 {
+			r.fail("meeting key")
+		}
 	}
 	if err := r.end(); err != nil {
 		return nil, err

@@ -259,7 +259,11 @@ func (d *door) status(ctx context.Context, c *cli.Command) error {
 			d.say("metered   %s of %s left this %s for relays (%s)", config.FormatBytes(m.Left), config.FormatBytes(m.Budget), m.Per, m.Order)
 		}
 		for _, l := range s.Links {
-			d.say("link      %s %s %s, %s %s", l.Kind, l.Addr, l.State, age(l.Since), l.Error)
+			who := l.Addr
+			if l.Who != "" {
+				who += " (" + l.Who + ")"
+			}
+			d.say("link      %s %s %s, %s %s", l.Kind, who, l.State, age(l.Since), l.Error)
 			d.sayTried(l)
 		}
 		for _, w := range s.Windows[max(0, len(s.Windows)-10):] {

@@ -17,6 +17,8 @@ type carrier interface {
 	Write(p []byte) (int, error)
 	SetDeadline(t time.Time) error
 	handshake() tls.ConnectionState
+	// shaken is handshake once it is over.
+	shaken(ctx context.Context) (tls.ConnectionState, error)
 	// finish tells the far end that nothing more comes. No Read or Write may
 	// be running.
 	finish() error
@@ -65,6 +67,22 @@ type quicCarrier struct {
 }
 
 func (c *quicCarrier) handshake() tls.ConnectionState { return c.conn.ConnectionState().TLS }
+
+func (c *quicCarrier) shaken(ctx context.Context) (tls.ConnectionState, error) {
+	select {
+	case <-c.conn.HandshakeComplete():
+		return c.handshake(), nil
+	default:
+	}
+	select {
+	case <-c.conn.HandshakeComplete():
+		return c.handshake(), nil
+	case <-c.conn.Context().Done():
+		return tls.ConnectionState{}, ErrCut
+	case <-ctx.Done():
+		return tls.ConnectionState{}, ctx.Err()
+	}
+}
 
 func (c *quicCarrier) finish() error { return c.Stream.Close() }
 
@@ -135,6 +153,10 @@ func (c *tcpCarrier) Write(p []byte) (done int, err error) {
 }
 
 func (c *tcpCarrier) handshake() tls.ConnectionState { return c.ConnectionState() }
+
+func (c *tcpCarrier) shaken(context.Context) (tls.ConnectionState, error) {
+	return c.handshake(), nil
+}
 
 func (c *tcpCarrier) finish() error {
 	if err := c.CloseWrite(); err != nil {

@@ -1,6 +1,7 @@
 package lan
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -43,7 +44,7 @@ type Conn struct {
 	ended  error     // why nothing more can be read
 }
 
-var _ link.Conn = (*Conn)(nil)
+var _ link.Bound = (*Conn)(nil)
 
 func newConn(r *Room, c carrier, far token, remote netip.AddrPort, dialed bool) *Conn {
 	conn := &Conn{room: r, c: c, token: far, remote: remote, dialed: dialed, since: time.Now(),
@@ -58,6 +59,22 @@ func (c *Conn) Traits() link.Traits { return c.traits }
 
 // Peer implements link.Conn: a stranger at an address.
 func (c *Conn) Peer() link.Peer { return link.Peer{Addr: c.remote.String()} }
+
+// bindingLabel names what is drawn from the handshake. RFC 8446, 7.5
+const bindingLabel = "EXPORTER-jauap-slots"
+
+// Binding implements link.Bound. Errors: that of ctx, ErrCut.
+func (c *Conn) Binding(ctx context.Context) (link.Binding, error) {
+	s, err := c.c.shaken(ctx)
+	if err != nil {
+		return link.Binding{}, err
+	}
+	b, err := s.ExportKeyingMaterial(bindingLabel, nil, 32)
+	if err != nil {
+		return link.Binding{}, fmt.Errorf("%w: %v", ErrCut, err)
+	}
+	return link.Binding{Secret: [32]byte(b), Dialed: c.dialed}, nil
+}
 
 // enter registers a use of the carrier, or says why there can be none.
 func (c *Conn) enter(write bool) error {

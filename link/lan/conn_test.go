@@ -253,6 +253,8 @@ func (c *slowCarrier) linger(context.Context)             {}
 func (c *slowCarrier) handshake() (s tls.ConnectionState) { return s }
 func (c *slowCarrier) kill(bool)                          {}
 
+func (c *slowCarrier) shaken(context.Context) (s tls.ConnectionState, err error) { return s, nil }
+
 // TestGoodbyeWaitsForReader: a Read that is still on its way out would else be
 // caught again by the goodbye's own deadline and wait as long as that.
 func TestGoodbyeWaitsForReader(t *testing.T) {

@@ -12,7 +12,8 @@
 //   - Nothing on the air outlives a start: certificate, token and port are
 //     fresh, and no session is resumed.
 //   - Peers are strangers here: no conn has a Peer.Key. The certificates prove
-//     nothing, they only keep listeners out.
+//     nothing, they only keep listeners out. A Conn's Binding lets contacts
+//     recognise each other above.
 //   - A cut is an error; io.EOF means that the far end closed and everything
 //     it wrote before was read.
 //   - Whatever is on the network, memory and work are bounded: conns, handshakes,
@@ -21,7 +22,7 @@
 //
 // # Not here
 //
-// Who a peer is and what is said (exchange, account); when to dial whom again
+// Who a peer is and what is said (slots, exchange); when to dial whom again
 // (daemon). A walker who does not want two networks to know that the same
 // device came by closes the Room and listens anew.
 //

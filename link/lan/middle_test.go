@@ -16,6 +16,7 @@ type middle struct {
 	noUDP  atomic.Bool
 	lossy  atomic.Bool // every 20th packet is lost
 	count  atomic.Int64
+	tap    func([]byte) // sees everything, if set before anything passes
 	udp    *net.UDPConn
 	tcp    *net.TCPListener
 	work   sync.WaitGroup
@@ -99,6 +100,7 @@ func (m *middle) passUDP() {
 		if m.loses() {
 			continue
 		}
+		m.see(buf[:n])
 		c := far[from.String()]
 		if c == nil {
 			if c, err = net.DialUDP("udp4", nil, m.target); err != nil || !m.hold(c) {
@@ -115,6 +117,7 @@ func (m *middle) passUDP() {
 						return
 					}
 					if !m.loses() {
+						m.see(back[:n])
 						_, _ = m.udp.WriteToUDP(back[:n], from)
 					}
 				}
@@ -140,7 +143,7 @@ func (m *middle) passTCP() {
 		}
 		for _, way := range [][2]*net.TCPConn{{in, out.(*net.TCPConn)}, {out.(*net.TCPConn), in}} {
 			m.work.Go(func() {
-				if _, err := io.Copy(way[1], way[0]); err != nil { // a reset stays one
+				if _, err := io.Copy(seeing{way[1], m}, way[0]); err != nil { // a reset stays one
 					for _, c := range way {
 						_ = c.SetLinger(0)
 						_ = c.Close()
@@ -151,4 +154,21 @@ func (m *middle) passTCP() {
 			})
 		}
 	}
+}
+
+func (m *middle) see(b []byte) {
+	if m.tap != nil {
+		m.tap(b)
+	}
+}
+
+// seeing shows the middle what is written.
+type seeing struct {
+	io.Writer
+	m *middle
+}
+
+func (s seeing) Write(b []byte) (int, error) {
+	s.m.see(b)
+	return s.Writer.Write(b)
 }

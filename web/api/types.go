@@ -60,7 +60,7 @@ type Person struct {
 	LastText   string     `json:"last_text,omitempty"`
 	LastMine   bool       `json:"last_mine,omitempty"` // LastText is my own
 	LastAt     *time.Time `json:"last_at,omitempty"`
-	HeardAt    *time.Time `json:"heard_at,omitempty"` // when anything of their device was last opened here
+	HeardAt    *time.Time `json:"heard_at,omitempty"` // when their device was last met, or anything of it opened here
 	Forked     bool       `json:"forked,omitempty"`   // an old copy of a device is in use: compare words again
 	Stuck      string     `json:"stuck,omitempty"`    // why letters to them cannot leave
 
@@ -264,6 +264,8 @@ type Link struct {
 	Error string     `json:"error,omitempty"`
 	In    int64      `json:"in"`  // bytes received
 	Out   int64      `json:"out"` // bytes sent
+	// Who is the contact whose device this neighbour was recognised as.
+	Who string `json:"who,omitempty"`
 
 	// Of relays: the way that answered last, and all that were tried.
 	Transport string  `json:"transport,omitempty"` // quic or tls
