@@ -32,6 +32,7 @@ func (d *Daemon) Carry(ctx context.Context, ask api.CarryAsk) (api.Haul, error) 
 	if err != nil {
 		return haul, doorError(err)
 	}
+	d.allMail()
 	d.settleLocked()
 	for d.pack(packBytes) {
 	}

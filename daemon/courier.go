@@ -81,11 +81,16 @@ func (d *Daemon) settleLocked() {
 		more := d.again()
 		d.takeNotices(arrived)
 		d.noteHanded(handed)
+		d.noteMail(arrived, handed)
+		d.takeMail(trialsAtOnce)
 		if len(arrived)+len(handed) > 0 {
 			d.changes.bump()
 		}
 		if err := d.submitNotices(); err != nil {
 			d.setTrouble("boards", "public notices: "+err.Error())
+		}
+		if err := d.postMail(); err != nil {
+			d.setTrouble("inbox", "letters to an inbox: "+err.Error())
 		}
 		d.pair()
 		moved := linked && d.packAhead(aheadBytes)

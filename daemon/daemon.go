@@ -21,6 +21,7 @@ import (
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/finds"
 	"github.com/jauap/jauap/group"
+	"github.com/jauap/jauap/inbox"
 	"github.com/jauap/jauap/inquiry"
 	"github.com/jauap/jauap/internal/durable"
 	"github.com/jauap/jauap/link/lan"
@@ -75,6 +76,8 @@ type Daemon struct {
 	inquiry  *inquiry.Desk
 	groups   *group.Groups
 	boards   *bulletin.Boards
+	inboxes  *inbox.Inboxes
+	mailSeq  uint64 // units of the shelf up to here were tried for inboxes
 	board    *status.Board
 	pairing  *pairing.Pairing
 	scanning sync.Mutex
@@ -262,6 +265,9 @@ func (d *Daemon) open() (err error) {
 		return err
 	}
 	if d.boards, err = bulletin.Open(d.vault); err != nil {
+		return err
+	}
+	if err := d.openInboxes(); err != nil {
 		return err
 	}
 	if d.pairing, err = pairing.New(d.acc, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))); err != nil {

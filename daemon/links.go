@@ -74,6 +74,7 @@ func (d *Daemon) tick() {
 			d.remind()
 			d.notice.setPower(d.opts.Config.Power)
 			d.tendSlips()
+			d.tendInboxes(n / int(saveEvery/tickEvery))
 			if err := errors.Join(d.clock.save(), d.saveWindows()); err != nil {
 				d.setTrouble("disk", err.Error())
 			}

@@ -28,6 +28,8 @@ func madeKeys() []string {
 		"slip.":    "open taken answered withdrawn expired",
 		"group.":   "asking left removed",
 		"month.":   "1 2 3 4 5 6 7 8 9 10 11 12",
+		"inbox.":   "letter report claim",
+		"report.":  "killed injured detained missing witnessed heard inferred by-witness by-relative by-medical by-official by-media by-other may-private may-desk may-publish did-claim did-forget",
 		"outcome.": "spoke close neighbour no-answer not-there other",
 	} {
 		for _, n := range strings.Fields(names) {

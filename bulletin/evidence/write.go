@@ -178,6 +178,28 @@ func Claiming(root Root, key ed25519.PrivateKey, salt [32]byte) Claim {
 		Salt: hex.EncodeToString(salt[:]), Sig: hex.EncodeToString(ed25519.Sign(key, signedAuthor(root)))}
 }
 
+// Line is the claim as a file or letter carries it.
+func (c Claim) Line() ([]byte, error) { return canonical(c) }
+
+// ParseClaim reads a claim. Whether it holds Check says.
+func ParseClaim(b []byte) (c Claim, err error) {
+	if len(b) > maxSeen {
+		return c, errors.New("evidence: this is no claim: it is too long")
+	}
+	if err := parse(b, &c); err != nil {
+		return c, fmt.Errorf("evidence: this is no claim: %w", err)
+	}
+	return c, nil
+}
+
+// Check reports why a claim does not hold for the report with this root.
+func (c *Claim) Check(root Root, m *Manifest) error {
+	if why := c.fault(root, m); why != "" {
+		return fmt.Errorf("evidence: the claim does not hold: %s", why)
+	}
+	return nil
+}
+
 // Add copies a package and puts countersignatures and a claim into the copy.
 // A countersignature by a key that is there already is left out. The package
 // must be whole; the answer says how many of seen were added.

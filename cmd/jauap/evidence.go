@@ -27,9 +27,10 @@ func evidenceCommands(d *door) []*cli.Command {
 	list := func(name, usage string) cli.Flag { return &cli.StringSliceFlag{Name: name, Usage: usage, Local: true} }
 	return []*cli.Command{
 		{
-			Name: "report", Category: "evidence", Usage: "put a report and untouched originals into one file that anybody can check", ArgsUsage: "FILE [MEDIA]…",
+			Name: "report", Category: "evidence", Usage: "put a report and untouched originals into one file that anybody can check", ArgsUsage: "FILE [MEDIA]…, or --to INBOX [MEDIA]…",
 			Description: "FILE is written; send it with `jauap send NAME --attach FILE`. It is not encrypted by itself and holds the\n" +
-				"originals as they are, with all that a camera wrote into them (place, time, model).",
+				"originals as they are, with all that a camera wrote into them (place, time, model). With --to nothing is\n" +
+				"written: the report is sealed to a public inbox, and this device cannot open it again.",
 			Flags: []cli.Flag{
 				jsonFlag(),
 				text("what", "what happened, in your words; - reads standard input"),
@@ -42,10 +43,18 @@ func evidenceCommands(d *door) []*cli.Command {
 				text("source", "kind of source, never a name: witness, relative, medical, official, media, other"),
 				text("consent", "who may have it: private, desk or publish"),
 				list("after", "a text that existed before: FILE, for example the newest bulletin"),
+				text("to", "public inbox: its card, or its name if it is kept here (jauap inbox save)"),
+				&cli.BoolFlag{Name: "claimable", Usage: "with --to: keep a secret here by which you can claim it later", Local: true},
+				&cli.BoolFlag{Name: "bare", Usage: "with --to: do not name the newest notices that were seen here", Local: true},
+				&cli.IntFlag{Name: "forget", Usage: "with --to: after so many receipts (a relay that holds all of it; the desk itself counts as enough) this device forgets it", Local: true},
+				&cli.BoolFlag{Name: "erase", Usage: "with --forget: delete the MEDIA then, too", Local: true},
 				text("ticket", "keep a secret here by which you can claim the report later; without it nobody ever can"),
 			},
 			Action: d.report,
 			Commands: []*cli.Command{
+				{Name: "sent", Usage: "how far reports and letters to public inboxes have come", Flags: []cli.Flag{jsonFlag()}, Action: d.sentReports},
+				{Name: "claim", Usage: "tell the inbox that a report is yours", ArgsUsage: "ID", Flags: []cli.Flag{jsonFlag()}, Action: d.actSent("claim")},
+				{Name: "forget", Usage: "forget here that a report was sent; it goes on", ArgsUsage: "ID", Flags: []cli.Flag{jsonFlag()}, Action: d.actSent("forget")},
 				{
 					Name: "countersign", Usage: "sign that a report was seen now; the signer learns only its root", ArgsUsage: "FILE|ROOT",
 					Flags:  []cli.Flag{text("key", "file of the signing key, made if missing; not the key of a conversation"), &cli.BoolFlag{Name: "relay", Usage: "sign as a relay", Local: true}},
@@ -72,7 +81,15 @@ type ticket struct {
 	Salt string `json:"salt"`
 }
 
-func (d *door) report(_ context.Context, c *cli.Command) error {
+func (d *door) report(ctx context.Context, c *cli.Command) error {
+	if c.String("to") != "" {
+		return d.reportTo(ctx, c)
+	}
+	for _, f := range []string{"claimable", "bare", "forget", "erase"} {
+		if c.IsSet(f) {
+			return usage("--%s is for a report with --to", f)
+		}
+	}
 	name, err := arg(c, 0, "the file to write")
 	if err != nil {
 		return err

@@ -212,7 +212,11 @@ func (c *Client) Attachment(ctx context.Context, id string) (File, io.ReadCloser
 	if !GoodID(id) {
 		return File{}, nil, fmt.Errorf("%w: no such attachment", ErrNotFound)
 	}
-	resp, err := c.do(ctx, http.MethodGet, "attachments/"+url.PathEscape(id), "", nil)
+	return c.download(ctx, "attachments/"+url.PathEscape(id))
+}
+
+func (c *Client) download(ctx context.Context, path string) (File, io.ReadCloser, error) {
+	resp, err := c.do(ctx, http.MethodGet, path, "", nil)
 	if err != nil {
 		return File{}, nil, err
 	}

@@ -193,17 +193,21 @@ func ServeFile(w http.ResponseWriter, r *http.Request, b Letters, id string) err
 	if err != nil {
 		return err
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": CleanName(f.Name)}))
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	h.Set(FileHeader, base64.RawURLEncoding.EncodeToString(about))
+	downloadHeaders(w.Header(), f.Name)
+	w.Header().Set(FileHeader, base64.RawURLEncoding.EncodeToString(about))
 	if n, err := pour(r.Context(), w, body); err != nil || n != f.Bytes {
 		panic(http.ErrAbortHandler) // the documented way to break an answer off
 	}
 	return nil
+}
+
+// downloadHeaders keep a browser from opening what somebody else made.
+func downloadHeaders(h http.Header, name string) {
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": CleanName(name)}))
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
 }
 
 // pour copies with a deadline per piece instead of one for the whole.

@@ -43,6 +43,7 @@ const FileHeader = "Jauap-File"
 //	GET  /api/v1/wait?seen=N        at most 25 s; {"counter"}
 //	GET  /api/v1/attachments/ID     the bytes
 //	GET  /api/v1/boards; POST /api/v1/boards, /api/v1/boards/{notices,post,editor}
+//	GET  /api/v1/inboxes, /api/v1/inboxes/{sent,received}, /api/v1/inboxes/received/ID; POST /api/v1/inboxes: see Inboxes
 //	GET  /api/v1/slips, /api/v1/slips/team
 //	GET  /api/v1/{told,promises}
 //	POST /api/v1/{safe,words,notes,note,promise}
@@ -79,6 +80,7 @@ func Handler(b Backend, token string) http.Handler {
 	inquiries(inner, b)
 	groups(inner, b)
 	boards(inner, b)
+	inboxes(inner, b)
 	safety(inner, b)
 	servePairing(inner, b)
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -360,6 +360,7 @@ type Backend interface {
 	Inquiries
 	Groups
 	Boards
+	Inboxes
 	Air
 	Screen
 	Safety

@@ -31,6 +31,7 @@ type Fake struct {
 	team    []string
 	status  api.Status
 	safety
+	mailroom
 	fails   map[string]error
 	drafts  map[string]*talk // by the person's ID
 	invites int
