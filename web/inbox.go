@@ -13,6 +13,16 @@ import (
 	"github.com/jauap/jauap/web/api"
 )
 
+// desk serves the screens of inboxes, reports and the desk.
+func (p *pages) desk(m *http.ServeMux) {
+	m.Handle("GET /inbox", p.screen((*turn).inbox))
+	m.Handle("POST /inbox", p.act((*turn).changeInbox))
+	m.Handle("GET /inbox/card/{id}", p.screen((*turn).inboxQR))
+	m.Handle("GET /inbox/file/{id}", p.screen((*turn).cameFile))
+	m.Handle("GET /report", p.screen((*turn).report))
+	m.Handle("POST /report", p.act((*turn).sendReport))
+}
+
 // inboxScreen is the own public inboxes with what came, and others' cards.
 type inboxScreen struct {
 	Mine, Others []publicInbox
