@@ -37,14 +37,20 @@ func (d *Daemon) ShowCodes(_ context.Context, ask api.CodesAsk) (api.Codes, erro
 	}
 	room := qr.Fine
 	if ask.Coarse {
-		// A code of so few modules holds one or two S0, and less than half an S1.
 		room = qr.Coarse
+	}
+	fill := qr.Make
+	if ask.Still {
+		fill = qr.MakeStill
+	}
+	if ask.Coarse || ask.Still {
+		// A code of so few modules holds one or two S0, and less than half an S1.
 		d.people.Lock()
 		d.packShort(int(ask.Max))
 		d.people.Unlock()
 	}
 	list := d.airing(ask.Max)
-	s, err := qr.Make(func() ([]byte, bool) {
+	s, err := fill(func() ([]byte, bool) {
 		for len(list) > 0 {
 			u, ok := d.unit(broadcast.Key(list[0].ID))
 			if list = list[1:]; ok {

@@ -40,7 +40,7 @@ func (x *turn) showCodes(status int, s codesScreen) error {
 func (x *turn) changeCodes() error {
 	var shown *api.Codes
 	if x.form.Get("do") != "hide" {
-		c, err := x.p.b.ShowCodes(x.ctx(), api.CodesAsk{Coarse: x.form.Get("coarse") != ""})
+		c, err := x.p.b.ShowCodes(x.ctx(), api.CodesAsk{Coarse: x.form.Get("coarse") != "", Still: x.form.Get("do") == "still"})
 		if errors.Is(err, api.ErrNotFound) {
 			return x.showCodes(http.StatusNotFound, codesScreen{Problem: x.T("codes.nothing")})
 		}

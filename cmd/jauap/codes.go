@@ -8,7 +8,6 @@ import (
 	"image"
 	"image/gif"
 	"image/png"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,14 +34,15 @@ func codeCommands(d *door) []*cli.Command {
 					&cli.StringFlag{Name: "file", Usage: "write a moving GIF", Local: true},
 					&cli.StringFlag{Name: "frames", Usage: "write PNG pictures into this folder", Local: true},
 					&cli.StringFlag{Name: "max", Usage: "at most so much, up to 100kB", Local: true},
+					&cli.BoolFlag{Name: "still", Usage: "one code with the shortest letters, such as a word that one is safe", Local: true},
 					&cli.BoolFlag{Name: "coarse", Usage: "larger modules and more frames, for weak cameras", Local: true},
 				},
 				Action: d.showCodes,
 			},
 			{
 				Name: "read", Usage: "take letters from pictures of codes", ArgsUsage: "FILE|FOLDER…",
-				Description: "PNG, JPEG, moving GIF, or JPEG after JPEG (MJPEG). Other films are taken apart first:\n" +
-					"  ffmpeg -i film.mp4 -vf fps=20 frames/%05d.png",
+				Description: "PNG, JPEG, moving GIF, or JPEG after JPEG (MJPEG). Other films need ffmpeg, which takes\n" +
+					"them apart; nothing of them is kept.",
 				Flags:  []cli.Flag{jsonFlag()},
 				Action: d.readCodes,
 			},
@@ -56,7 +56,7 @@ func (d *door) showCodes(ctx context.Context, c *cli.Command) error {
 	}
 	file, frames := c.String("file"), c.String("frames")
 	terminal := file == "" && frames == "" && !c.Bool("json")
-	ask := api.CodesAsk{Coarse: c.Bool("coarse") || terminal}
+	ask := api.CodesAsk{Coarse: c.Bool("coarse") || terminal, Still: c.Bool("still")}
 	if s := c.String("max"); s != "" {
 		var err error
 		if ask.Max, err = config.ParseBytes(s); err != nil {
@@ -169,25 +169,13 @@ func (d *door) readCodes(ctx context.Context, c *cli.Command) error {
 	return d.with(ctx, c, func(b api.Backend) error {
 		var sum api.CodesSeen
 		for _, name := range names {
-			f, err := os.Open(name)
-			if err != nil {
-				return err
-			}
-			data, err := io.ReadAll(io.LimitReader(f, api.MaxFilm+1))
-			f.Close()
-			if err != nil {
-				return err
-			}
-			seen, err := b.LookAt(ctx, data)
-			if errors.Is(err, api.ErrUsage) && len(names) > 1 {
+			err := lookInto(ctx, b, name, &sum)
+			if errors.Is(err, errNoPicture) && len(names) > 1 {
 				continue // something else lies in the folder
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-			sum.Frames, sum.Codes = sum.Frames+seen.Frames, sum.Codes+seen.Codes
-			sum.Read, sum.Opened = sum.Read+seen.Read, sum.Opened+seen.Opened
-			sum.Have, sum.Need = seen.Have, seen.Need
 		}
 		if c.Bool("json") {
 			return d.json(sum)

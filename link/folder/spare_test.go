@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/jauap/jauap/link/linktest"
 )
@@ -239,4 +240,79 @@ func FuzzPlan(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// BenchmarkMillion leaves a million units of 1,024 bytes, loses a tenth of the
+// files, and reads. -benchtime 1x; it needs 1.4 GB of disk.
+func BenchmarkMillion(b *testing.B) {
+	const units, size = 1_000_000, 1024
+	for b.Loop() {
+		dir := b.TempDir()
+		f, err := Open(dir, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		unit := make([]byte, size)
+		r := rand.NewChaCha8([32]byte{1})
+		left := 0
+		start := time.Now()
+		n, err := f.LeaveAbout(context.Background(), units*size, func() ([]byte, bool) {
+			if left == units {
+				return nil, false
+			}
+			_, _ = r.Read(unit)
+			binary.BigEndian.PutUint32(unit, uint32(left))
+			left++
+			return unit, true
+		})
+		if err != nil || n != units*size {
+			b.Fatal(n, err)
+		}
+		b.ReportMetric(time.Since(start).Seconds(), "s-leave")
+		b.ReportMetric(float64(peakMemory(b))/1e6, "MB-peak-leave")
+		read := func(what string) {
+			seen := make([]bool, units)
+			start := time.Now()
+			f, _ := Open(dir, Options{})
+			if _, err := f.Each(context.Background(), func(u []byte) error { seen[binary.BigEndian.Uint32(u)] = true; return nil }); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(time.Since(start).Seconds(), "s-"+what)
+			if i := slices.Index(seen, false); i >= 0 {
+				b.Errorf("%s: unit %d is missing", what, i)
+			}
+		}
+		read("read")
+		list, err := filepath.Glob(filepath.Join(dir, "*.DAT"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		total := int64(0)
+		for _, name := range list {
+			info, _ := os.Stat(name)
+			total += info.Size()
+		}
+		b.ReportMetric(float64(total)/(units*size), "bytes/byte")
+		b.ReportMetric(float64(len(list)), "files")
+		for i, at := range rand.New(rand.NewPCG(1, 1)).Perm(len(list)) {
+			if i < (len(list)+9)/10 {
+				_ = os.Remove(list[at])
+			}
+		}
+		read("read-without-a-tenth")
+		b.ReportMetric(float64(peakMemory(b))/1e6, "MB-peak")
+	}
+}
+
+// peakMemory is the most that this process held at once.
+func peakMemory(b testing.TB) int64 {
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	var kB int64
+	if _, rest, ok := bytes.Cut(data, []byte("VmHWM:")); ok {
+		_, _ = fmt.Sscan(string(rest), &kB)
+	}
+	return kB << 10
 }

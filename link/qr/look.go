@@ -9,9 +9,6 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
-
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode"
 )
 
 // Limits of what is looked at. spec/qr.md, 4.
@@ -175,36 +172,4 @@ func lookJPEGs(file []byte, one func(image.Image) error) error {
 		file = file[max(end, 3):]
 	}
 	return nil
-}
-
-// read finds one code in a picture, first as a program drew it, then as a
-// camera saw it.
-func read(img image.Image) (data []byte, ok bool) {
-	defer func() {
-		if recover() != nil {
-			data, ok = nil, false
-		}
-	}()
-	src := gozxing.NewLuminanceSourceFromImage(img)
-	r := qrcode.NewQRCodeReader()
-	for _, try := range []struct {
-		binarizer gozxing.Binarizer
-		hint      gozxing.DecodeHintType
-	}{
-		{gozxing.NewGlobalHistgramBinarizer(src), gozxing.DecodeHintType_PURE_BARCODE},
-		{gozxing.NewHybridBinarizer(src), gozxing.DecodeHintType_TRY_HARDER},
-	} {
-		bitmap, err := gozxing.NewBinaryBitmap(try.binarizer)
-		if err != nil {
-			continue
-		}
-		res, err := r.Decode(bitmap, map[gozxing.DecodeHintType]any{try.hint: true})
-		if err != nil {
-			continue
-		}
-		if parts, found := res.GetResultMetadata()[gozxing.ResultMetadataType_BYTE_SEGMENTS].([][]byte); found {
-			return bytes.Join(parts, nil), true
-		}
-	}
-	return nil, false
 }

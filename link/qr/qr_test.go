@@ -80,6 +80,26 @@ func TestStillCodes(t *testing.T) {
 	}
 }
 
+func TestStillHoldsWhatFits(t *testing.T) {
+	units := [][]byte{noise(1, 96), noise(2, 160), noise(3, 222), noise(4, 1024)}
+	for room, want := range map[int]int{Coarse: 2, Fine: 3} {
+		s, err := MakeStill(linktest.From(units), room)
+		if err != nil || s.Frames() != 1 || s.Units != want {
+			t.Fatalf("room %d: %+v, %v; want %d units in one code", room, s, err, want)
+		}
+		var g gather
+		if _, err := Look(context.Background(), encoded(t, s.Frame(0, 4), "jpeg"), g.take); err != nil || len(g.units) != want {
+			t.Errorf("room %d: %d units read, %v", room, len(g.units), err)
+		}
+	}
+	if s, err := MakeStill(linktest.From(units[3:]), Fine); err != nil || s.Frames() != 1 || s.Units != 1 {
+		t.Errorf("an S1: %+v, %v", s, err)
+	}
+	if _, err := MakeStill(linktest.From(units[3:]), Coarse); !errors.Is(err, ErrEmpty) {
+		t.Errorf("an S1 in a coarse code: %v", err)
+	}
+}
+
 func TestMovingPicture(t *testing.T) {
 	units := [][]byte{noise(1, 1024), noise(2, 4096), noise(3, 222)}
 	for _, room := range []int{Coarse, Fine} {
@@ -157,6 +177,36 @@ func TestSeenByACamera(t *testing.T) {
 		s := strip(t, c.room, noise(9, c.size))
 		frames, read := film(t, s, r, 1, 1280, 720, 0.9)
 		t.Logf("room %d: %d bytes in %d frames, %d of them read, %d needed", c.room, c.size, frames, read, s.Needed)
+		// Four fifths arrive, and nearly all of them are read.
+		if frames > 2*s.Needed+6 {
+			t.Errorf("room %d: %d frames for %d needed", c.room, frames, s.Needed)
+		}
+	}
+}
+
+// TestDimScreen: what is white on the screen is darker than the wall behind it.
+func TestDimScreen(t *testing.T) {
+	s := strip(t, Fine, noise(7, 9000))
+	read := 0
+	for i := range s.Needed {
+		code := s.Frame(i, 5)
+		img := image.NewGray(image.Rect(0, 0, 1280, 720))
+		for j := range img.Pix {
+			img.Pix[j] = 140
+		}
+		for y := range code.Bounds().Dy() {
+			for x := range code.Bounds().Dx() {
+				img.SetGray(300+x, 40+y, color.Gray{Y: map[uint8]uint8{0: 83, 1: 20}[code.ColorIndexAt(x, y)]})
+			}
+		}
+		seen, err := Look(context.Background(), encoded(t, img, "jpeg"), func([]byte) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		read += seen.Codes
+	}
+	if read*10 < s.Needed*7 {
+		t.Errorf("only %d of %d codes were read", read, s.Needed)
 	}
 }
 
@@ -242,7 +292,7 @@ func FuzzLook(f *testing.F) {
 }
 
 // BenchmarkFilm shows 97 kB of envelopes to a camera of 1280 by 720 pixels that
-// loses a fifth of the frames, and tells how fast they come across at 10 frames a
+// loses a fifth of the frames, and tells how fast they come across at 12 frames a
 // second.
 func BenchmarkFilm(b *testing.B) {
 	for _, room := range []int{Coarse, Fine} {

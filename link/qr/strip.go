@@ -24,8 +24,9 @@ const (
 // MaxBytes is what a Strip carries at most: about 12 seconds of Fine frames.
 const MaxBytes = 100_000
 
-// PerSecond is how many frames a second a moving picture shows.
-const PerSecond = 10
+// PerSecond is how many frames a second a moving picture shows: a camera of 30
+// pictures a second has each code in two of them.
+const PerSecond = 12
 
 const quiet = 4 // modules of white around a code (ISO/IEC 18004, 5.3.8)
 
@@ -46,6 +47,21 @@ type Strip struct {
 // Make puts units into a strip of codes of room bytes (Coarse or Fine), in this
 // order and as many as there is room for. ErrEmpty when there are none.
 func Make(next func() (unit []byte, ok bool), room int) (*Strip, error) {
+	return fill(next, room, MaxBytes)
+}
+
+// MakeStill puts as many units into one code as it holds. ErrEmpty when not even
+// the first has room.
+func MakeStill(next func() (unit []byte, ok bool), room int) (*Strip, error) {
+	head, err := fountain.PacketSize(fountain.MinSymbol, fountain.MinSymbol) // of a block of one symbol
+	if err != nil {
+		return nil, err
+	}
+	return fill(next, room, room-(head-fountain.MinSymbol))
+}
+
+// fill puts units of at most most bytes, packed, into a strip.
+func fill(next func() (unit []byte, ok bool), room, most int) (*Strip, error) {
 	if room != Coarse && room != Fine {
 		return nil, ErrRoom
 	}
@@ -53,7 +69,7 @@ func Make(next func() (unit []byte, ok bool), room int) (*Strip, error) {
 	var data []byte
 	for {
 		u, ok := next()
-		if !ok || len(data)+fountain.PackedSize(len(u)) > MaxBytes {
+		if !ok || len(data)+fountain.PackedSize(len(u)) > most {
 			break
 		}
 		var err error
@@ -141,7 +157,7 @@ func (s *Strip) GIF(scale int) ([]byte, error) {
 	g := &gif.GIF{}
 	for i := range s.frames {
 		g.Image = append(g.Image, s.Frame(i, scale))
-		g.Delay = append(g.Delay, 100/PerSecond)
+		g.Delay = append(g.Delay, (i+1)*100/PerSecond-i*100/PerSecond) // hundredths
 	}
 	var b bytes.Buffer
 	err := gif.EncodeAll(&b, g)

@@ -12,6 +12,7 @@ import (
 type CodesAsk struct {
 	Max    int64 `json:"max,omitempty"`    // at most so many bytes of envelopes; 0 for 100,000
 	Coarse bool  `json:"coarse,omitempty"` // fewer modules, for weak cameras; three times as many frames
+	Still  bool  `json:"still,omitempty"`  // one code with the shortest letters, and no series
 }
 
 // Codes answers ShowCodes.
