@@ -3,6 +3,7 @@ package relay
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
@@ -113,4 +114,21 @@ func (k Key) TLS(now time.Time) (*tls.Config, error) {
 		NextProtos:             []string{"http/1.1"},
 		SessionTicketsDisabled: true,
 	}, nil
+}
+
+// Derive makes a secret for another protocol of the same relay, so that one file
+// holds all that must not be lost. It tells nothing of the key or of other secrets.
+func (k Key) Derive(purpose string) (secret [32]byte, err error) {
+	if k.secret == nil {
+		return secret, fmt.Errorf("%w: empty", ErrKey)
+	}
+	own, err := k.secret.Bytes()
+	if err != nil {
+		return secret, fmt.Errorf("relay: derive: %w", err)
+	}
+	b, err := hkdf.Key(sha256.New, own, nil, "jauap/1 relay "+purpose, len(secret))
+	if err != nil {
+		return secret, fmt.Errorf("relay: derive: %w", err)
+	}
+	return [32]byte(b), nil
 }

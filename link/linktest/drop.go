@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 
@@ -12,7 +13,8 @@ import (
 )
 
 // Place makes a fresh, empty place and answers a function that opens it anew
-// at each call, as the next person who gets the stick does.
+// at each call, as the next person who gets the stick does. A place whose Traits
+// name a Unit is given units up to it only.
 type Place func(t *testing.T) (open func() link.Drop)
 
 // RunDrop checks that the drops of place do what link.Drop promises. The place
@@ -52,7 +54,13 @@ func From(units [][]byte) func() ([]byte, bool) {
 
 // Units are n units of the sizes that shelves hold, from a seed.
 func Units(seed uint64, n int) [][]byte {
+	return UnitsOf(seed, n, 262144)
+}
+
+// UnitsOf is Units of at most so many bytes.
+func UnitsOf(seed uint64, n, most int) [][]byte {
 	sizes := []int{96, 116, 160, 222, 1024, 1024, 1024, 4096, 16384, 65536, 262144}
+	sizes = slices.DeleteFunc(sizes, func(size int) bool { return size > most })
 	units := make([][]byte, n)
 	for i := range units {
 		units[i] = noise(seed<<8+uint64(i%251), sizes[i%len(sizes)])
@@ -117,8 +125,8 @@ func leave(t *testing.T, d link.Drop, units [][]byte) {
 
 func dropTraits(t *testing.T, place Place) {
 	tr := place(t)().Traits()
-	if tr.Unit < 262144 {
-		t.Errorf("Unit is %d: the largest unit has 262144 bytes", tr.Unit)
+	if tr.Unit < 222 {
+		t.Errorf("Unit is %d: the smallest that carries a word has 222 bytes", tr.Unit)
 	}
 	if tr.Latency <= 0 || tr.Exposure > link.Hidden || tr.Way > link.In {
 		t.Errorf("traits make no sense: %+v", tr)
@@ -137,9 +145,12 @@ func dropEmpty(t *testing.T, place Place) {
 	want(t, open(), nil)
 }
 
+// some are units that the place takes.
+func some(d link.Drop, seed uint64, n int) [][]byte { return UnitsOf(seed, n, d.Traits().Unit) }
+
 func dropRoundTrip(t *testing.T, place Place) {
 	open := place(t)
-	units := Units(1, 300)
+	units := some(open(), 1, 300)
 	leave(t, open(), units)
 	want(t, open(), units)
 }
@@ -153,7 +164,7 @@ func dropAddUp(t *testing.T, place Place) {
 		if i%2 == 1 {
 			d = open()
 		}
-		units := Units(uint64(10+i), 1+20*i)
+		units := some(d, uint64(10+i), 1+20*i)
 		leave(t, d, units)
 		all = append(all, units...)
 		want(t, d, all)
@@ -164,8 +175,8 @@ func dropAddUp(t *testing.T, place Place) {
 func dropTooLarge(t *testing.T, place Place) {
 	open := place(t)
 	d := open()
-	good := Units(2, 3)
-	bad := append(Units(2, 3), make([]byte, d.Traits().Unit+1))
+	good := some(d, 2, 3)
+	bad := append(some(d, 2, 3), make([]byte, d.Traits().Unit+1))
 	if _, err := d.Leave(context.Background(), From(bad)); err == nil {
 		t.Error("a unit larger than Traits.Unit was taken")
 	}
@@ -176,7 +187,7 @@ func dropTooLarge(t *testing.T, place Place) {
 
 func dropTakeError(t *testing.T, place Place) {
 	open := place(t)
-	leave(t, open(), Units(3, 20))
+	leave(t, open(), some(open(), 3, 20))
 	stop := errors.New("enough")
 	calls := 0
 	_, err := open().Each(context.Background(), func([]byte) error {
@@ -192,14 +203,14 @@ func dropTakeError(t *testing.T, place Place) {
 
 func dropContext(t *testing.T, place Place) {
 	open := place(t)
-	units := Units(4, 20)
+	units := some(open(), 4, 20)
 	leave(t, open(), units)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := open().Each(ctx, func([]byte) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("each in a done context: %v", err)
 	}
-	if _, err := open().Leave(ctx, From(Units(5, 3))); !errors.Is(err, context.Canceled) {
+	if _, err := open().Leave(ctx, From(some(open(), 5, 3))); !errors.Is(err, context.Canceled) {
 		t.Errorf("leave in a done context: %v", err)
 	}
 	seen := make(tally)
@@ -213,7 +224,7 @@ func dropContext(t *testing.T, place Place) {
 
 func dropBufferReuse(t *testing.T, place Place) {
 	open := place(t)
-	units := Units(6, 60)
+	units := some(open(), 6, 60)
 	buf := make([]byte, 0, 262144)
 	i := 0
 	_, err := open().Leave(context.Background(), func() ([]byte, bool) {
@@ -233,7 +244,7 @@ func dropBufferReuse(t *testing.T, place Place) {
 
 func dropKept(t *testing.T, place Place) {
 	open := place(t)
-	units := Units(7, 100)
+	units := some(open(), 7, 100)
 	leave(t, open(), units)
 	var kept, copies [][]byte
 	_, err := open().Each(context.Background(), func(u []byte) error {
@@ -258,15 +269,15 @@ func dropKept(t *testing.T, place Place) {
 
 func dropAtOnce(t *testing.T, place Place) {
 	open := place(t)
+	shared := open()
 	known := make(tally)
 	var all [][]byte
 	for i := range 4 {
-		for h, n := range tallyOf(Units(uint64(20+i), 40)) {
+		for h, n := range tallyOf(some(shared, uint64(20+i), 40)) {
 			known[h] += n
 		}
-		all = append(all, Units(uint64(20+i), 40)...)
+		all = append(all, some(shared, uint64(20+i), 40)...)
 	}
-	shared := open()
 	within(t, "four writers and two readers", func() {
 		var g sync.WaitGroup
 		for i := range 4 {
@@ -275,7 +286,7 @@ func dropAtOnce(t *testing.T, place Place) {
 				if i%2 == 0 {
 					d = open()
 				}
-				leave(t, d, Units(uint64(20+i), 40))
+				leave(t, d, some(d, uint64(20+i), 40))
 			})
 		}
 		for range 2 {

@@ -1,0 +1,370 @@
+package dns
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
+
+	"github.com/jauap/jauap/link/dns/wire"
+)
+
+// Source is who has units to give.
+type Source interface {
+	// Next is a unit of at most so many bytes to begin with; false when there is
+	// none now. Unit and buffer are the tunnel's from then on.
+	Next(most int) (unit []byte, ok bool)
+	// Settled tells what became of one: Held, Refused, Later (the relay has no
+	// room), or Under: everything was sent some times over and nobody answered.
+	Settled(unit []byte, s wire.State)
+}
+
+const (
+	flyMost  = 12 // uploads at once
+	flyLarge = 3  // of them of 1,024 bytes
+	// Without answers all symbols of a unit go out so often, in two turns: of 60 %
+	// lost a unit of 222 bytes then comes through in 999 of 1,000 cases.
+	blindTurn  = 3
+	blindTurns = 2
+	longName   = 240
+	longAfter  = 16 // answers
+)
+
+// upload is a unit on its way.
+type upload struct {
+	unit    []byte
+	src     Source
+	spread  *wire.Spread
+	slot    uint8
+	symbol  uint8 // next
+	flying  int   // symbols in queries that wait
+	have    int   // symbols that the relay says it has
+	haveAt  uint16
+	asked   bool // whether the relay has it
+	turn    int  // symbols sent in this turn
+	turns   int
+	settled wire.State
+	over    bool
+}
+
+func (u *upload) large() bool { return len(u.unit) == wire.MaxUnit }
+
+// upState is what is being given. Tunnel.mu guards it.
+type upState struct {
+	list    []*upload
+	ended   []*upload // to be told
+	slot    uint8
+	sources []Source
+	names   names
+}
+
+func (s *upState) empty() bool { return len(s.list) == 0 }
+
+// forgotten: the relay knows nothing of what was sent.
+func (s *upState) forgotten() {
+	for _, u := range s.list {
+		u.have, u.haveAt, u.asked = 0, 0, false
+	}
+}
+
+// names tells whether long names pass.
+type names struct {
+	answers     int
+	short, long float64
+}
+
+func (n *names) note(long, answered bool) {
+	s := &n.short
+	if long {
+		s = &n.long
+	}
+	if n.answers == 0 {
+		n.long = 0.5
+	}
+	*s *= 1 - scoreFade
+	if answered {
+		n.answers++
+		*s += scoreFade
+	}
+}
+
+// feed gives a source a place in the tunnel until ctx ends.
+func (t *Tunnel) feed(src Source) (remove func()) {
+	t.mu.Lock()
+	t.up.sources = append(t.up.sources, src)
+	t.mu.Unlock()
+	t.wake()
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.up.sources = slices.DeleteFunc(t.up.sources, func(s Source) bool { return s == src })
+		t.up.list = slices.DeleteFunc(t.up.list, func(u *upload) bool { return u.src == src })
+		t.up.ended = slices.DeleteFunc(t.up.ended, func(u *upload) bool { return u.src == src })
+	}
+}
+
+// Feed carries what a source has until ctx ends. Stir says that it has more.
+func (t *Tunnel) Feed(ctx context.Context, src Source) error {
+	defer t.feed(src)()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.ctx.Done():
+		return ErrClosed
+	}
+}
+
+// refill begins with new units where there is room. Sources are asked outside of
+// the lock: they have their own.
+func (t *Tunnel) refill() {
+	t.mu.Lock()
+	sources := slices.Clone(t.up.sources)
+	t.mu.Unlock()
+	for _, src := range sources {
+		for {
+			t.mu.Lock()
+			most := t.up.room()
+			t.mu.Unlock()
+			if most == 0 {
+				return
+			}
+			unit, ok := src.Next(most)
+			if !ok {
+				break
+			}
+			spread, err := wire.NewSpread(unit)
+			if err != nil {
+				src.Settled(unit, wire.Refused)
+				continue
+			}
+			t.mu.Lock()
+			if slices.Contains(t.up.sources, src) {
+				t.up.slot++
+				t.up.list = append(t.up.list, &upload{unit: unit, src: src, spread: spread, slot: t.up.slot})
+			}
+			t.mu.Unlock()
+		}
+	}
+}
+
+// room is the largest unit that may be begun, in bytes; 0 for none.
+func (s *upState) room() int {
+	large := 0
+	for _, u := range s.list {
+		if u.large() {
+			large++
+		}
+		// An answer tells of the newest States only.
+		if s.slot-u.slot >= wire.States-1 {
+			return 0
+		}
+	}
+	switch {
+	case len(s.list) >= flyMost:
+		return 0
+	case large >= flyLarge:
+		return wire.MaxUnit - 1
+	}
+	return wire.MaxUnit
+}
+
+// settle tells sources what became of their units.
+func (t *Tunnel) settle() {
+	t.mu.Lock()
+	ended := t.up.ended
+	t.up.ended = nil
+	t.mu.Unlock()
+	for _, u := range ended {
+		u.src.Settled(u.unit, u.settled)
+	}
+}
+
+func (s *upState) end(u *upload, as wire.State) {
+	if u.over {
+		return
+	}
+	u.over, u.settled = true, as
+	s.list = slices.DeleteFunc(s.list, func(o *upload) bool { return o == u })
+	s.ended = append(s.ended, u)
+}
+
+// heard takes an answer's news of uploads.
+func (s *upState) heard(d wire.Down, q *query) {
+	for _, u := range slices.Clone(s.list) {
+		if back := d.Newest - u.slot; back < wire.States && d.States[back] != wire.Under {
+			s.end(u, d.States[back])
+			continue
+		}
+		if q != nil && q.up == u && d.Slot == u.slot && d.Count >= u.haveAt {
+			u.have, u.haveAt = int(d.Have), d.Count
+		}
+	}
+}
+
+// give chooses symbols to send.
+func (t *Tunnel) give(r *route, blind bool) (wire.Up, *query, bool) {
+	u := t.up.due(t.loss, blind)
+	if u == nil {
+		return wire.Up{}, nil, false
+	}
+	m := wire.Up{Slot: u.slot, Code: u.spread.Code}
+	if u.large() && t.known && !blind && !u.asked {
+		u.asked = true
+		m.Kind = wire.Have
+		h := sha256.Sum256(u.unit)
+		m.ID = [16]byte(h[:])
+		return m, &query{up: u}, true
+	}
+	n := 1
+	if u.large() && !blind && t.known && r.edns > 0 {
+		n = t.perName()
+	}
+	m.Kind = wire.Put
+	for range n {
+		var p wire.Piece
+		p.Index = u.symbol
+		copy(p.Symbol[:], u.spread.Append(nil, u.symbol))
+		m.Pieces = append(m.Pieces, p)
+		u.symbol++
+	}
+	u.flying += n
+	u.turn += n
+	if k := u.spread.Code.K(); blind && u.turn >= blindTurn*k+4 {
+		u.turn = 0
+		if u.turns++; u.turns >= blindTurns {
+			t.up.end(u, wire.Under)
+		}
+	}
+	return m, &query{up: u, n: n}, true
+}
+
+// perName is how many symbols go into one name.
+func (t *Tunnel) perName() int {
+	z := t.c.Address.Zone
+	short, long := z.Symbols(wire.ShortName), z.Symbols(longName)
+	n := &t.up.names
+	switch {
+	case n.answers < longAfter:
+		return short
+	case t.rng.IntN(explore) == 0:
+		return long
+	case n.long*float64(long) > n.short*float64(short):
+		return long
+	}
+	return short
+}
+
+// due is the upload that should send next: the smallest first, then the oldest.
+func (s *upState) due(loss float64, blind bool) (best *upload) {
+	for _, u := range s.list {
+		if !blind && u.need(loss) <= 0 {
+			continue
+		}
+		switch {
+		case best == nil, blind && u.turns < best.turns:
+			best = u
+		case blind && u.turns > best.turns:
+		case u.large() != best.large() && best.large():
+			best = u
+		}
+	}
+	return best
+}
+
+// need is how many more symbols to send before anything is heard of those under
+// way.
+func (u *upload) need(loss float64) int {
+	lack := u.spread.Code.K() - u.have
+	if lack <= 0 {
+		lack = 1 // it is whole there and we have not heard: ask by sending
+	}
+	return int(float64(lack)/(1-0.9*min(loss, 0.9))+0.999) - u.flying
+}
+
+// drop is a Source that is left once, for link.Drop.
+type drop struct {
+	next   func() ([]byte, bool)
+	peeked []byte
+	again  [][]byte
+	ended  bool
+	under  int
+	bytes  int64
+	err    error
+	over   chan struct{}
+}
+
+var errRefused = errors.New("dns: the relay does not take a unit")
+
+// Leave implements link.Drop: it returns when the relay holds everything, and
+// goes on for as long as nobody answers.
+func (t *Tunnel) Leave(ctx context.Context, next func() ([]byte, bool)) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	s := &drop{next: next, over: make(chan struct{})}
+	remove := t.feed(s)
+	defer remove()
+	select {
+	case <-ctx.Done():
+		remove()
+		return 0, ctx.Err()
+	case <-t.ctx.Done():
+		return 0, ErrClosed
+	case <-s.over:
+		return s.bytes, s.err
+	}
+}
+
+// Next implements Source. The tunnel's one goroutine calls it and Settled.
+func (s *drop) Next(most int) ([]byte, bool) {
+	if len(s.again) > 0 && len(s.again[0]) <= most {
+		u := s.again[0]
+		s.again = s.again[1:]
+		s.under++
+		return u, true
+	}
+	if s.peeked == nil && !s.ended {
+		u, ok := s.next()
+		s.ended = !ok
+		if ok {
+			s.peeked = append([]byte(nil), u...)
+		}
+	}
+	if s.peeked != nil && len(s.peeked) <= most {
+		u := s.peeked
+		s.peeked = nil
+		s.under++
+		return u, true
+	}
+	if s.peeked != nil && len(s.peeked) > wire.MaxUnit {
+		s.fail(wire.ErrUnit)
+	}
+	s.finish()
+	return nil, false
+}
+
+func (s *drop) fail(err error) {
+	s.err, s.peeked, s.ended = errors.Join(s.err, err), nil, true
+}
+
+// finish tells Leave when nothing is left to wait for.
+func (s *drop) finish() {
+	if s.ended && s.under == 0 && len(s.again) == 0 && s.peeked == nil && s.over != nil {
+		close(s.over)
+		s.over = nil
+	}
+}
+
+// Settled implements Source.
+func (s *drop) Settled(unit []byte, as wire.State) {
+	s.under--
+	switch as {
+	case wire.Held:
+		s.bytes += int64(len(unit))
+	case wire.Refused:
+		s.fail(errRefused)
+	default:
+		s.again = append(s.again, unit)
+	}
+	s.finish()
+}

@@ -1,0 +1,237 @@
+package wire
+
+import "errors"
+
+// Symbol is how many bytes of a unit travel together.
+const Symbol = 16
+
+// Code says how large a unit is. spec/dns.md, 4.
+type Code uint8
+
+// The sizes that units of up to 1,024 bytes have; index 0 is none.
+const (
+	none Code = iota
+	size96
+	sizeDone
+	size160
+	size222
+	size1024
+	codes
+)
+
+// MaxUnit is the largest unit that goes through a tunnel, in bytes.
+const MaxUnit = 1024
+
+// CodeOf is the code of a unit of so many bytes; false when none of that size
+// goes through a tunnel.
+func CodeOf(size int) (Code, bool) {
+	for c := size96; c < codes; c++ {
+		if c.Size() == size {
+			return c, true
+		}
+	}
+	return none, false
+}
+
+// Small and Large are the codes by which a stream is named: all units of less than
+// 1,024 bytes, or those of 1,024.
+func Small() Code { return size222 }
+
+// Large is the code of the largest units.
+func Large() Code { return size1024 }
+
+// Size is the unit's size in bytes, 0 for what is no code.
+func (c Code) Size() int {
+	switch c {
+	case size96:
+		return 96
+	case sizeDone:
+		return 116
+	case size160:
+		return 160
+	case size222:
+		return 222
+	case size1024:
+		return 1024
+	}
+	return 0
+}
+
+// K is how many symbols the unit is cut into.
+func (c Code) K() int { return (c.Size() + Symbol - 1) / Symbol }
+
+// field is GF(2^8) over x^8+x^4+x^3+x^2+1.
+type field struct{ log, exp [512]uint8 }
+
+func newField() *field {
+	f := &field{}
+	x := 1
+	for i := range 255 {
+		f.exp[i], f.exp[i+255], f.log[x] = uint8(x), uint8(x), uint8(i)
+		if x <<= 1; x > 255 {
+			x ^= 0x11d
+		}
+	}
+	return f
+}
+
+func (f *field) mul(a, b uint8) uint8 {
+	if a == 0 || b == 0 {
+		return 0
+	}
+	return f.exp[int(f.log[a])+int(f.log[b])]
+}
+
+func (f *field) inv(a uint8) uint8 { return f.exp[255-int(f.log[a])] }
+
+// addTo adds m times src to dst.
+func (f *field) addTo(dst, src []byte, m uint8) {
+	if m == 0 {
+		return
+	}
+	for i := range src {
+		dst[i] ^= f.mul(m, src[i])
+	}
+}
+
+// row is what symbol i is made of: one source symbol for i < k, then a row of a
+// Cauchy matrix, of which all square parts can be inverted.
+func (f *field) row(i, k int) []uint8 {
+	row := make([]uint8, k)
+	if i < k {
+		row[i] = 1
+		return row
+	}
+	for j := range row {
+		row[j] = f.inv(uint8(i) ^ uint8(j))
+	}
+	return row
+}
+
+// Spread makes the symbols of one unit.
+type Spread struct {
+	Code Code
+	data []byte // filled up with zeros
+	f    *field
+}
+
+// ErrUnit: no unit of that size goes through a tunnel.
+var ErrUnit = errors.New("dns: units have 96, 116, 160, 222 or 1,024 bytes here")
+
+// NewSpread copies the unit.
+func NewSpread(unit []byte) (*Spread, error) {
+	c, ok := CodeOf(len(unit))
+	if !ok {
+		return nil, ErrUnit
+	}
+	s := &Spread{Code: c, data: make([]byte, c.K()*Symbol), f: newField()}
+	copy(s.data, unit)
+	return s, nil
+}
+
+// Append appends symbol i, from 0 to 255, to b.
+func (s *Spread) Append(b []byte, i uint8) []byte {
+	k := s.Code.K()
+	if int(i) < k {
+		return append(b, s.data[int(i)*Symbol:(int(i)+1)*Symbol]...)
+	}
+	var sum [Symbol]byte
+	for j, m := range s.f.row(int(i), k) {
+		s.f.addTo(sum[:], s.data[j*Symbol:(j+1)*Symbol], m)
+	}
+	return append(b, sum[:]...)
+}
+
+// Gather brings a unit back from its symbols, in any order.
+type Gather struct {
+	Code Code
+	have map[uint8][Symbol]byte
+	done []byte
+	over bool
+}
+
+// NewGather begins a unit. A code that is none never becomes whole.
+func NewGather(c Code) *Gather { return &Gather{Code: c, have: map[uint8][Symbol]byte{}} }
+
+// Close forgets what came; the unit needs nothing more.
+func (g *Gather) Close() { g.over, g.have, g.done = true, nil, nil }
+
+// Done tells whether the unit was closed.
+func (g *Gather) Done() bool { return g.over }
+
+// Have is how many different symbols came, at most K.
+func (g *Gather) Have() int { return len(g.have) }
+
+// Add takes one symbol and answers the unit once it is whole, each time. Who
+// adds symbols of another unit gets noise.
+func (g *Gather) Add(i uint8, symbol []byte) (unit []byte, whole bool) {
+	if g.done != nil {
+		return g.done, true
+	}
+	k := g.Code.K()
+	if k == 0 || g.over || len(symbol) != Symbol {
+		return nil, false
+	}
+	if _, ok := g.have[i]; ok {
+		return nil, false
+	}
+	g.have[i] = [Symbol]byte(symbol)
+	if len(g.have) < k {
+		return nil, false
+	}
+	g.done = g.solve(k)[:g.Code.Size()]
+	return g.done, true
+}
+
+// solve inverts what came by elimination: k rows of k coefficients.
+func (g *Gather) solve(k int) []byte {
+	f := newField()
+	data := make([]byte, k*Symbol)
+	var rows [][]uint8
+	var sums [][]byte
+	for i, sym := range g.have {
+		row, sum := f.row(int(i), k), append([]byte(nil), sym[:]...)
+		if int(i) < k {
+			copy(data[int(i)*Symbol:], sum)
+			continue
+		}
+		rows, sums = append(rows, row), append(sums, sum)
+	}
+	var missing []int
+	for j := range k {
+		sym, ok := g.have[uint8(j)]
+		if !ok {
+			missing = append(missing, j)
+			continue
+		}
+		for r := range rows {
+			f.addTo(sums[r], sym[:], rows[r][j])
+		}
+	}
+	for n, j := range missing {
+		p := n
+		for rows[p][j] == 0 {
+			p++ // there is one: the matrix can be inverted
+		}
+		rows[n], rows[p], sums[n], sums[p] = rows[p], rows[n], sums[p], sums[n]
+		m := f.inv(rows[n][j])
+		scale(f, rows[n], m)
+		scale(f, sums[n], m)
+		for r := range rows {
+			if m := rows[r][j]; r != n && m != 0 {
+				f.addTo(rows[r], rows[n], m)
+				f.addTo(sums[r], sums[n], m)
+			}
+		}
+	}
+	for n, j := range missing {
+		copy(data[j*Symbol:], sums[n])
+	}
+	return data
+}
+
+func scale(f *field, row []uint8, m uint8) {
+	for i := range row {
+		row[i] = f.mul(row[i], m)
+	}
+}

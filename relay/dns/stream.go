@@ -1,0 +1,235 @@
+package dns
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/link/dns/wire"
+	"github.com/jauap/jauap/relay"
+)
+
+const (
+	listStep   = 512
+	listSteps  = 4  // for one message
+	largeAtAll = 16 // units of 1,024 bytes under way
+	// againAfter is how long the client may take to say that a unit came before
+	// more of it is sent.
+	againAfter = 250 * time.Millisecond
+)
+
+// stream is what one client is given, in the order of marks.
+type stream struct {
+	opened  bool
+	gen     uint8
+	code    wire.Code
+	slots   relay.Slots
+	mine    map[envelope.ID]bool // not to be given back; nil: all is wanted
+	epoch   uint32
+	listed  relay.Mark // looked at
+	mark    relay.Mark // all up to here came
+	end     bool       // nothing was behind listed
+	next    uint8      // number of the next unit
+	entries []entry
+}
+
+// entry is a unit under way.
+type entry struct {
+	no     uint8
+	mark   relay.Mark
+	id     envelope.ID
+	code   wire.Code
+	symbol uint8 // next to send
+	round  int   // sent of this round
+	at     time.Time
+	gone   bool
+	came   bool
+}
+
+// open begins a stream anew, unless it is the one that runs.
+func (s *stream) open(ctx context.Context, box relay.Box, u wire.Up, mine map[envelope.ID]bool) {
+	if s.opened && s.gen == u.Gen {
+		return
+	}
+	head, err := box.Head(ctx)
+	if err != nil {
+		return // the client asks again
+	}
+	*s = stream{opened: true, gen: u.Gen, code: u.Code, mine: mine, epoch: binary.BigEndian.Uint32(head.Epoch[:])}
+	if u.Mine {
+		s.mine = nil
+	}
+	if u.Epoch == s.epoch {
+		s.mark = relay.Mark(u.Mark)
+		s.listed = s.mark
+	}
+	s.slots = relay.Slots{}
+	if len(u.Shards) == 0 {
+		s.slots = relay.Slots{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
+	} else {
+		s.slots = relay.SlotsOf(u.Shards...).Plus(relay.SlotsOf(0))
+	}
+}
+
+// ack takes the client's word for what came.
+func (s *stream) ack(u wire.Up) {
+	if !s.opened || u.Gen != s.gen {
+		return
+	}
+	for i := range s.entries {
+		ahead := int8(s.entries[i].no - u.Base)
+		if ahead < 0 || u.Came>>uint(ahead)&1 == 1 {
+			s.entries[i].came = true
+		}
+	}
+	s.advance()
+}
+
+func (s *stream) advance() {
+	n := 0
+	for n < len(s.entries) && s.entries[n].came {
+		s.mark = s.entries[n].mark
+		n++
+	}
+	s.entries = s.entries[n:]
+	if len(s.entries) == 0 {
+		s.mark = s.listed
+	}
+}
+
+// most is how many units are under way at once.
+func (s *stream) most() int {
+	if s.code.Size() == wire.MaxUnit {
+		return largeAtAll
+	}
+	return wire.Window
+}
+
+// wanted tells the code of an entry that belongs to the stream: one of small units,
+// or one of large ones.
+func (s *stream) wanted(e relay.Entry) (wire.Code, bool) {
+	c, ok := wire.CodeOf(e.Size)
+	large := e.Size == wire.MaxUnit
+	return c, ok && large == (s.code.Size() == wire.MaxUnit) && e.Size <= s.code.Size() && !s.mine[e.ID]
+}
+
+// list looks for more.
+func (s *stream) list(ctx context.Context, box relay.Box) error {
+	for range listSteps {
+		room := s.most() - len(s.entries)
+		if room <= 0 {
+			return nil
+		}
+		found, upto, err := box.List(ctx, s.listed, s.slots, listStep)
+		if err != nil {
+			return err
+		}
+		for _, e := range found {
+			c, ok := s.wanted(e)
+			if ok && room == 0 {
+				return nil
+			}
+			if s.listed = e.Mark; ok {
+				s.entries = append(s.entries, entry{no: s.next, mark: e.Mark, id: e.ID, code: c})
+				s.next++
+				room--
+			}
+		}
+		if s.end = upto <= s.listed && len(found) == 0; s.end {
+			break
+		}
+		s.listed = upto
+	}
+	if len(s.entries) == 0 {
+		s.mark = s.listed
+	}
+	return nil
+}
+
+// fill puts into an answer what there is room for, and says where the stream is.
+func (s *stream) fill(ctx context.Context, box relay.Box, room int, now time.Time, d *wire.Down) error {
+	if !s.opened {
+		d.Flags |= wire.FlagNone
+		return nil
+	}
+	err := s.list(ctx, box)
+	d.Gen, d.Epoch, d.Mark = s.gen, s.epoch, uint64(s.mark)
+	if err != nil {
+		return err
+	}
+	if s.end && len(s.entries) == 0 {
+		d.Flags |= wire.FlagDry
+	}
+	for room > 0 {
+		e := s.due(now)
+		if e == nil {
+			break
+		}
+		run, ok, err := e.run(ctx, box, room, now)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		d.Runs = append(d.Runs, run)
+		room -= wire.RunHead + len(run.Symbols)
+	}
+	return nil
+}
+
+// due is the unit of which symbols are sent next: the first that was not sent
+// whole, then the one that waits longest for its confirmation.
+func (s *stream) due(now time.Time) *entry {
+	var oldest *entry
+	for i := range s.entries {
+		e := &s.entries[i]
+		switch {
+		case e.came:
+		case !e.gone && e.round < e.code.K(), e.gone && e.round == 0:
+			return e
+		case now.Sub(e.at) >= againAfter && (oldest == nil || e.at.Before(oldest.at)):
+			oldest = e
+		}
+	}
+	if oldest != nil {
+		oldest.round = 0
+	}
+	return oldest
+}
+
+// run takes symbols of a unit, as many as there is room for.
+func (e *entry) run(ctx context.Context, box relay.Box, room int, now time.Time) (r wire.Run, ok bool, err error) {
+	r = wire.Run{No: e.no, First: e.symbol}
+	n := min((room-wire.RunHead)/wire.Symbol, e.code.K()-e.round)
+	if !e.gone && n <= 0 || room < wire.RunHead {
+		return r, false, nil
+	}
+	e.at = now
+	if !e.gone {
+		raw, err := box.Get(ctx, e.id, 0, wire.MaxUnit)
+		switch {
+		case errors.Is(err, relay.ErrMissing), errors.Is(err, relay.ErrDelivered):
+			e.gone = true
+		case err != nil:
+			return r, false, err
+		default:
+			spread, err := wire.NewSpread(raw)
+			if err != nil {
+				e.gone = true
+				break
+			}
+			r.Code = e.code
+			for range n {
+				r.Symbols = spread.Append(r.Symbols, e.symbol)
+				e.symbol++
+			}
+			e.round += n
+			return r, true, nil
+		}
+	}
+	e.round = 1
+	return r, true, nil
+}
