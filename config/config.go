@@ -56,6 +56,7 @@ type Config struct {
 	Relays    []string      // relay addresses abroad, https://host:port/#key
 	Inland    []string      // relays inside the country, of the same form
 	Tune      []string      // broadcasts to listen to, ip:port; "auto", also when empty, or "off"
+	DNS       []string      // tunnels through name servers, ZONE#KEY[@RESOLVER,…]
 	Proxy     string        // HTTP or SOCKS 5 proxy for relays, empty for none
 	Tickets   bool          // let the first packet to a relay carry letters
 	Page      string        // host:port of the page, loopback only
@@ -90,7 +91,7 @@ func Default() Config {
 
 // Parse reads settings over the defaults. Blank lines and lines that begin
 // with # are skipped; "link", "relay",
-// "relay-inland" and "tune" may be repeated.
+// "relay-inland", "dns" and "tune" may be repeated.
 func Parse(r io.Reader) (Config, error) {
 	c := Default()
 	err := c.read(r)
@@ -138,6 +139,8 @@ func (c *Config) set(key, value string) (err error) {
 		c.Inland, err = appendTo(c.Inland, value)
 	case "tune":
 		c.Tune, err = appendTo(c.Tune, value)
+	case "dns":
+		c.DNS, err = appendTo(c.DNS, value)
 	case "proxy":
 		c.Proxy = value
 	case "tickets":
@@ -297,6 +300,9 @@ func (c Config) Text() string {
 	}
 	for _, r := range c.Inland {
 		put("A relay inside the country: its answers do not count as a way abroad.", "relay-inland", r)
+	}
+	for _, t := range c.DNS {
+		put("A tunnel through name servers, for networks in which only names still resolve: ZONE#KEY as its relay printed it, then @ and the resolvers to ask if not the system's. Whoever runs a resolver sees that a tunnel is in use.", "dns", t)
 	}
 	if c.Proxy != "" {
 		put("Proxy on the way to relays: http://HOST:PORT, or socks5://127.0.0.1:9050 for Tor. QUIC does not pass through it.", "proxy", c.Proxy)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jauap/jauap/link/dns"
 	"github.com/jauap/jauap/link/lan"
 	"github.com/jauap/jauap/node"
 )
@@ -31,6 +32,13 @@ func (d *Daemon) Start() error {
 	d.spawn(func() { d.watchWorld(ways) })
 	for _, w := range ways {
 		d.spawn(func() { d.keepRelay(w) })
+	}
+	for _, text := range d.opts.Config.DNS {
+		a, err := dns.ParseAddress(text)
+		if err != nil {
+			return err
+		}
+		d.spawn(func() { d.keepTunnel(a) })
 	}
 	for _, addr := range d.opts.Config.Links {
 		d.spawn(func() { d.keepNeighbour(addr) })

@@ -32,6 +32,8 @@ type RelayOptions struct {
 	Odd    bool
 	Public string // host:port that others use; empty for the listener's
 	Quota  int64  // bytes of box
+	// DNS is where to answer as the name server of Zone, host:port; empty for nowhere.
+	DNS, Zone string
 	// Restored says that the box was put back from a copy: every client lists
 	// it once from the beginning, and offers again what the copy lacks.
 	Restored bool
@@ -44,6 +46,7 @@ type Relay struct {
 	addr   string
 	tcp    []net.Listener
 	udp    []net.PacketConn
+	names  *names // nil without DNS
 	lines  []string
 	box    *embedded.Box
 	unlock func() error
@@ -82,6 +85,13 @@ func OpenRelay(o RelayOptions) (r *Relay, err error) {
 	}
 	r.box = box
 	logReport(o.Log, report)
+	if o.DNS != "" {
+		// First: by one of its ports QUIC may want the same place.
+		if r.names, err = openNames(o, r.key); err != nil {
+			return r, err
+		}
+		r.lines = append(r.lines, r.names.lines...)
+	}
 	if err := r.listen(o); err != nil {
 		return r, err
 	}
@@ -199,12 +209,15 @@ func (r *Relay) Serve(ctx context.Context) error {
 	defer stop()
 	var group sync.WaitGroup
 	group.Go(func() { room.Expire(ctx) })
-	ends := make(chan error, len(r.tcp)+len(r.udp))
+	ends := make(chan error, len(r.tcp)+len(r.udp)+1)
 	for _, ln := range r.tcp {
 		group.Go(func() { ends <- room.Listen(ctx, ln, conf) })
 	}
 	for _, pc := range r.udp {
 		group.Go(func() { ends <- udp.Serve(ctx, pc, conf, room.Attend, udp.Options{}) })
+	}
+	if r.names != nil {
+		group.Go(func() { ends <- r.names.serve(ctx, r.box, room) })
 	}
 	select {
 	case <-ctx.Done():
@@ -228,6 +241,9 @@ func (r *Relay) Close() error {
 		if err := pc.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if r.names != nil {
+		errs = append(errs, r.names.close())
 	}
 	if r.box != nil {
 		errs = append(errs, r.box.Close())

@@ -70,6 +70,7 @@ func (o *Offering) Next() (unit []byte, ok bool) {
 type Listed struct {
 	ID   envelope.ID
 	Size int
+	Rank uint8 // routing's; of Ranked only
 }
 
 // Rest lists what Next has yet to hand out, smallest class first and then by
@@ -83,7 +84,17 @@ func (o *Offering) Rest() []Listed {
 	})
 	list := make([]Listed, len(todo))
 	for i, e := range todo {
-		list[i] = Listed{e.ID, int(e.Size)}
+		list[i] = Listed{ID: e.ID, Size: int(e.Size)}
+	}
+	return list
+}
+
+// Ranked lists the same in the order of Next, with ranks: for a link to one relay
+// that must choose.
+func (o *Offering) Ranked() []Listed {
+	list := make([]Listed, len(o.todo))
+	for i, e := range o.todo {
+		list[i] = Listed{ID: e.ID, Size: int(e.Size), Rank: e.Rank}
 	}
 	return list
 }

@@ -29,6 +29,7 @@ func netCommands(d *door) []*cli.Command {
 				&cli.StringFlag{Name: "listen", Usage: "where neighbours reach me, host:port, or off", Local: true},
 				&cli.StringSliceFlag{Name: "link", Usage: "a neighbour to call, host:port", Local: true},
 				&cli.StringSliceFlag{Name: "relay", Usage: "a relay, https://host:port/#key", Local: true},
+				&cli.StringSliceFlag{Name: "dns", Usage: "a tunnel through name servers where nothing else passes, ZONE#KEY, or ZONE#KEY@RESOLVER to ask another than the system's", Local: true},
 				&cli.StringSliceFlag{Name: "tune", Usage: "a broadcast to listen to, ip:port, or off", Local: true},
 				&cli.StringFlag{Name: "page", Usage: "where the page opens, loopback only", Local: true},
 				&cli.BoolFlag{Name: "save", Usage: "keep these settings in jauap.conf for the next time", Local: true},
@@ -53,6 +54,8 @@ func netCommands(d *door) []*cli.Command {
 				&cli.StringSliceFlag{Name: "listen", Usage: "host:port, by TCP and UDP; may be repeated", Value: []string{":443"}, Local: true},
 				&cli.BoolFlag{Name: "ports", Usage: "answer on the odd ports, too: " + oddPorts(), Local: true},
 				&cli.StringFlag{Name: "public", Usage: "host:port that others use, if it differs", Local: true},
+				&cli.StringFlag{Name: "dns", Usage: "also answer as the name server of --dns-zone, host:port by UDP, such as :53", Local: true},
+				&cli.StringFlag{Name: "dns-zone", Usage: "a zone delegated to this machine, best of at most 16 characters, such as t.example.org", Local: true},
 				&cli.StringFlag{Name: "box", Usage: "embedded", Value: "embedded", Local: true},
 				&cli.StringFlag{Name: "quota", Usage: "disk space", Value: "20GB", Local: true},
 				&cli.BoolFlag{Name: "restored", Usage: "the data was put back from a backup: let every client list it once", Local: true},
@@ -206,6 +209,9 @@ func overrides(c *cli.Command, cfg *config.Config) error {
 	}
 	if c.IsSet("tune") {
 		cfg.Tune = nil
+	}
+	for _, t := range c.StringSlice("dns") {
+		text += "dns = " + t + "\n"
 	}
 	for _, t := range c.StringSlice("tune") {
 		text += "tune = " + t + "\n"
@@ -384,8 +390,12 @@ func (d *door) relay(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return usageError{err}
 	}
+	if c.IsSet("dns") != c.IsSet("dns-zone") {
+		return usage("--dns and --dns-zone belong together: where to answer, and for which zone")
+	}
 	listen := c.StringSlice("listen")
 	r, err := daemon.OpenRelay(daemon.RelayOptions{
+		DNS: c.String("dns"), Zone: c.String("dns-zone"),
 		Dir: relayData(c), Listen: listen[0], Also: listen[1:], Odd: c.Bool("ports"),
 		Public: c.String("public"), Quota: quota, Restored: c.Bool("restored"), Log: d.logger(c),
 	})
@@ -396,6 +406,9 @@ func (d *door) relay(ctx context.Context, c *cli.Command) error {
 		fmt.Fprintln(d.errs, line)
 	}
 	d.say("relay %s", r.Addr())
+	if a := r.Tunnel(); a != "" {
+		d.say("dns %s", a)
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	err = r.Serve(ctx)

@@ -14,8 +14,8 @@
 //   - A unit is told as held only when the relay said so under the session's key.
 //   - It sends nothing when there is nothing to ask or to give, and no two queries
 //     at an even step.
-//   - A name has at most 72 bytes; longer ones only for units of 1,024 bytes, and
-//     only while answers show that they pass.
+//   - A name has at most 72 bytes; longer ones only for units of 1,024 bytes and
+//     more, and only while answers show that they pass.
 //
 // # Not here
 //

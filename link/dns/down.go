@@ -18,7 +18,7 @@ type Cursor struct {
 // Want says what a Pull is for.
 type Want struct {
 	From   Cursor
-	Large  bool    // units of 1,024 bytes; else all smaller ones
+	Large  bool    // units of 1,024 bytes and more; else all smaller ones
 	Mine   bool    // also what this tunnel brought
 	Shards []uint8 // at most wire.MaxShards; none means all
 }
@@ -39,7 +39,7 @@ type downState struct {
 	at      Cursor
 	base    uint8 // all numbers before it came
 	came    uint64
-	gathers map[uint8]*wire.Gather
+	gathers map[uint8]*parts
 	ready   []whole
 	pause   time.Time // the relay has nothing to send before
 }
@@ -69,7 +69,7 @@ func (t *Tunnel) Pull(ctx context.Context, w Want, take func(unit []byte) error)
 	}
 	p := &pull{Want: w, got: make(chan struct{}, 1), over: make(chan error, 1)}
 	t.mu.Lock()
-	t.down = downState{pull: p, gen: t.down.gen + 1, life: t.down.life, at: w.From, gathers: map[uint8]*wire.Gather{}}
+	t.down = downState{pull: p, gen: t.down.gen + 1, life: t.down.life, at: w.From, gathers: map[uint8]*parts{}}
 	t.mu.Unlock()
 	t.wake()
 	for {
@@ -171,35 +171,57 @@ func (s *downState) reopen() {
 	s.gen++
 }
 
+// parts is a unit that comes in blocks.
+type parts struct {
+	code   wire.Code // of the first block
+	blocks map[int]*wire.Gather
+	whole  map[int][]byte
+	over   bool
+}
+
 // run takes symbols of one unit.
 func (s *downState) run(r wire.Run) {
 	ahead := r.No - s.base
 	if ahead >= wire.Window || s.came>>ahead&1 == 1 {
 		return
 	}
-	g := s.gathers[r.No]
+	p := s.gathers[r.No]
+	if p == nil {
+		p = &parts{code: r.Code.First(), blocks: map[int]*wire.Gather{}, whole: map[int][]byte{}}
+		s.gathers[r.No] = p
+	}
+	switch {
+	case p.over:
+		return
+	case r.Code.Unit() == 0:
+		s.give(whole{no: r.No, life: s.life}, p)
+		return
+	case r.Code.First() != p.code:
+		return
+	}
+	n := r.Code.N()
+	g := p.blocks[n]
 	if g == nil {
 		g = wire.NewGather(r.Code)
-		s.gathers[r.No] = g
+		p.blocks[n] = g
 	}
-	if g.Code != r.Code && r.Code.Size() != 0 || g.Done() {
-		return
-	}
-	if r.Code.Size() == 0 {
-		s.give(whole{no: r.No, life: s.life}, g)
-		return
-	}
-	for i := 0; i < len(r.Symbols); i += wire.Symbol {
-		unit, ok := g.Add(r.First+uint8(i/wire.Symbol), r.Symbols[i:i+wire.Symbol])
-		if ok {
-			s.give(whole{r.No, unit, s.life}, g)
-			return
+	for i := 0; i < len(r.Symbols) && p.whole[n] == nil; i += wire.Symbol {
+		if block, ok := g.Add(r.First+uint8(i/wire.Symbol), r.Symbols[i:i+wire.Symbol]); ok {
+			p.whole[n] = block
 		}
 	}
+	if len(p.whole) < p.code.Blocks() {
+		return
+	}
+	var unit []byte
+	for i := range p.code.Blocks() {
+		unit = append(unit, p.whole[i]...)
+	}
+	s.give(whole{r.No, unit, s.life}, p)
 }
 
-func (s *downState) give(w whole, g *wire.Gather) {
-	g.Close()
+func (s *downState) give(w whole, p *parts) {
+	p.over, p.blocks, p.whole = true, nil, nil
 	s.ready = append(s.ready, w)
 	select {
 	case s.pull.got <- struct{}{}:

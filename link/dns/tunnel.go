@@ -75,6 +75,7 @@ type Tunnel struct {
 	pending map[uint16]*query
 	routes  []*route
 	looked  time.Time
+	greeted time.Time // when half a greeting left last
 
 	window       float64
 	epoch, lost  int
@@ -104,8 +105,9 @@ type Counts struct {
 type query struct {
 	at    time.Time
 	route *route
-	up    *upload // of a Put
-	n     int     // symbols in it
+	up    *upload // of a Put or a Have
+	block *block
+	n     int // symbols in it
 	kind  wire.Kind
 }
 
@@ -186,7 +188,9 @@ func (t *Tunnel) renew() error {
 	t.pending = map[uint16]*query{}
 	t.up.forgotten()
 	for _, u := range t.up.list {
-		u.flying = 0
+		for _, b := range u.blocks {
+			b.flying = 0
+		}
 	}
 	t.down.reopen()
 	return nil
@@ -313,6 +317,7 @@ func (t *Tunnel) message(now time.Time, r *route, blind bool) (sealed []byte, wa
 		n := t.greets % helloEvery
 		t.greets++
 		if n < 2 {
+			t.greeted = now
 			return t.ses.Hello(n), 0
 		}
 	}
@@ -394,8 +399,8 @@ func (t *Tunnel) expire(now time.Time) {
 // resolved counts the end of a query, answered or not.
 func (t *Tunnel) resolved(q *query, answered bool) {
 	q.route.note(answered)
-	if q.up != nil {
-		q.up.flying -= q.n
+	if q.n > 0 {
+		q.block.flying -= q.n
 		t.up.names.note(q.n > 1, answered)
 	}
 	t.epoch++
@@ -441,7 +446,10 @@ func (t *Tunnel) answer(payload []byte, n int) {
 		return
 	}
 	now := time.Now()
-	t.known, t.heard, t.silent = true, now, 0
+	if t.known = true; t.trip == 0 && d.Count == 0 {
+		t.timed(now.Sub(t.greeted)) // what left before the greeting was heard is soon given up
+	}
+	t.heard, t.silent = now, 0
 	t.counts.Answers++
 	t.counts.In += int64(n)
 	if d.Count >= t.cookied {

@@ -21,7 +21,7 @@ type Source interface {
 
 const (
 	flyMost  = 12 // uploads at once
-	flyLarge = 3  // of them of 1,024 bytes
+	flyLarge = 3  // of them of 1,024 bytes and more
 	// Without answers all symbols of a unit go out so often, in two turns: of 60 %
 	// lost a unit of 222 bytes then comes through in 999 of 1,000 cases.
 	blindTurn  = 3
@@ -34,20 +34,25 @@ const (
 type upload struct {
 	unit    []byte
 	src     Source
-	spread  *wire.Spread
+	blocks  []*block
 	slot    uint8
-	symbol  uint8 // next
-	flying  int   // symbols in queries that wait
-	have    int   // symbols that the relay says it has
-	haveAt  uint16
 	asked   bool // whether the relay has it
-	turn    int  // symbols sent in this turn
-	turns   int
+	turns   int  // in which all went out blindly
 	settled wire.State
 	over    bool
 }
 
-func (u *upload) large() bool { return len(u.unit) == wire.MaxUnit }
+// block is a part of an upload.
+type block struct {
+	*wire.Spread
+	symbol uint8 // next
+	flying int   // symbols in queries that wait
+	have   int   // symbols that the relay says it has
+	haveAt uint16
+	turn   int // symbols sent in this turn
+}
+
+func (u *upload) large() bool { return len(u.unit) >= wire.Block }
 
 // upState is what is being given. Tunnel.mu guards it.
 type upState struct {
@@ -63,7 +68,10 @@ func (s *upState) empty() bool { return len(s.list) == 0 }
 // forgotten: the relay knows nothing of what was sent.
 func (s *upState) forgotten() {
 	for _, u := range s.list {
-		u.have, u.haveAt, u.asked = 0, 0, false
+		u.asked = false
+		for _, b := range u.blocks {
+			b.have, b.haveAt = 0, 0
+		}
 	}
 }
 
@@ -132,7 +140,7 @@ func (t *Tunnel) refill() {
 			if !ok {
 				break
 			}
-			spread, err := wire.NewSpread(unit)
+			spreads, err := wire.Cut(unit)
 			if err != nil {
 				src.Settled(unit, wire.Refused)
 				continue
@@ -140,7 +148,11 @@ func (t *Tunnel) refill() {
 			t.mu.Lock()
 			if slices.Contains(t.up.sources, src) {
 				t.up.slot++
-				t.up.list = append(t.up.list, &upload{unit: unit, src: src, spread: spread, slot: t.up.slot})
+				u := &upload{unit: unit, src: src, slot: t.up.slot}
+				for _, s := range spreads {
+					u.blocks = append(u.blocks, &block{Spread: s})
+				}
+				t.up.list = append(t.up.list, u)
 			}
 			t.mu.Unlock()
 		}
@@ -163,7 +175,7 @@ func (s *upState) room() int {
 	case len(s.list) >= flyMost:
 		return 0
 	case large >= flyLarge:
-		return wire.MaxUnit - 1
+		return wire.Block - 1
 	}
 	return wire.MaxUnit
 }
@@ -195,25 +207,25 @@ func (s *upState) heard(d wire.Down, q *query) {
 			s.end(u, d.States[back])
 			continue
 		}
-		if q != nil && q.up == u && d.Slot == u.slot && d.Count >= u.haveAt {
-			u.have, u.haveAt = int(d.Have), d.Count
+		if q != nil && q.up == u && q.n > 0 && d.Slot == u.slot && d.Count >= q.block.haveAt {
+			q.block.have, q.block.haveAt = int(d.Have), d.Count
 		}
 	}
 }
 
 // give chooses symbols to send.
 func (t *Tunnel) give(r *route, blind bool) (wire.Up, *query, bool) {
-	u := t.up.due(t.loss, blind)
+	u, b := t.up.due(t.loss, blind)
 	if u == nil {
 		return wire.Up{}, nil, false
 	}
-	m := wire.Up{Slot: u.slot, Code: u.spread.Code}
+	m := wire.Up{Slot: u.slot, Code: b.Code}
 	if u.large() && t.known && !blind && !u.asked {
 		u.asked = true
 		m.Kind = wire.Have
 		h := sha256.Sum256(u.unit)
 		m.ID = [16]byte(h[:])
-		return m, &query{up: u}, true
+		return m, &query{up: u, block: b}, true
 	}
 	n := 1
 	if u.large() && !blind && t.known && r.edns > 0 {
@@ -221,22 +233,34 @@ func (t *Tunnel) give(r *route, blind bool) (wire.Up, *query, bool) {
 	}
 	m.Kind = wire.Put
 	for range n {
-		var p wire.Piece
-		p.Index = u.symbol
-		copy(p.Symbol[:], u.spread.Append(nil, u.symbol))
+		p := wire.Piece{Index: b.symbol}
+		copy(p.Symbol[:], b.Append(nil, b.symbol))
 		m.Pieces = append(m.Pieces, p)
-		u.symbol++
+		b.symbol++
 	}
-	u.flying += n
-	u.turn += n
-	if k := u.spread.Code.K(); blind && u.turn >= blindTurn*k+4 {
-		u.turn = 0
+	b.flying += n
+	if b.turn += n; blind && u.turned() {
 		if u.turns++; u.turns >= blindTurns {
 			t.up.end(u, wire.Under)
 		}
 	}
-	return m, &query{up: u, n: n}, true
+	return m, &query{up: u, block: b, n: n}, true
 }
+
+// turned tells whether enough of all blocks went out blindly, and begins anew.
+func (u *upload) turned() bool {
+	for _, b := range u.blocks {
+		if !b.sent() {
+			return false
+		}
+	}
+	for _, b := range u.blocks {
+		b.turn = 0
+	}
+	return true
+}
+
+func (b *block) sent() bool { return b.turn >= blindTurn*b.Code.K()+4 }
 
 // perName is how many symbols go into one name.
 func (t *Tunnel) perName() int {
@@ -254,31 +278,46 @@ func (t *Tunnel) perName() int {
 	return short
 }
 
-// due is the upload that should send next: the smallest first, then the oldest.
-func (s *upState) due(loss float64, blind bool) (best *upload) {
+// due is what should send next: of the smallest upload, then of the oldest, the first
+// block that lacks something.
+func (s *upState) due(loss float64, blind bool) (best *upload, of *block) {
 	for _, u := range s.list {
-		if !blind && u.need(loss) <= 0 {
-			continue
-		}
 		switch {
 		case best == nil, blind && u.turns < best.turns:
-			best = u
-		case blind && u.turns > best.turns:
-		case u.large() != best.large() && best.large():
-			best = u
+		case blind && u.turns > best.turns, u.large() || !best.large():
+			continue
+		}
+		for _, b := range u.blocks {
+			if blind && !b.sent() || !blind && b.need(loss, u.lacks()) > 0 {
+				best, of = u, b
+				break
+			}
 		}
 	}
-	return best
+	return best, of
+}
+
+// lacks tells whether any block is known to lack symbols.
+func (u *upload) lacks() bool {
+	for _, b := range u.blocks {
+		if b.have < b.Code.K() {
+			return true
+		}
+	}
+	return false
 }
 
 // need is how many more symbols to send before anything is heard of those under
 // way.
-func (u *upload) need(loss float64) int {
-	lack := u.spread.Code.K() - u.have
+func (b *block) need(loss float64, lacks bool) int {
+	lack := b.Code.K() - b.have
 	if lack <= 0 {
-		lack = 1 // it is whole there and we have not heard: ask by sending
+		if lacks {
+			return 0
+		}
+		lack = 1 // all is there and we have not heard: ask by sending
 	}
-	return int(float64(lack)/(1-0.9*min(loss, 0.9))+0.999) - u.flying
+	return int(float64(lack)/(1-0.9*min(loss, 0.9))+0.999) - b.flying
 }
 
 // drop is a Source that is left once, for link.Drop.

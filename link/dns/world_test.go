@@ -63,14 +63,14 @@ func (b *box) List(_ context.Context, after relay.Mark, _ relay.Slots, most int)
 	return list, upto, nil
 }
 
-func (b *box) Get(_ context.Context, id envelope.ID, _, n int) ([]byte, error) {
+func (b *box) Get(_ context.Context, id envelope.ID, off, n int) ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	m := b.marks[id]
 	if m == 0 {
 		return nil, relay.ErrMissing
 	}
-	raw := b.units[m-1]
+	raw := b.units[m-1][off:]
 	return append([]byte(nil), raw[:min(n, len(raw))]...), nil
 }
 

@@ -18,7 +18,7 @@ import (
 const (
 	maxSessions  = 1 << 16
 	maxHalves    = 1 << 12
-	maxUploads   = 1 << 14 // of all sessions; about 4 KiB each
+	maxUploads   = 1 << 14 // blocks of all sessions; about 4 KiB each
 	maxSaid      = 2 * wire.States
 	maxBrought   = 1024 // ids of a session's own units
 	maxVisits    = 8
@@ -72,10 +72,13 @@ type visit struct {
 	proven bool
 }
 
-// upload is a unit that is coming in pieces.
+// upload is a unit that is coming in pieces: symbols of each of its blocks.
 type upload struct {
-	g     *wire.Gather
-	state wire.State
+	code   wire.Code // of the first block
+	blocks []*wire.Gather
+	parts  [][]byte // blocks that are whole
+	lack   int
+	state  wire.State
 }
 
 func (t *sessions) find(sid uint32, now time.Time) *session {
@@ -144,7 +147,10 @@ func (t *sessions) makeRoom() {
 func (s *session) drop() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := int64(len(s.uploads))
+	n := int64(0)
+	for _, up := range s.uploads {
+		n += int64(len(up.blocks))
+	}
 	clear(s.uploads)
 	return n
 }
@@ -229,32 +235,40 @@ func (s *Server) take(ctx context.Context, ses *session, u wire.Up, at prefix, f
 		}
 	}
 	if up := ses.uploads[d.Slot]; up != nil && (u.Kind == wire.Put || u.Kind == wire.Have) {
-		d.Have = uint8(up.g.Have())
+		if g := up.blocks[u.Code.N()]; g != nil {
+			d.Have = uint8(g.Have())
+		}
 	}
 }
 
 // put takes symbols.
 func (s *Server) put(ctx context.Context, ses *session, up *upload, u wire.Up, from netip.AddrPort) {
+	n := u.Code.N()
 	for _, p := range u.Pieces {
-		if up.state != wire.Under {
+		if up.state != wire.Under || up.parts[n] != nil {
 			return
 		}
-		unit, whole := up.g.Add(p.Index, p.Symbol[:])
+		block, whole := up.blocks[n].Add(p.Index, p.Symbol[:])
 		if !whole {
 			continue
+		}
+		if up.parts[n], up.lack = block, up.lack-1; up.lack > 0 {
+			return
+		}
+		unit := slices.Concat(up.parts...)
+		up.parts = make([][]byte, len(up.blocks))
+		for _, g := range up.blocks {
+			g.Close()
 		}
 		switch err := s.o.Deposit(ctx, unit, from.String()); {
 		case err == nil, errors.Is(err, relay.ErrDelivered):
 			up.state = wire.Held
 			ses.bring(envelope.IDOf(unit))
-		case errors.Is(err, relay.ErrFull), ctx.Err() != nil:
-			up.state = wire.Later
 		case final(err):
 			up.state = wire.Refused
 		default:
-			up.state = wire.Later // the storage's trouble
+			up.state = wire.Later // it is full, or its storage has trouble
 		}
-		up.g.Close()
 	}
 }
 
@@ -285,8 +299,8 @@ func (s *session) upload(slot uint8, c wire.Code) *upload {
 		s.begun, s.newest = true, slot
 		for k := range s.uploads {
 			if old := int8(s.newest - k); old >= maxSaid || old < 0 {
+				s.all.uploads.Add(-int64(len(s.uploads[k].blocks)))
 				delete(s.uploads, k)
-				s.all.uploads.Add(-1)
 			}
 		}
 	} else if -ahead >= wire.States {
@@ -297,11 +311,15 @@ func (s *session) upload(slot uint8, c wire.Code) *upload {
 		if s.all.uploads.Load() >= maxUploads {
 			return nil
 		}
-		up = &upload{g: wire.NewGather(c)}
+		n := c.Blocks()
+		up = &upload{code: c.First(), blocks: make([]*wire.Gather, n), parts: make([][]byte, n), lack: n}
+		for i := range up.blocks {
+			up.blocks[i] = wire.NewGather(up.code + wire.Code(i))
+		}
 		s.uploads[slot] = up
-		s.all.uploads.Add(1)
+		s.all.uploads.Add(int64(n))
 	}
-	if up.g.Code != c {
+	if up.code != c.First() {
 		return nil
 	}
 	return up

@@ -14,7 +14,7 @@ import (
 const (
 	listStep   = 512
 	listSteps  = 4  // for one message
-	largeAtAll = 16 // units of 1,024 bytes under way
+	largeAtAll = 16 // units of 1,024 bytes and more under way
 	// againAfter is how long the client may take to say that a unit came before
 	// more of it is sent.
 	againAfter = 250 * time.Millisecond
@@ -37,15 +37,23 @@ type stream struct {
 
 // entry is a unit under way.
 type entry struct {
-	no     uint8
-	mark   relay.Mark
-	id     envelope.ID
-	code   wire.Code
-	symbol uint8 // next to send
-	round  int   // sent of this round
-	at     time.Time
-	gone   bool
-	came   bool
+	no   uint8
+	mark relay.Mark
+	id   envelope.ID
+	code wire.Code // of the first block
+	lap  int       // how often all was sent
+	sent int       // symbols of this lap, block after block
+	at   time.Time
+	gone bool
+	came bool
+}
+
+// all is how many symbols one lap has.
+func (e *entry) all() int {
+	if e.gone {
+		return 1
+	}
+	return e.code.K() * e.code.Blocks()
 }
 
 // open begins a stream anew, unless it is the one that runs.
@@ -101,7 +109,7 @@ func (s *stream) advance() {
 
 // most is how many units are under way at once.
 func (s *stream) most() int {
-	if s.code.Size() == wire.MaxUnit {
+	if s.code == wire.Large() {
 		return largeAtAll
 	}
 	return wire.Window
@@ -111,8 +119,8 @@ func (s *stream) most() int {
 // or one of large ones.
 func (s *stream) wanted(e relay.Entry) (wire.Code, bool) {
 	c, ok := wire.CodeOf(e.Size)
-	large := e.Size == wire.MaxUnit
-	return c, ok && large == (s.code.Size() == wire.MaxUnit) && e.Size <= s.code.Size() && !s.mine[e.ID]
+	large := e.Size >= wire.Block
+	return c, ok && large == (s.code == wire.Large()) && !s.mine[e.ID]
 }
 
 // list looks for more.
@@ -188,48 +196,44 @@ func (s *stream) due(now time.Time) *entry {
 		e := &s.entries[i]
 		switch {
 		case e.came:
-		case !e.gone && e.round < e.code.K(), e.gone && e.round == 0:
+		case e.sent < e.all():
 			return e
 		case now.Sub(e.at) >= againAfter && (oldest == nil || e.at.Before(oldest.at)):
 			oldest = e
 		}
 	}
 	if oldest != nil {
-		oldest.round = 0
+		oldest.lap, oldest.sent = oldest.lap+1, 0
 	}
 	return oldest
 }
 
 // run takes symbols of a unit, as many as there is room for.
 func (e *entry) run(ctx context.Context, box relay.Box, room int, now time.Time) (r wire.Run, ok bool, err error) {
-	r = wire.Run{No: e.no, First: e.symbol}
-	n := min((room-wire.RunHead)/wire.Symbol, e.code.K()-e.round)
-	if !e.gone && n <= 0 || room < wire.RunHead {
+	k := e.code.K()
+	block, done := e.sent/k, e.sent%k
+	n := min((room-wire.RunHead)/wire.Symbol, k-done)
+	if n <= 0 {
 		return r, false, nil
 	}
 	e.at = now
 	if !e.gone {
-		raw, err := box.Get(ctx, e.id, 0, wire.MaxUnit)
+		raw, err := box.Get(ctx, e.id, block*wire.Block, e.code.Size())
 		switch {
-		case errors.Is(err, relay.ErrMissing), errors.Is(err, relay.ErrDelivered):
-			e.gone = true
-		case err != nil:
-			return r, false, err
-		default:
-			spread, err := wire.NewSpread(raw)
-			if err != nil {
-				e.gone = true
-				break
+		case err == nil:
+			spread := wire.NewSpread(e.code+wire.Code(block), raw)
+			// Each lap goes on with the next k of the 256 symbols.
+			r = wire.Run{No: e.no, Code: spread.Code, First: uint8(e.lap*k + done)}
+			for i := range n {
+				r.Symbols = spread.Append(r.Symbols, r.First+uint8(i))
 			}
-			r.Code = e.code
-			for range n {
-				r.Symbols = spread.Append(r.Symbols, e.symbol)
-				e.symbol++
-			}
-			e.round += n
+			e.sent += n
 			return r, true, nil
+		case !errors.Is(err, relay.ErrMissing) && !errors.Is(err, relay.ErrDelivered):
+			return r, false, err
 		}
+		e.gone = true
 	}
-	e.round = 1
-	return r, true, nil
+	e.sent = 1
+	return wire.Run{No: e.no}, true, nil
 }

@@ -5,10 +5,10 @@ import "errors"
 // Symbol is how many bytes of a unit travel together.
 const Symbol = 16
 
-// Code says how large a unit is. spec/dns.md, 4.
+// Code says how large a unit is, and which block of it is meant. spec/dns.md, 4.
 type Code uint8
 
-// The sizes that units of up to 1,024 bytes have; index 0 is none.
+// The sizes that units have. Those of 4,096 and 16,384 bytes go in blocks of 1,024.
 const (
 	none Code = iota
 	size96
@@ -16,17 +16,22 @@ const (
 	size160
 	size222
 	size1024
-	codes
+	size4096            // the first of 4
+	size16384 Code = 10 // the first of 16
+	codes     Code = 26
 )
 
-// MaxUnit is the largest unit that goes through a tunnel, in bytes.
-const MaxUnit = 1024
+// Block is the largest block, MaxUnit the largest unit, in bytes.
+const (
+	Block   = 1024
+	MaxUnit = 16384
+)
 
-// CodeOf is the code of a unit of so many bytes; false when none of that size
-// goes through a tunnel.
+// CodeOf is the code of a unit's first block; false when none of that size goes
+// through a tunnel.
 func CodeOf(size int) (Code, bool) {
-	for c := size96; c < codes; c++ {
-		if c.Size() == size {
+	for _, c := range []Code{size96, sizeDone, size160, size222, size1024, size4096, size16384} {
+		if c.Unit() == size {
 			return c, true
 		}
 	}
@@ -34,30 +39,54 @@ func CodeOf(size int) (Code, bool) {
 }
 
 // Small and Large are the codes by which a stream is named: all units of less than
-// 1,024 bytes, or those of 1,024.
+// 1,024 bytes, or all others.
 func Small() Code { return size222 }
 
 // Large is the code of the largest units.
-func Large() Code { return size1024 }
+func Large() Code { return size16384 }
 
-// Size is the unit's size in bytes, 0 for what is no code.
-func (c Code) Size() int {
-	switch c {
-	case size96:
+// Unit is the size of the whole unit in bytes, 0 for what is no code.
+func (c Code) Unit() int {
+	switch {
+	case c == size96:
 		return 96
-	case sizeDone:
+	case c == sizeDone:
 		return 116
-	case size160:
+	case c == size160:
 		return 160
-	case size222:
+	case c == size222:
 		return 222
-	case size1024:
+	case c == size1024:
 		return 1024
+	case c >= size4096 && c < size16384:
+		return 4096
+	case c >= size16384 && c < codes:
+		return 16384
 	}
 	return 0
 }
 
-// K is how many symbols the unit is cut into.
+// First is the code of the unit's first block, N which block this is.
+func (c Code) First() Code {
+	switch c.Unit() {
+	case 4096:
+		return size4096
+	case 16384:
+		return size16384
+	}
+	return c
+}
+
+// N is the number of the block, from 0.
+func (c Code) N() int { return int(c - c.First()) }
+
+// Blocks is how many the unit has.
+func (c Code) Blocks() int { return max(1, c.Unit()/Block) }
+
+// Size is the block's size in bytes.
+func (c Code) Size() int { return min(c.Unit(), Block) }
+
+// K is how many symbols the block is cut into.
 func (c Code) K() int { return (c.Size() + Symbol - 1) / Symbol }
 
 // field is GF(2^8) over x^8+x^4+x^3+x^2+1.
@@ -108,7 +137,7 @@ func (f *field) row(i, k int) []uint8 {
 	return row
 }
 
-// Spread makes the symbols of one unit.
+// Spread makes the symbols of one block.
 type Spread struct {
 	Code Code
 	data []byte // filled up with zeros
@@ -116,17 +145,25 @@ type Spread struct {
 }
 
 // ErrUnit: no unit of that size goes through a tunnel.
-var ErrUnit = errors.New("dns: units have 96, 116, 160, 222 or 1,024 bytes here")
+var ErrUnit = errors.New("dns: only units of up to 16,384 bytes go through name servers")
 
-// NewSpread copies the unit.
-func NewSpread(unit []byte) (*Spread, error) {
+// Cut makes the Spreads of a unit's blocks.
+func Cut(unit []byte) (list []*Spread, err error) {
 	c, ok := CodeOf(len(unit))
 	if !ok {
 		return nil, ErrUnit
 	}
+	for i := range c.Blocks() {
+		list = append(list, NewSpread(c+Code(i), unit[i*Block:min(len(unit), (i+1)*Block)]))
+	}
+	return list, nil
+}
+
+// NewSpread copies a block of the code's size.
+func NewSpread(c Code, block []byte) *Spread {
 	s := &Spread{Code: c, data: make([]byte, c.K()*Symbol), f: newField()}
-	copy(s.data, unit)
-	return s, nil
+	copy(s.data, block)
+	return s
 }
 
 // Append appends symbol i, from 0 to 255, to b.
@@ -142,7 +179,7 @@ func (s *Spread) Append(b []byte, i uint8) []byte {
 	return append(b, sum[:]...)
 }
 
-// Gather brings a unit back from its symbols, in any order.
+// Gather brings a block back from its symbols, in any order.
 type Gather struct {
 	Code Code
 	have map[uint8][Symbol]byte
@@ -150,7 +187,7 @@ type Gather struct {
 	over bool
 }
 
-// NewGather begins a unit. A code that is none never becomes whole.
+// NewGather begins a block. A code that is none never becomes whole.
 func NewGather(c Code) *Gather { return &Gather{Code: c, have: map[uint8][Symbol]byte{}} }
 
 // Close forgets what came; the unit needs nothing more.
@@ -162,9 +199,9 @@ func (g *Gather) Done() bool { return g.over }
 // Have is how many different symbols came, at most K.
 func (g *Gather) Have() int { return len(g.have) }
 
-// Add takes one symbol and answers the unit once it is whole, each time. Who
-// adds symbols of another unit gets noise.
-func (g *Gather) Add(i uint8, symbol []byte) (unit []byte, whole bool) {
+// Add takes one symbol and answers the block once it is whole, each time. Who
+// adds symbols of another block gets noise.
+func (g *Gather) Add(i uint8, symbol []byte) (block []byte, whole bool) {
 	if g.done != nil {
 		return g.done, true
 	}

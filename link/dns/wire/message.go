@@ -36,7 +36,7 @@ type Piece struct {
 type Up struct {
 	Count uint16 // of the session, from 1, never twice
 	Kind  Kind
-	Code  Code  // Put, Have: size of the unit; Open: largest wanted
+	Code  Code  // Put, Have: the unit and its block; Open: largest wanted
 	Slot  uint8 // Put, Have: the upload
 
 	Pieces []Piece  // Put
@@ -59,17 +59,14 @@ var ErrMessage = errors.New("dns: not a message")
 
 const (
 	kindBits = 5
-	mineFlag = 1
+	codeMask = 1<<kindBits - 1
+	mineFlag = 0x80
 )
 
 // Bytes is the message, filled up to the least size.
 func (u Up) Bytes() []byte {
 	b := binary.BigEndian.AppendUint16(make([]byte, 0, body), u.Count)
-	head := byte(u.Kind)<<kindBits | byte(u.Code)<<1
-	if u.Mine {
-		head |= mineFlag
-	}
-	b = append(b, head)
+	b = append(b, byte(u.Kind)<<kindBits|byte(u.Code))
 	switch u.Kind {
 	case Put:
 		b = append(b, u.Slot)
@@ -82,7 +79,11 @@ func (u Up) Bytes() []byte {
 		b = append(b, u.Gen)
 		b = binary.BigEndian.AppendUint32(b, u.Epoch)
 		b = appendMark(b, u.Mark)
-		b = append(append(b, byte(len(u.Shards))), u.Shards...)
+		flags := byte(len(u.Shards))
+		if u.Mine {
+			flags |= mineFlag
+		}
+		b = append(append(b, flags), u.Shards...)
 	case Ask:
 		b = append(b, u.Gen, byte(min(u.Room/RoomUnit, 255)))
 		b = binary.BigEndian.AppendUint16(b, u.Cookie)
@@ -110,7 +111,7 @@ func ParseUp(b []byte) (u Up, err error) {
 		return u, ErrMessage
 	}
 	u.Count = binary.BigEndian.Uint16(b)
-	u.Kind, u.Code, u.Mine = Kind(b[2]>>kindBits), Code(b[2]>>1&0xf), b[2]&mineFlag != 0
+	u.Kind, u.Code = Kind(b[2]>>kindBits), Code(b[2]&codeMask)
 	if u.Count == 0 || u.Kind >= kinds || u.Kind != Put && len(b) != body {
 		return Up{}, ErrMessage
 	}
@@ -131,7 +132,8 @@ func ParseUp(b []byte) (u Up, err error) {
 		u.Slot, u.ID = rest[0], [16]byte(rest[1:])
 	case Open:
 		u.Gen, u.Epoch, u.Mark = rest[0], binary.BigEndian.Uint32(rest[1:]), markOf(rest[5:])
-		n := int(rest[10])
+		n := int(rest[10] &^ mineFlag)
+		u.Mine = rest[10]&mineFlag != 0
 		if n > MaxShards {
 			return Up{}, ErrMessage
 		}

@@ -124,8 +124,14 @@ func sidOf(hello Public) uint32 {
 
 // Hello writes half 0 or 1 of the session's greeting, anew each time.
 func (s *Session) Hello(n int) []byte {
+	r := make([]byte, tagSize)
+	_, _ = rand.Read(r) // crypto/rand's never fails
+	return s.greeting(n, r)
+}
+
+func (s *Session) greeting(n int, random []byte) []byte {
 	b := make([]byte, plainUp)
-	_, _ = rand.Read(b[:tagSize]) // crypto/rand's never fails
+	copy(b, random)
 	binary.BigEndian.PutUint32(b[tagSize:], s.SID|helloBit)
 	b[headUp] = byte(n)
 	copy(b[headUp+1:], s.hello[n*half:(n+1)*half])

@@ -19,12 +19,9 @@ func noise(n int) []byte {
 // Any K symbols bring a unit back, K-1 never.
 func TestAnyKSymbols(t *testing.T) {
 	r := mrand.New(mrand.NewPCG(1, 2))
-	for c := size96; c < codes; c++ {
+	for c := size96; c <= size1024; c++ {
 		unit := noise(c.Size())
-		s, err := NewSpread(unit)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := NewSpread(c, unit)
 		for trial := range 30 {
 			g := NewGather(c)
 			order := r.Perm(256)
@@ -48,8 +45,25 @@ func TestAnyKSymbols(t *testing.T) {
 			}
 		}
 	}
-	if _, err := NewSpread(make([]byte, 100)); err == nil {
+	if _, err := Cut(make([]byte, 100)); err == nil {
 		t.Error("a unit of 100 bytes was taken")
+	}
+	for _, size := range []int{96, 116, 160, 222, 1024, 4096, 16384} {
+		unit := noise(size)
+		list, err := Cut(unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []byte
+		for i, s := range list {
+			if s.Code.N() != i || s.Code.Unit() != size || s.Code.Blocks() != len(list) || s.Code.First() != list[0].Code {
+				t.Fatalf("block %d of a unit of %d bytes says %d of %d, %d bytes", i, size, s.Code.N(), s.Code.Blocks(), s.Code.Unit())
+			}
+			got = append(got, s.data[:s.Code.Size()]...)
+		}
+		if !bytes.Equal(got, unit) {
+			t.Fatalf("the blocks of %d bytes are not the unit", size)
+		}
 	}
 }
 

@@ -1,0 +1,327 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/link"
+	"github.com/jauap/jauap/link/broadcast"
+	"github.com/jauap/jauap/link/dns"
+	"github.com/jauap/jauap/link/dns/wire"
+	"github.com/jauap/jauap/node"
+	"github.com/jauap/jauap/routing"
+)
+
+const (
+	tunnelRetry = 15 * time.Second
+	// heardFor is how long a tunnel counts as open after an answer.
+	heardFor = time.Minute
+	// What is new is asked for so often, at uneven times: soon after something
+	// moved, seldom after busyFor.
+	pollBusy = 6 * time.Second
+	pollIdle = 40 * time.Second
+	busyFor  = 5 * time.Minute
+	// largeFor bounds one go at units of 1,024 bytes: small ones go before.
+	largeFor = 20 * time.Second
+	planFor  = 2 * time.Second
+	// tunnelAhead is how many own units are sealed for a tunnel and wait for it.
+	tunnelAhead = 4
+	shortBytes  = 8 * envelope.S0MaxSize
+	laterFor    = time.Minute
+)
+
+// tunnel is one use of link/dns.
+type tunnel struct {
+	d    *Daemon
+	a    dns.Address
+	t    *dns.Tunnel
+	name string
+	peer link.Peer
+
+	mu      sync.Mutex
+	planned time.Time
+	todo    []node.Listed
+	own     int // own units that the relay is not known to hold
+	flying  map[envelope.ID]bool
+	held    map[envelope.ID]bool
+	later   map[envelope.ID]time.Time
+	moved   time.Time
+}
+
+// keepTunnel carries through name servers for as long as no relay is linked.
+func (d *Daemon) keepTunnel(a dns.Address) {
+	h := sha256.Sum256(a.Key[:])
+	tn := &tunnel{
+		d: d, a: a, name: "dns " + hex.EncodeToString(h[:12]),
+		peer:   link.Peer{Key: a.Text(), Addr: string(a.Zone), Relay: true, Abroad: true},
+		flying: map[envelope.ID]bool{}, held: map[envelope.ID]bool{}, later: map[envelope.ID]time.Time{},
+		moved: time.Now(),
+	}
+	for d.ctx.Err() == nil {
+		var err error
+		if tn.t, err = dns.Dial(dns.Config{Address: a}); err == nil {
+			tn.run()
+			tn.t.Close()
+			continue
+		}
+		d.rowAir("dns", string(a.Zone), "down", err, 0, 0)
+		d.rest(tunnelRetry)
+	}
+}
+
+// run starts and stops the use of the tunnel.
+func (tn *tunnel) run() {
+	d := tn.d
+	var stop context.CancelFunc
+	var group sync.WaitGroup
+	halt := func() {
+		if stop != nil {
+			stop()
+			group.Wait()
+			stop = nil
+		}
+	}
+	defer halt()
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	for {
+		rung := d.notice.try.rung()
+		switch needed := !d.relayLinked(); {
+		case needed && stop == nil:
+			ctx, cancel := context.WithCancel(d.ctx)
+			stop = cancel
+			group.Go(func() { _ = tn.t.Feed(ctx, tn) }) // it ends with ctx
+			group.Go(func() { tn.pull(ctx) })
+		case !needed:
+			halt()
+		}
+		if stop != nil {
+			tn.seal()
+		}
+		tn.row(stop != nil)
+		select {
+		case <-d.ctx.Done():
+			return
+		case <-rung:
+			tn.t.Stir()
+		case <-tick.C:
+		}
+	}
+}
+
+// relayLinked reports whether a relay is reached by a way that carries everything.
+func (d *Daemon) relayLinked() bool {
+	d.courier.Lock()
+	defer d.courier.Unlock()
+	for _, m := range d.meetings {
+		if m.conn != nil && m.peer.Relay {
+			return true
+		}
+	}
+	return false
+}
+
+// row tells of the tunnel in the status.
+func (tn *tunnel) row(used bool) {
+	c := tn.t.Counts()
+	state := "down"
+	switch {
+	case used && !c.Heard.IsZero() && time.Since(c.Heard) < heardFor:
+		state = "up"
+	case used:
+		state = "trying"
+	}
+	tn.d.rowAir("dns", string(tn.a.Zone), state, c.Last, c.In, c.Out)
+}
+
+// seal makes small envelopes of what waits, a few at a time: sealed late, letters
+// for other links are packed better. Where no short letter waits and the relay
+// answers, one of 1,024 bytes is made.
+func (tn *tunnel) seal() {
+	tn.plan(true)
+	tn.mu.Lock()
+	own := tn.own
+	tn.mu.Unlock()
+	if own >= tunnelAhead {
+		return
+	}
+	d := tn.d
+	d.people.Lock()
+	defer d.people.Unlock()
+	d.settleLocked()
+	m, known := d.clock.moment()
+	if !known {
+		return // Status tells of the clock
+	}
+	packed, err := d.acc.PackShort(m, shortBytes)
+	if err != nil {
+		d.setTrouble("seal", err.Error())
+		return
+	}
+	moved := d.submit(packed) > 0
+	if !moved && own == 0 && time.Since(tn.t.Counts().Heard) < heardFor {
+		moved = d.pack(wire.MaxUnit)
+	}
+	if moved {
+		tn.stir()
+	}
+}
+
+// stir notes that something moved.
+func (tn *tunnel) stir() {
+	tn.mu.Lock()
+	tn.planned, tn.moved = time.Time{}, time.Now()
+	tn.mu.Unlock()
+	tn.t.Stir()
+}
+
+// plan lists what to give, own letters first. Strangers' wait for a tunnel that
+// answers.
+func (tn *tunnel) plan(fresh bool) {
+	d := tn.d
+	tn.mu.Lock()
+	defer tn.mu.Unlock()
+	if !fresh && time.Since(tn.planned) < planFor {
+		return
+	}
+	tn.planned = time.Now()
+	d.courier.Lock()
+	list := d.node.Offer(d.opts.Now(), tn.t.Traits()).Ranked()
+	d.courier.Unlock()
+	here := make(map[envelope.ID]bool, len(list))
+	open := time.Since(tn.t.Counts().Heard) < heardFor
+	tn.own, tn.todo = 0, nil
+	for _, u := range list {
+		here[u.ID] = true
+		if u.Rank == routing.Own && !tn.held[u.ID] {
+			tn.own++
+		}
+		if !tn.held[u.ID] && !tn.flying[u.ID] && (open || u.Rank <= routing.Near) && time.Since(tn.later[u.ID]) > laterFor {
+			tn.todo = append(tn.todo, u)
+		}
+	}
+	slices.SortStableFunc(tn.todo, func(a, b node.Listed) int { return cmp.Compare(a.Rank, b.Rank) })
+	for id := range tn.held {
+		if !here[id] {
+			delete(tn.held, id)
+		}
+	}
+	for id := range tn.later {
+		if !here[id] {
+			delete(tn.later, id)
+		}
+	}
+}
+
+// Next implements dns.Source.
+func (tn *tunnel) Next(most int) ([]byte, bool) {
+	tn.plan(false)
+	tn.mu.Lock()
+	defer tn.mu.Unlock()
+	for i, u := range tn.todo {
+		if u.Size > most {
+			continue
+		}
+		raw, ok := tn.d.unit(broadcast.Key(u.ID))
+		if !ok {
+			continue
+		}
+		tn.todo = slices.Delete(tn.todo, i, i+1)
+		tn.flying[u.ID] = true
+		return raw, true
+	}
+	return nil, false
+}
+
+// Settled implements dns.Source.
+func (tn *tunnel) Settled(raw []byte, s wire.State) {
+	id := envelope.IDOf(raw)
+	tn.mu.Lock()
+	delete(tn.flying, id)
+	switch s {
+	case wire.Held, wire.Refused:
+		tn.held[id] = true // the relay needs it no more
+	case wire.Later:
+		tn.later[id] = time.Now()
+	case wire.Under:
+		// Nobody answers. It is its turn again when all others had theirs.
+		tn.later[id] = time.Now().Add(-laterFor / 2)
+	}
+	tn.planned, tn.moved = time.Time{}, time.Now()
+	tn.mu.Unlock()
+	if s != wire.Held {
+		return
+	}
+	d := tn.d
+	d.courier.Lock()
+	defer d.courier.Unlock()
+	if e, ok := d.shelf.Entry(id); ok && e.Own {
+		d.effect(node.Handed{ID: id, Peer: tn.peer})
+	}
+}
+
+// pull takes what is new until ctx ends.
+func (tn *tunnel) pull(ctx context.Context) {
+	for ctx.Err() == nil {
+		if tn.take(ctx, false) == nil {
+			ctx, done := context.WithTimeout(ctx, largeFor)
+			_ = tn.take(ctx, true) // the next time it goes on there
+			done()
+		}
+		tn.mu.Lock()
+		every := pollIdle
+		if time.Since(tn.moved) < busyFor {
+			every = pollBusy
+		}
+		tn.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-time.After(every/2 + rand.N(every)):
+		}
+	}
+}
+
+var errShelf = errors.New("the shelf cannot write")
+
+// take takes what is new among small units or large ones.
+func (tn *tunnel) take(ctx context.Context, large bool) error {
+	d, name := tn.d, tn.name
+	if large {
+		name += " large"
+	}
+	from := dns.Cursor{}
+	if b := d.shelf.Mark(name); len(b) == 12 {
+		from = dns.Cursor{Epoch: binary.BigEndian.Uint32(b), Mark: binary.BigEndian.Uint64(b[4:])}
+	}
+	at, err := tn.t.Pull(ctx, dns.Want{From: from, Large: large}, func(unit []byte) error {
+		d.found([][]byte{unit})
+		d.settleIfNeeded()
+		d.courier.Lock()
+		broken := d.trouble["shelf"] != ""
+		d.courier.Unlock()
+		if broken {
+			return errShelf
+		}
+		tn.mu.Lock()
+		tn.held[envelope.IDOf(unit)] = true
+		tn.moved = time.Now()
+		tn.mu.Unlock()
+		return nil
+	})
+	if at != from {
+		b := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, at.Epoch), at.Mark)
+		if err := d.shelf.SetMark(name, b); err != nil {
+			d.log.Debug("tunnel", "mark", err) // it only saves time
+		}
+	}
+	return err
+}
