@@ -40,12 +40,6 @@ func (b *box) Deposit(_ context.Context, raw []byte, _ string) error {
 	return nil
 }
 
-func (b *box) has(raw []byte) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.marks[envelope.IDOf(raw)] != 0
-}
-
 func (b *box) Head(context.Context) (relay.Head, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
