@@ -52,6 +52,7 @@ type Metered struct {
 type Config struct {
 	Listen    string        // host:port of the LAN link; port 0 picks one; "off" for none
 	Multicast bool          // announce and find neighbours on the LAN
+	Sweep     bool          // where no multicast is heard, ask the addresses of private networks
 	Links     []string      // neighbours to call by address, host:port
 	Relays    []string      // relay addresses abroad, https://host:port/#key
 	Inland    []string      // relays inside the country, of the same form
@@ -79,6 +80,7 @@ func Default() Config {
 	return Config{
 		Listen:    ":0",
 		Multicast: true,
+		Sweep:     true,
 		Page:      "127.0.0.1:7727",
 		Quota:     512 << 20,
 		Receipts:  ReceiptsLate,
@@ -131,6 +133,8 @@ func (c *Config) set(key, value string) (err error) {
 		c.Listen = value
 	case "multicast":
 		c.Multicast, err = onOff(value)
+	case "sweep":
+		c.Sweep, err = onOff(value)
 	case "link":
 		c.Links, err = appendTo(c.Links, value)
 	case "relay":
@@ -289,6 +293,7 @@ func (c Config) Text() string {
 	b.WriteString("# Settings of this Jauap node. Lines that begin with # are explanations.\n\n")
 	put("Where neighbours on the same network reach this device; \"off\" for nowhere.", "listen", c.Listen)
 	put("Find neighbours by announcing on the local network: on or off.", "multicast", map[bool]string{true: "on", false: "off"}[c.Multicast])
+	put("Where nobody is heard, ask the 254 addresses around this one in private networks, 25 a second, each ten minutes: on or off.", "sweep", map[bool]string{true: "on", false: "off"}[c.Sweep])
 	for _, l := range c.Links {
 		put("A neighbour to call by address.", "link", l)
 	}

@@ -2,11 +2,15 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
+	"github.com/jauap/jauap/identity"
+	"github.com/jauap/jauap/link/lan"
 	"github.com/jauap/jauap/scan"
 	"github.com/jauap/jauap/web/api"
 )
@@ -36,7 +40,7 @@ func ownNets() (nets []netip.Prefix) {
 
 // listensAt is where a device beside this one reaches it.
 func (d *Daemon) listensAt() []netip.AddrPort {
-	at, err := netip.ParseAddrPort(d.lanAddr)
+	at, err := netip.ParseAddrPort(d.ListenAddr())
 	if err != nil {
 		return nil
 	}
@@ -79,14 +83,14 @@ func callable(at []netip.AddrPort, nets []netip.Prefix) (list []netip.AddrPort) 
 func (d *Daemon) callBeside(at []netip.AddrPort) {
 	for _, a := range callable(at, ownNets()) {
 		addr := a.String()
-		if addr == d.lanAddr {
+		if addr == d.ListenAddr() {
 			continue
 		}
 		d.spawn(func() {
 			ctx, done := context.WithTimeout(d.ctx, besideFor)
 			defer done()
 			for ctx.Err() == nil && !d.meetingWith(addr) {
-				if err := d.Meet(ctx, addr); err == nil {
+				if err := d.MeetFor(ctx, addr, 0); err == nil {
 					return
 				}
 				select {
@@ -96,6 +100,115 @@ func (d *Daemon) callBeside(at []netip.AddrPort) {
 			}
 		})
 	}
+}
+
+// codeAt begins the text of a picture that says where a device is reached; addresses
+// follow as behind an invitation. spec/lan.md, 3.1.
+const codeAt = "JAUAP-AT"
+
+// Here implements api.Near.
+func (d *Daemon) Here(context.Context) (api.Here, error) {
+	room := d.lan()
+	h := api.Here{Addrs: []string{}, Off: room == nil}
+	if room == nil {
+		h.Why = []string{d.whyAlone()}
+		return h, nil
+	}
+	h.Addrs = append(h.Addrs, room.Addrs()...)
+	for _, n := range room.Notes() {
+		h.Why = append(h.Why, strings.TrimPrefix(n.Where+": "+n.What, ": "))
+	}
+	for _, a := range d.listensAt() {
+		if h.Code == "" {
+			h.Code = codeAt
+		}
+		h.Code += "/" + a.String()
+	}
+	return h, nil
+}
+
+// Meet implements api.Near.
+func (d *Daemon) Meet(ctx context.Context, ask api.MeetAsk) (api.Met, error) {
+	addrs := []string{strings.TrimSpace(ask.Addr)}
+	if code, at := identity.SplitPlaces(addrs[0]); strings.EqualFold(code, codeAt) {
+		addrs = nil
+		for _, a := range callable(at, ownNets()) { // a picture says, not a person
+			addrs = append(addrs, a.String())
+		}
+		if addrs == nil {
+			return api.Met{}, fmt.Errorf("%w: the other device is not on this network; join the same Wi-Fi or hotspot", api.ErrNotFound)
+		}
+	}
+	var err error
+	for _, addr := range addrs {
+		var met api.Met
+		if met, err = d.meetOne(ctx, addr); err == nil {
+			return met, nil
+		}
+	}
+	if errors.Is(err, lan.ErrNoReply) {
+		err = lan.ErrNoReply // without what each way said
+	}
+	text := strings.TrimPrefix(err.Error(), "lan: ")
+	if errors.Is(err, lan.ErrAddress) || errors.Is(err, lan.ErrSelf) {
+		return api.Met{}, fmt.Errorf("%w: %s", api.ErrUsage, text)
+	}
+	return api.Met{}, fmt.Errorf("%w: %s", api.ErrNotFound, text)
+}
+
+// whyAlone is why there is no link to neighbours.
+func (d *Daemon) whyAlone() string {
+	if d.opts.Config.Listen == "off" {
+		return "meeting neighbours is switched off (listen = off)"
+	}
+	return "start `jauap` first: devices meet for as long as it runs"
+}
+
+// whoWait is how long a device that was met is given to say whose it is.
+const whoWait = 2 * time.Second
+
+// meetOne calls one address and leaves the meeting running.
+func (d *Daemon) meetOne(ctx context.Context, addr string) (api.Met, error) {
+	if who, up := d.whoAt(addr); up {
+		return api.Met{Addr: addr, Who: who}, nil
+	}
+	room := d.lan()
+	if room == nil {
+		return api.Met{}, errors.New(d.whyAlone())
+	}
+	ctx, done := context.WithTimeout(ctx, dialTimeout)
+	defer done()
+	conn, err := room.Dial(ctx, addr)
+	if err != nil {
+		if !errors.Is(err, lan.ErrAddress) && !errors.Is(err, lan.ErrMet) {
+			d.rowDown("lan", addr, err)
+		}
+		return api.Met{}, err
+	}
+	at := conn.Peer().Addr
+	d.spawn(func() { d.rowDown("lan", at, d.hold(conn, "lan")) })
+	for late := time.Now().Add(whoWait); time.Now().Before(late); {
+		if who, _ := d.whoAt(at); who != "" {
+			return api.Met{Addr: at, Who: who}, nil
+		}
+		select {
+		case <-ctx.Done():
+			return api.Met{Addr: at}, nil
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return api.Met{Addr: at}, nil
+}
+
+// whoAt is the contact who was recognised at an address, and whether the device there
+// is being met now.
+func (d *Daemon) whoAt(addr string) (who string, up bool) {
+	d.courier.Lock()
+	defer d.courier.Unlock()
+	if r := d.rows["lan "+addr]; r != nil {
+		return r.who, r.state == "up"
+	}
+	return "", false
 }
 
 // Scan implements api.Pairing.

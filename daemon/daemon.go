@@ -117,7 +117,6 @@ type Daemon struct {
 	site    *web.Site
 	base    string // of the page's address
 	door    api.Door
-	lanAddr string
 }
 
 // arrival is an envelope that the courier kept and the person may own.

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -90,37 +89,6 @@ func (d *Daemon) tick() {
 	}
 }
 
-// startLAN opens the LAN link and meets whoever is found there.
-func (d *Daemon) startLAN() error {
-	c := d.opts.Config
-	if c.Listen == "off" {
-		return nil
-	}
-	room, err := lan.Listen(d.ctx, lan.Config{Addr: c.Listen, Multicast: c.Multicast})
-	if err != nil {
-		return fmt.Errorf("cannot listen for neighbours on %s: %w; choose another --listen, or off", c.Listen, err)
-	}
-	d.lanAddr = room.Addr()
-	d.spawn(func() {
-		<-d.ctx.Done()
-		room.Close()
-	})
-	d.spawn(func() {
-		for {
-			conn, err := room.Accept(d.ctx)
-			if err != nil {
-				return
-			}
-			d.spawn(func() { d.rowDown("lan", conn.Peer().Addr, d.hold(conn, "lan")) })
-		}
-	})
-	d.spawn(func() { d.meetFound(room) })
-	d.courier.Lock()
-	d.room = room
-	d.courier.Unlock()
-	return nil
-}
-
 // meetFound calls each neighbour that announces itself, unless a meeting with
 // that address is under way.
 func (d *Daemon) meetFound(room *lan.Room) {
@@ -136,7 +104,7 @@ func (d *Daemon) meetFound(room *lan.Room) {
 				continue
 			}
 			d.spawn(func() {
-				if err := d.Meet(d.ctx, addr); err != nil {
+				if err := d.MeetFor(d.ctx, addr, 0); err != nil {
 					d.log.Info("neighbour", "addr", addr, "error", err)
 				}
 			})
@@ -151,17 +119,10 @@ func (d *Daemon) meetingWith(addr string) bool {
 	return r != nil && (r.state == "up" || d.opts.Now().Sub(r.since) < tickEvery)
 }
 
-// Meet calls a neighbour by address and holds the meeting until it ends.
-func (d *Daemon) Meet(ctx context.Context, addr string) error {
-	return d.MeetFor(ctx, addr, 0)
-}
-
-// MeetFor is Meet for two people who stay near each other for a while; 0
-// means until one of them goes.
+// MeetFor calls a neighbour by address and holds the meeting for a while, as two people
+// who stay near each other; 0 means until one of them goes.
 func (d *Daemon) MeetFor(ctx context.Context, addr string, stay time.Duration) error {
-	d.courier.Lock()
-	room := d.room
-	d.courier.Unlock()
+	room := d.lan()
 	if room == nil {
 		return errors.New("meeting neighbours is switched off (listen = off)")
 	}
@@ -195,16 +156,14 @@ const (
 // keepNeighbour meets a typed address for as long as the node runs: it knocks, and
 // calls at once when somebody answers.
 func (d *Daemon) keepNeighbour(addr string) {
-	d.courier.Lock()
-	room := d.room
-	d.courier.Unlock()
-	if room == nil {
-		return // switched off
-	}
 	for d.ctx.Err() == nil {
+		room := d.lan()
+		if room == nil {
+			return // switched off
+		}
 		d.awaitNeighbour(room, addr)
 		began := time.Now()
-		if err := d.Meet(d.ctx, addr); err != nil {
+		if err := d.MeetFor(d.ctx, addr, 0); err != nil {
 			d.log.Debug("neighbour", "addr", addr, "error", err)
 		}
 		if time.Since(began) < tickEvery {
@@ -239,7 +198,7 @@ func (d *Daemon) awaitNeighbour(room *lan.Room, addr string) {
 		}
 		called := make(chan error, 1)
 		calling, hangUp := context.WithCancel(ctx)
-		d.spawn(func() { called <- d.Meet(calling, addr) })
+		d.spawn(func() { called <- d.MeetFor(calling, addr, 0) })
 		select {
 		case err := <-called:
 			hangUp()
@@ -260,7 +219,12 @@ func (d *Daemon) awaitNeighbour(room *lan.Room, addr string) {
 }
 
 // ListenAddr is where neighbours reach this node; empty when they do not.
-func (d *Daemon) ListenAddr() string { return d.lanAddr }
+func (d *Daemon) ListenAddr() string {
+	if room := d.lan(); room != nil {
+		return room.Addr()
+	}
+	return ""
+}
 
 func (d *Daemon) windowsPath() string { return filepath.Join(d.opts.Dir, "windows.json") }
 

@@ -100,6 +100,9 @@ func (d *Daemon) watchWorld(ways []way) {
 		d.log.Debug("network", "change", change)
 		d.notice.try.ring() // try first, look then
 		d.notice.moved.ring()
+		if room := d.lan(); room != nil {
+			room.Look()
+		}
 		d.lookAround(targets)
 		if change == probe.Woken {
 			d.notice.setPower(d.opts.Config.Power)

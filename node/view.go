@@ -87,7 +87,11 @@ func (v *view) mayTake(c claim) bool {
 		return true
 	}
 	m := v.n.meeting(c.link)
-	return m == nil || v.m.peer.Key != "" && m.peer.Key == ""
+	if m == nil || v.m.peer.Key == "" {
+		return m == nil
+	}
+	// A contact who is met anew has most likely left the older link behind.
+	return m.peer.Key == "" || m.peer.Key == v.m.peer.Key && m.id < v.m.id
 }
 
 func (v *view) Read(id envelope.ID, from, max int) ([]byte, error) {

@@ -35,6 +35,7 @@ func netCommands(d *door) []*cli.Command {
 				&cli.BoolFlag{Name: "save", Usage: "keep these settings in jauap.conf for the next time", Local: true},
 				&cli.BoolFlag{Name: "no-browser", Usage: "print the page's address and leave it at that", Local: true},
 				&cli.BoolFlag{Name: "no-multicast", Usage: "do not announce on the local network", Local: true},
+				&cli.BoolFlag{Name: "no-sweep", Usage: "do not ask the addresses of the local network one by one where nobody is heard", Local: true},
 				&cli.StringFlag{Name: "receipts", Usage: "late, prompt or off", Local: true},
 				&cli.StringFlag{Name: "metered", Usage: "what links to relays may cost, such as 5MB/day or 1GB/month, or off", Local: true},
 				&cli.StringFlag{Name: "metered-order", Usage: "what goes over such links: texts, photos or all", Local: true},
@@ -200,6 +201,9 @@ func overrides(c *cli.Command, cfg *config.Config) error {
 	}
 	if c.Bool("no-multicast") {
 		text += "multicast = off\n"
+	}
+	if c.Bool("no-sweep") {
+		text += "sweep = off\n"
 	}
 	for _, l := range c.StringSlice("link") {
 		text += "link = " + l + "\n"

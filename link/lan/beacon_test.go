@@ -215,10 +215,11 @@ func TestBelievable(t *testing.T) {
 		{"192.168.7.9:1", 3, group, true},
 		{"192.168.7.9:1", 0, netip.Addr{}, true},
 		{"[fe80::5%w]:1", 3, group, true},
-		{"192.168.8.9:1", 3, group, false},                              // another network
-		{"8.8.8.8:1", 3, group, false},                                  // a forged far host
-		{"192.168.7.9:1", 4, group, false},                              // an interface that we do not use
-		{"192.168.7.9:1", 3, netip.MustParseAddr("192.168.7.1"), false}, // to us alone
+		{"192.168.8.9:1", 3, group, false},                             // another network
+		{"8.8.8.8:1", 3, group, false},                                 // a forged far host
+		{"192.168.7.9:1", 4, group, false},                             // an interface that we do not use
+		{"192.168.7.9:1", 3, netip.MustParseAddr("192.168.7.1"), true}, // to us alone, by a sweep
+		{"192.168.8.9:1", 3, netip.MustParseAddr("192.168.7.1"), false},
 		{"0.0.0.0:1", 3, group, false},
 		{"239.1.1.1:1", 3, group, false},
 	} {
@@ -482,7 +483,7 @@ func TestHostileBeacons(t *testing.T) {
 					p[j] = byte(r.Uint32())
 				}
 			}
-			_, _ = v.conn.WriteTo(p, v.to)
+			_, _ = v.conn.WriteTo(p, v.to[0])
 		}
 	}
 	// A busy machine drops datagrams and joins the group late: flood until it

@@ -40,6 +40,9 @@ type times struct {
 	drain      time.Duration // how soon a far end that only writes is told
 	hurry      time.Duration // what a Room's Close gives goodbyes
 	look       time.Duration // between two looks at the interfaces
+	sweepWait  time.Duration // what multicast is given before addresses are asked
+	sweepGap   time.Duration // between two addresses
+	sweepEvery time.Duration // between the end of a sweep and the next
 }
 
 // usualTimes: a far end that is alive reads on, sees the end and lets go at
@@ -48,6 +51,7 @@ var usualTimes = times{
 	handshake: 5 * time.Second, idle: 15 * time.Second, headStart: 300 * time.Millisecond,
 	lingerQUIC: 10 * time.Second, lingerTCP: 3 * time.Second, stall: time.Minute, drain: 150 * time.Millisecond,
 	hurry: 500 * time.Millisecond, look: 5 * time.Second,
+	sweepWait: 5 * time.Second, sweepGap: 40 * time.Millisecond, sweepEvery: 10 * time.Minute,
 }
 
 // drainMost is how much of what a closed link's far end still sends is read.

@@ -37,6 +37,7 @@ type neighbour struct {
 	first time.Time
 	last  time.Time
 	told  time.Time // zero: never
+	cast  time.Time // when its multicast was heard last; zero: never
 	turn  int       // index of the address to tell next
 }
 
@@ -65,6 +66,10 @@ func (c *crowd) hear(now time.Time, b beacon, at netip.AddrPort, met func(token,
 		return netip.AddrPort{}, false, nil
 	}
 	n := c.known[b.token]
+	if n != nil && now.Sub(n.last) > neighbourSilent {
+		delete(c.known, b.token) // it went and came
+		n = nil
+	}
 	if n == nil {
 		if !c.room(now, at.Addr()) {
 			return netip.AddrPort{}, false, errFlood

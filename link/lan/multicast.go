@@ -58,6 +58,7 @@ type beacons struct {
 	ears   []*ear
 	voices []*voice
 	joined []place
+	todo   []swept       // of the sweep that is going on
 	fresh  chan struct{} // somebody new was heard
 
 	mu    sync.Mutex
@@ -99,16 +100,27 @@ func (b *beacons) speak(ctx context.Context) {
 	defer look.Stop()
 	next := time.NewTimer(jitter(quickBeacons[0]))
 	defer next.Stop()
+	sweep := time.NewTimer(jitter(b.room.config.pace.sweepWait))
+	defer sweep.Stop()
 	count, answered := 1, time.Time{}
+	seen := func() {
+		if b.look() { // a new network: as at the start
+			count = 1
+			next.Reset(jitter(quickBeacons[0]))
+			b.todo = nil
+			sweep.Reset(jitter(b.room.config.pace.sweepWait))
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-look.C:
-			if b.look() { // a new network: as at the start
-				count = 1
-				next.Reset(jitter(quickBeacons[0]))
-			}
+			seen()
+		case <-b.room.poke:
+			seen()
+		case <-sweep.C:
+			sweep.Reset(b.sweepStep(time.Now()))
 		case <-b.fresh: // let the newcomer know us soon, not all in one instant
 			if time.Since(answered) > answerSoonest {
 				answered = time.Now()
@@ -135,7 +147,7 @@ func jitter(d time.Duration) time.Duration {
 func (b *beacons) say() {
 	kept := b.voices[:0]
 	for _, v := range b.voices {
-		if _, err := v.conn.WriteTo(b.own.encode(), v.to); err != nil {
+		if err := v.say(b.own); err != nil {
 			b.room.note(v.place.name, "beacons cannot be sent here (%v): type the address on the other device", rootCause(err))
 			_ = v.conn.Close()
 			b.dropPlace(v.place)
@@ -224,8 +236,7 @@ func (b *beacons) join(p place) error {
 		if err == nil {
 			// Only a first packet tells whether the system lets it out: a
 			// loopback may have no way for one family.
-			_, err = v.conn.WriteTo(b.own.encode(), v.to)
-			if err != nil {
+			if err = v.say(b.own); err != nil {
 				_ = v.conn.Close()
 			}
 		}
@@ -274,7 +285,7 @@ func (b *beacons) listen(e *ear) {
 				continue
 			}
 		}
-		b.hear(time.Now(), buf[:n], at)
+		b.hear(time.Now(), buf[:n], at, e)
 	}
 }
 
@@ -285,8 +296,8 @@ type heard struct {
 	to    netip.Addr // the group; not valid when the system does not tell
 }
 
-// hear judges one packet.
-func (b *beacons) hear(now time.Time, packet []byte, at heard) {
+// hear judges one packet of an ear.
+func (b *beacons) hear(now time.Time, packet []byte, at heard, e *ear) {
 	r := b.room
 	if !b.believable(at) {
 		return
@@ -303,6 +314,9 @@ func (b *beacons) hear(now time.Time, packet []byte, at heard) {
 	if err == nil {
 		dial := netip.AddrPortFrom(at.from.Addr(), got.port)
 		tell, fresh, err = b.crowd.hear(now, got, dial, r.meeting)
+		if n := b.crowd.known[got.token]; n != nil && at.to.IsMulticast() {
+			n.cast = now
+		}
 	}
 	switch {
 	case errors.Is(err, errFlood):
@@ -315,6 +329,9 @@ func (b *beacons) hear(now time.Time, packet []byte, at heard) {
 		return
 	}
 	if fresh {
+		if e != nil && !at.to.IsMulticast() {
+			b.answer(e, at.from.Addr())
+		}
 		select {
 		case b.fresh <- struct{}{}:
 		default:
@@ -336,9 +353,6 @@ func (b *beacons) believable(at heard) bool {
 	a := at.from.Addr()
 	if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() {
 		return false
-	}
-	if at.to.IsValid() && !at.to.IsMulticast() {
-		return false // sent to us alone: not how beacons come
 	}
 	r := b.room
 	r.mu.Lock()
@@ -397,10 +411,23 @@ func (p place) netInterface() *net.Interface {
 
 func (e *ear) join(p place) error {
 	group := &net.UDPAddr{IP: e.group.Addr().AsSlice()}
+	all := &net.UDPAddr{IP: everybody(e.group).AsSlice()}
 	if e.v4 != nil {
+		_ = e.v4.JoinGroup(p.netInterface(), all) // every host is in it; some systems want to be asked
 		return e.v4.JoinGroup(p.netInterface(), group)
 	}
+	_ = e.v6.JoinGroup(p.netInterface(), all)
 	return e.v6.JoinGroup(p.netInterface(), group)
+}
+
+// everybody is the group of all hosts on a link (RFC 1112, RFC 4291). Switches that
+// pass multicast only to who asked for it pass this one to all (RFC 4541, 2.1.2), and
+// so does an access point that was told nothing of ours.
+func everybody(group netip.AddrPort) netip.Addr {
+	if group.Addr().Is4() {
+		return netip.AddrFrom4([4]byte{224, 0, 0, 1})
+	}
+	return netip.IPv6LinkLocalAllNodes()
 }
 
 func (e *ear) leave(p place) error {
@@ -441,16 +468,26 @@ func (e *ear) read(buf []byte) (int, heard, error) {
 type voice struct {
 	conn  net.PacketConn
 	place place
-	to    net.Addr
+	from  netip.Addr
+	to    [2]net.Addr // the group, and everybody
+	port  uint16      // of the group
+}
+
+// say sends one beacon. An error is the group's.
+func (v *voice) say(b beacon) error {
+	_, err := v.conn.WriteTo(b.encode(), v.to[0])
+	_, _ = v.conn.WriteTo(b.encode(), v.to[1])
+	return err
 }
 
 func newVoice(ctx context.Context, p place, from netip.Addr, group netip.AddrPort) (*voice, error) {
 	var lc net.ListenConfig
 	network, to := "udp6", net.UDPAddrFromAddrPort(group)
+	all := net.UDPAddrFromAddrPort(netip.AddrPortFrom(everybody(group).WithZone(""), group.Port()))
 	if from.Is4() {
 		network = "udp4"
 	} else if p.index != 0 {
-		to.Zone = p.name
+		to.Zone, all.Zone = p.name, p.name
 	}
 	conn, err := lc.ListenPacket(ctx, network, netip.AddrPortFrom(from, 0).String())
 	if err != nil {
@@ -458,7 +495,7 @@ func newVoice(ctx context.Context, p place, from netip.Addr, group netip.AddrPor
 	}
 	if from.Is4() {
 		c := ipv4.NewPacketConn(conn)
-		err = errors.Join(c.SetMulticastTTL(1), c.SetMulticastLoopback(true)) // never beyond this network
+		err = errors.Join(c.SetTTL(1), c.SetMulticastTTL(1), c.SetMulticastLoopback(true)) // never beyond this network
 		if ifi := p.netInterface(); ifi != nil && err == nil {
 			err = c.SetMulticastInterface(ifi)
 		}
@@ -473,7 +510,7 @@ func newVoice(ctx context.Context, p place, from netip.Addr, group netip.AddrPor
 		_ = conn.Close()
 		return nil, err
 	}
-	return &voice{conn, p, to}, nil
+	return &voice{conn, p, from, [2]net.Addr{to, all}, group.Port()}, nil
 }
 
 // rootCause is a network error without the addresses that stand beside it.

@@ -54,6 +54,10 @@ type Config struct {
 	// separated by a comma: "239.1.2.3:4567,[ff12::1]:4567". Empty means
 	// DefaultGroup.
 	Group string
+	// Sweep asks the addresses around the own one in private IPv4 networks, 25 a second
+	// and at most 254 each ten minutes, where no multicast was heard. It is part of
+	// Multicast and does nothing without it.
+	Sweep bool
 	// Interfaces are the names of those to use for multicast; empty for all
 	// that are up and can, but tunnels and the loopback.
 	Interfaces []string
@@ -102,6 +106,10 @@ type Room struct {
 	hosts  map[netip.Addr]int               // conns and handshakes
 	places []place
 	notes  []link.Note
+
+	home  map[netip.Addr]bool // IPv4 addresses, when there were any last
+	moved chan struct{}       // closed when none of them is left and there are others
+	poke  chan struct{}       // look at the interfaces now
 }
 
 // Listen opens a Room. It closes when ctx ends or by Close. Errors: ErrAddress,
@@ -123,7 +131,7 @@ func Listen(ctx context.Context, config Config) (*Room, error) {
 		return nil, err
 	}
 	r := &Room{config: config, token: own, known: make(map[netip.AddrPort]*acquaintance), ready: make(chan *Conn, maxWaiting), found: make(chan string, maxWaiting),
-		conns: make(map[*Conn]bool), hosts: make(map[netip.Addr]int)}
+		moved: make(chan struct{}), poke: make(chan struct{}, 1), conns: make(map[*Conn]bool), hosts: make(map[netip.Addr]int)}
 	r.quicTLS, r.tcpTLS = tlsConfigs(cert)
 	r.quicConfig = &quic.Config{
 		HandshakeIdleTimeout:  config.pace.handshake,
@@ -388,9 +396,45 @@ func (r *Room) meeting(t token, addrs []netip.AddrPort) bool {
 }
 
 func (r *Room) setPlaces(p []place) {
+	now := map[netip.Addr]bool{}
+	for _, q := range p {
+		if q.v4.IsValid() && !q.loopback && !q.v4.IsUnspecified() {
+			now[q.v4] = true
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.places = p
+	if len(now) == 0 {
+		return // between two networks, or in one without IPv4
+	}
+	left := len(r.home) == 0
+	for a := range r.home {
+		left = left || now[a]
+	}
+	r.home = now
+	select {
+	case <-r.moved:
+	default:
+		if !left {
+			close(r.moved)
+		}
+	}
+}
+
+// Moved is closed when this device has other IPv4 addresses than before and none of
+// those is left: it is in another network, or its network was renumbered. What runs
+// over the Room may be cut any moment, and whoever goes on with it is followed from
+// one network into the other: close it and listen anew. A Room without Multicast
+// does not look.
+func (r *Room) Moved() <-chan struct{} { return r.moved }
+
+// Look makes the Room look at the interfaces now rather than within seconds.
+func (r *Room) Look() {
+	select {
+	case r.poke <- struct{}{}:
+	default:
+	}
 }
 
 // exposure tells peers on our own networks from those beyond.

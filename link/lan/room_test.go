@@ -27,6 +27,7 @@ var quickPace = times{
 	handshake: 2 * time.Second, idle: 1200 * time.Millisecond, headStart: 300 * time.Millisecond,
 	lingerQUIC: 1500 * time.Millisecond, lingerTCP: 300 * time.Millisecond, stall: 10 * time.Second,
 	drain: 100 * time.Millisecond, hurry: 30 * time.Millisecond, look: 50 * time.Millisecond,
+	sweepWait: 100 * time.Millisecond, sweepGap: time.Millisecond, sweepEvery: 2 * time.Second,
 }
 
 // room listens on the loopback.
@@ -485,5 +486,32 @@ func TestExposure(t *testing.T) {
 		if got := r.exposure(netip.MustParseAddr(a)); got != want {
 			t.Errorf("exposure of %s is %v, want %v", a, got, want)
 		}
+	}
+}
+
+// TestMoved: a Room says that it is in another network when no IPv4 address is left,
+// not while one stays or none is there.
+func TestMoved(t *testing.T) {
+	r := room(t, nil)
+	in := func(addrs ...string) bool {
+		var all []place
+		for _, a := range addrs {
+			all = append(all, place{name: a, v4: netip.MustParseAddr(a), loopback: strings.HasPrefix(a, "127.")})
+		}
+		r.setPlaces(all)
+		select {
+		case <-r.Moved():
+			return true
+		default:
+			return false
+		}
+	}
+	for _, still := range [][]string{{"127.0.0.1"}, {"127.0.0.1", "192.168.1.7"}, {"192.168.1.7"}, nil, {"192.168.1.7", "10.0.0.3"}, {"10.0.0.3"}, nil} {
+		if in(still...) {
+			t.Fatalf("moved to %v", still)
+		}
+	}
+	if !in("192.168.1.7") || !in("172.16.0.2") {
+		t.Fatal("not moved to another network")
 	}
 }

@@ -52,6 +52,7 @@ const FileHeader = "Jauap-File"
 //	POST /api/v1/{draft,delete,search,fetch,picture,sound}
 //	GET  /api/v1/calls, POST /api/v1/{code,look,end-call,scan,introduce}
 //	GET, POST /api/v1/introductions: see Pairing
+//	GET  /api/v1/here; POST /api/v1/meet
 //	POST /api/v1/codes/show
 //	POST /api/v1/codes/look         the bytes of a picture
 //
@@ -75,6 +76,7 @@ func Handler(b Backend, token string) http.Handler {
 	inner.Handle("POST /api/v1/carry", ask(b.Carry))
 	air(inner, b)
 	screen(inner, b)
+	near(inner, b)
 	inner.Handle("GET /api/v1/wait", wait(b))
 	inner.Handle("POST /api/v1/page", page(b))
 	inquiries(inner, b)

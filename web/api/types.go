@@ -363,6 +363,7 @@ type Backend interface {
 	Inboxes
 	Air
 	Screen
+	Near
 	Safety
 	Pairing
 }
