@@ -54,6 +54,7 @@ type tunnel struct {
 	flying  map[envelope.ID]bool
 	held    map[envelope.ID]bool
 	later   map[envelope.ID]time.Time
+	tries   map[envelope.ID]int // in vain
 	moved   time.Time
 }
 
@@ -63,7 +64,7 @@ func (d *Daemon) keepTunnel(a dns.Address) {
 	tn := &tunnel{
 		d: d, a: a, name: "dns " + hex.EncodeToString(h[:12]),
 		peer:   link.Peer{Key: a.Text(), Addr: string(a.Zone), Relay: true, Abroad: true},
-		flying: map[envelope.ID]bool{}, held: map[envelope.ID]bool{}, later: map[envelope.ID]time.Time{},
+		flying: map[envelope.ID]bool{}, held: map[envelope.ID]bool{}, later: map[envelope.ID]time.Time{}, tries: map[envelope.ID]int{},
 		moved: time.Now(),
 	}
 	for d.ctx.Err() == nil {
@@ -209,7 +210,9 @@ func (tn *tunnel) plan(fresh bool) {
 			tn.todo = append(tn.todo, u)
 		}
 	}
-	slices.SortStableFunc(tn.todo, func(a, b node.Listed) int { return cmp.Compare(a.Rank, b.Rank) })
+	slices.SortStableFunc(tn.todo, func(a, b node.Listed) int {
+		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(tn.tries[a.ID], tn.tries[b.ID]))
+	})
 	for id := range tn.held {
 		if !here[id] {
 			delete(tn.held, id)
@@ -218,6 +221,11 @@ func (tn *tunnel) plan(fresh bool) {
 	for id := range tn.later {
 		if !here[id] {
 			delete(tn.later, id)
+		}
+	}
+	for id := range tn.tries {
+		if !here[id] {
+			delete(tn.tries, id)
 		}
 	}
 }
@@ -253,8 +261,7 @@ func (tn *tunnel) Settled(raw []byte, s wire.State) {
 	case wire.Later:
 		tn.later[id] = time.Now()
 	case wire.Under:
-		// Nobody answers. It is its turn again when all others had theirs.
-		tn.later[id] = time.Now().Add(-laterFor / 2)
+		tn.tries[id]++ // it is its turn again when all others had theirs
 	}
 	tn.planned, tn.moved = time.Time{}, time.Now()
 	tn.mu.Unlock()

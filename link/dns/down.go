@@ -35,7 +35,8 @@ type downState struct {
 	pull    *pull
 	gen     uint8 // of the Open that counts
 	opened  bool
-	life    int // of the numbers
+	life    int    // of the numbers
+	since   uint16 // the newest count that was used when it showed
 	at      Cursor
 	base    uint8 // all numbers before it came
 	came    uint64
@@ -130,12 +131,12 @@ func (s *downState) arrived(w whole) {
 }
 
 // heard takes an answer's part of the stream.
-func (s *downState) heard(d wire.Down, now time.Time) {
+func (s *downState) heard(d wire.Down, newest uint16, now time.Time) {
 	switch {
 	case s.pull == nil:
 		return
 	case d.Flags&wire.FlagNone != 0:
-		if s.opened {
+		if s.opened && d.Count > s.since {
 			s.reopen()
 		}
 		return
@@ -145,6 +146,7 @@ func (s *downState) heard(d wire.Down, now time.Time) {
 	if !s.opened {
 		s.opened, s.base, s.came, s.ready = true, 0, 0, nil
 		s.life++
+		s.since = newest
 		clear(s.gathers)
 	}
 	if c := (Cursor{d.Epoch, d.Mark}); d.Epoch != s.at.Epoch || c.Mark > s.at.Mark {

@@ -28,24 +28,26 @@ type Config struct {
 
 const (
 	defaultRate = 100
-	windowFirst = 4.0
-	windowLeast = 2.0
-	windowMost  = 64.0
-	epochLeast  = 16
-
-	rtoFirst = 2 * time.Second
-	rtoLeast = 300 * time.Millisecond
-	rtoMost  = 4 * time.Second
+	rtoFirst    = 2 * time.Second
+	rtoLeast    = 300 * time.Millisecond
+	rtoMost     = 4 * time.Second
 
 	// Blind is who got no answer for so long, and to so many queries.
 	blindAfter   = 5 * time.Second
 	blindQueries = 8
-	blindGap     = 250 * time.Millisecond
+	blindGap     = 100 * time.Millisecond
 	blindGapMost = 10 * time.Second
-	blindDouble  = 2 * time.Minute // by which the gap doubles
+	blindDouble  = time.Minute // by which the gap doubles
 	lookAgain    = 30 * time.Second
 
-	helloEvery = 6 // of which two are halves of the greeting, until it was heard
+	// Two of so many messages are halves of the greeting, until it was heard; at
+	// first most of them, because what is said before the relay knows them is lost.
+	helloFirst = 3
+	helloEager = 18 // messages
+	helloOften = 6
+	helloTired = 90 // messages; by then half of all greetings would do
+	helloRare  = 24
+	lostAfter  = 5 * time.Second
 	emptyPause = 100 * time.Millisecond
 )
 
@@ -76,11 +78,9 @@ type Tunnel struct {
 	routes  []*route
 	looked  time.Time
 	greeted time.Time // when half a greeting left last
+	met     time.Time // when the relay answered the session first
 
-	window       float64
-	epoch, lost  int
-	lossBase     float64
-	loss         float64
+	pace         pace
 	trip, spread time.Duration
 	next         time.Time // no query before
 	heard        time.Time
@@ -128,7 +128,7 @@ func Dial(c Config) (*Tunnel, error) {
 	}
 	t := &Tunnel{
 		c: c, pc: pc, kick: make(chan struct{}, 1), turns: make(chan struct{}, 1), rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
-		window: windowFirst, lossBase: 0.6, stirred: time.Now(),
+		pace: pace{window: windowFirst, base: 1}, stirred: time.Now(),
 	}
 	if err := t.renew(); err != nil {
 		pc.Close()
@@ -185,6 +185,7 @@ func (t *Tunnel) renew() error {
 		return err
 	}
 	t.ses, t.count, t.known, t.greets, t.cookied = s, 0, false, 0, 0
+	t.down.since = 0
 	t.pending = map[uint16]*query{}
 	t.up.forgotten()
 	for _, u := range t.up.list {
@@ -271,7 +272,7 @@ func (t *Tunnel) step(now time.Time) (packet []byte, to netip.AddrPort, wait tim
 		}
 	}
 	blind := t.blind(now)
-	if !blind && float64(len(t.pending)) >= t.window {
+	if !blind && len(t.pending) >= t.pace.room() {
 		return nil, to, t.soonest(now)
 	}
 	if len(t.routes) == 0 || blind && now.Sub(t.looked) > lookAgain {
@@ -314,7 +315,14 @@ func (t *Tunnel) look(now time.Time) {
 // to wait.
 func (t *Tunnel) message(now time.Time, r *route, blind bool) (sealed []byte, wait time.Duration) {
 	if !t.known {
-		n := t.greets % helloEvery
+		every := helloOften
+		switch {
+		case t.greets < helloEager:
+			every = helloFirst
+		case t.greets > helloTired:
+			every = helloRare
+		}
+		n := t.greets % every
 		t.greets++
 		if n < 2 {
 			t.greeted = now
@@ -355,7 +363,7 @@ func (t *Tunnel) blind(now time.Time) bool {
 
 // gap is the time to the next query: never an even step.
 func (t *Tunnel) gap(now time.Time, blind bool) time.Duration {
-	gap := time.Duration(float64(time.Second) / t.c.Rate)
+	gap := time.Duration(float64(time.Second) / t.c.Rate * t.pace.slower())
 	if blind {
 		gap = blindGap
 		for d := now.Sub(t.stirred); d > blindDouble && gap < blindGapMost; d -= blindDouble {
@@ -403,24 +411,7 @@ func (t *Tunnel) resolved(q *query, answered bool) {
 		q.block.flying -= q.n
 		t.up.names.note(q.n > 1, answered)
 	}
-	t.epoch++
-	if !answered {
-		t.lost++
-	}
-	if t.epoch < max(epochLeast, int(t.window)) {
-		return
-	}
-	// Loss that is always there says nothing of how fast to ask; more than that
-	// means a cap.
-	t.loss = float64(t.lost) / float64(t.epoch)
-	t.epoch, t.lost = 0, 0
-	switch t.lossBase = min(t.lossBase+0.02, 0.9); {
-	case t.loss <= t.lossBase+0.15:
-		t.lossBase = min(t.lossBase, t.loss)
-		t.window = min(t.window*1.5, windowMost)
-	default:
-		t.window = max(t.window*0.7, windowLeast)
-	}
+	t.pace.note(answered)
 }
 
 // answer takes what the relay sealed.
@@ -430,7 +421,8 @@ func (t *Tunnel) answer(payload []byte, n int) {
 	defer t.mu.Unlock()
 	plain, lost, ok := t.ses.OpenDown(payload)
 	if lost {
-		if t.known {
+		// What was said before the greeting is answered so, perhaps late.
+		if t.known && time.Since(t.met) > lostAfter {
 			t.known, t.greets = false, 0
 			t.up.forgotten()
 			t.down.reopen()
@@ -446,6 +438,9 @@ func (t *Tunnel) answer(payload []byte, n int) {
 		return
 	}
 	now := time.Now()
+	if !t.known {
+		t.met = now
+	}
 	if t.known = true; t.trip == 0 && d.Count == 0 {
 		t.timed(now.Sub(t.greeted)) // what left before the greeting was heard is soon given up
 	}
@@ -462,7 +457,7 @@ func (t *Tunnel) answer(payload []byte, n int) {
 		t.resolved(q, true)
 	}
 	t.up.heard(d, q)
-	t.down.heard(d, now)
+	t.down.heard(d, t.count, now)
 }
 
 // timed follows the round trip. RFC 6298, 2.

@@ -215,7 +215,7 @@ func (s *upState) heard(d wire.Down, q *query) {
 
 // give chooses symbols to send.
 func (t *Tunnel) give(r *route, blind bool) (wire.Up, *query, bool) {
-	u, b := t.up.due(t.loss, blind)
+	u, b := t.up.due(t.pace.loss, blind)
 	if u == nil {
 		return wire.Up{}, nil, false
 	}
@@ -240,8 +240,8 @@ func (t *Tunnel) give(r *route, blind bool) (wire.Up, *query, bool) {
 	}
 	b.flying += n
 	if b.turn += n; blind && u.turned() {
-		if u.turns++; u.turns >= blindTurns {
-			t.up.end(u, wire.Under)
+		if u.turns++; u.turns >= blindTurns && t.up.room() == 0 {
+			t.up.end(u, wire.Under) // others wait
 		}
 	}
 	return m, &query{up: u, block: b, n: n}, true
@@ -278,13 +278,19 @@ func (t *Tunnel) perName() int {
 	return short
 }
 
+// cost orders blind turns: symbols of one, doubled for each that was had.
+func (u *upload) cost() int {
+	return len(u.blocks) * (blindTurn*u.blocks[0].Code.K() + 4) << min(u.turns, 16)
+}
+
 // due is what should send next: of the smallest upload, then of the oldest, the first
-// block that lacks something.
+// block that lacks something. Blindly, small ones have some turns before large ones
+// have their first.
 func (s *upState) due(loss float64, blind bool) (best *upload, of *block) {
 	for _, u := range s.list {
 		switch {
-		case best == nil, blind && u.turns < best.turns:
-		case blind && u.turns > best.turns, u.large() || !best.large():
+		case best == nil, blind && u.cost() < best.cost(), !blind && best.large() && !u.large():
+		default:
 			continue
 		}
 		for _, b := range u.blocks {

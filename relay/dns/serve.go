@@ -180,6 +180,7 @@ func (s *Server) tunnel(ctx context.Context, q wire.Question, at prefix, from ne
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
 	d := wire.Down{}
+	again := false
 	if !greeting {
 		plain, ok := ses.keys.OpenUp(sealed)
 		if !ok {
@@ -193,13 +194,14 @@ func (s *Server) tunnel(ctx context.Context, q wire.Question, at prefix, from ne
 			return s.o.Key.Lost(sid), false
 		}
 		d.Count = u.Count
-		s.take(ctx, ses, u, at, from, now, &d)
+		again = !ses.fresh(u.Count)
+		s.take(ctx, ses, u, again, at, from, &d)
 	}
-	return s.reply(ctx, ses, q, at, now, &d), true
+	return s.reply(ctx, ses, q, at, now, again, &d), true
 }
 
 // reply fills an answer up to what its size may be.
-func (s *Server) reply(ctx context.Context, ses *session, q wire.Question, at prefix, now time.Time, d *wire.Down) []byte {
+func (s *Server) reply(ctx context.Context, ses *session, q wire.Question, at prefix, now time.Time, again bool, d *wire.Down) []byte {
 	d.Cookie = s.cookie(ses, at)
 	ses.tell(d)
 	size := amplifyMost * q.Len
@@ -210,7 +212,7 @@ func (s *Server) reply(ctx context.Context, ses *session, q wire.Question, at pr
 	if ses.room > 0 {
 		room = min(room, ses.room)
 	}
-	if err := ses.stream.fill(ctx, s.o.Box, room-wire.HeadDown, now, d); err != nil {
+	if err := ses.stream.fill(ctx, s.o.Box, room-wire.HeadDown, now, again, d); err != nil {
 		d.Runs = nil // the box failed: what came counts all the same
 	}
 	return ses.keys.SealDown(d.Bytes())

@@ -205,8 +205,8 @@ func (s *session) fresh(count uint16) bool {
 
 // take does what a message asks. A message that comes again is answered again
 // and changes nothing: resolvers repeat themselves.
-func (s *Server) take(ctx context.Context, ses *session, u wire.Up, at prefix, from netip.AddrPort, now time.Time, d *wire.Down) {
-	fresh := ses.fresh(u.Count)
+func (s *Server) take(ctx context.Context, ses *session, u wire.Up, again bool, at prefix, from netip.AddrPort, d *wire.Down) {
+	fresh := !again
 	switch u.Kind {
 	case wire.Put:
 		d.Slot = u.Slot

@@ -18,6 +18,7 @@ const (
 	// againAfter is how long the client may take to say that a unit came before
 	// more of it is sent.
 	againAfter = 250 * time.Millisecond
+	gaveMost   = 16 // answers that can be repeated
 )
 
 // stream is what one client is given, in the order of marks.
@@ -33,6 +34,7 @@ type stream struct {
 	end     bool       // nothing was behind listed
 	next    uint8      // number of the next unit
 	entries []entry
+	gave    [gaveMost]given
 }
 
 // entry is a unit under way.
@@ -156,8 +158,64 @@ func (s *stream) list(ctx context.Context, box relay.Box) error {
 	return nil
 }
 
-// fill puts into an answer what there is room for, and says where the stream is.
-func (s *stream) fill(ctx context.Context, box relay.Box, room int, now time.Time, d *wire.Down) error {
+// given is what one answer held of a stream.
+type given struct {
+	count uint16
+	runs  []wire.Run // without symbols; n stands in lens
+	lens  []int
+}
+
+// remember notes the runs of an answer, for a resolver that asks again.
+func (s *stream) remember(d *wire.Down) {
+	g := given{count: d.Count}
+	for _, r := range d.Runs {
+		g.lens = append(g.lens, len(r.Symbols)/wire.Symbol)
+		r.Symbols = nil
+		g.runs = append(g.runs, r)
+	}
+	s.gave[d.Count%gaveMost] = g
+}
+
+// repeat gives the same again, as far as it was not confirmed since.
+func (s *stream) repeat(ctx context.Context, box relay.Box, room int, d *wire.Down) error {
+	g := s.gave[d.Count%gaveMost]
+	if g.count != d.Count {
+		return nil
+	}
+	for i, r := range g.runs {
+		for k := range s.entries {
+			e := &s.entries[k]
+			if e.no != r.No || e.came {
+				continue
+			}
+			size := wire.RunHead + g.lens[i]*wire.Symbol
+			if room -= size; room < 0 {
+				return nil
+			}
+			if r.Code.Unit() != 0 {
+				raw, err := box.Get(ctx, e.id, r.Code.N()*wire.Block, r.Code.Size())
+				if err != nil {
+					return err
+				}
+				r.Symbols = symbols(r.Code, raw, r.First, g.lens[i])
+			}
+			d.Runs = append(d.Runs, r)
+		}
+	}
+	return nil
+}
+
+func symbols(c wire.Code, block []byte, first uint8, n int) (b []byte) {
+	spread := wire.NewSpread(c, block)
+	for i := range n {
+		b = spread.Append(b, first+uint8(i))
+	}
+	return b
+}
+
+// fill puts into an answer what there is room for, and says where the stream is;
+// again repeats an answer.
+func (s *stream) fill(ctx context.Context, box relay.Box, room int, now time.Time, again bool, d *wire.Down) error {
 	if !s.opened {
 		d.Flags |= wire.FlagNone
 		return nil
@@ -170,6 +228,10 @@ func (s *stream) fill(ctx context.Context, box relay.Box, room int, now time.Tim
 	if s.end && len(s.entries) == 0 {
 		d.Flags |= wire.FlagDry
 	}
+	if again {
+		return s.repeat(ctx, box, room, d)
+	}
+	defer s.remember(d)
 	for room > 0 {
 		e := s.due(now)
 		if e == nil {
@@ -221,12 +283,9 @@ func (e *entry) run(ctx context.Context, box relay.Box, room int, now time.Time)
 		raw, err := box.Get(ctx, e.id, block*wire.Block, e.code.Size())
 		switch {
 		case err == nil:
-			spread := wire.NewSpread(e.code+wire.Code(block), raw)
 			// Each lap goes on with the next k of the 256 symbols.
-			r = wire.Run{No: e.no, Code: spread.Code, First: uint8(e.lap*k + done)}
-			for i := range n {
-				r.Symbols = spread.Append(r.Symbols, r.First+uint8(i))
-			}
+			r = wire.Run{No: e.no, Code: e.code + wire.Code(block), First: uint8(e.lap*k + done)}
+			r.Symbols = symbols(r.Code, raw, r.First, n)
 			e.sent += n
 			return r, true, nil
 		case !errors.Is(err, relay.ErrMissing) && !errors.Is(err, relay.ErrDelivered):
