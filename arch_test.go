@@ -38,6 +38,7 @@ var house = map[string]room{
 	"link/folder":       {kind: 'E', may: []string{"link", "link/fountain", "internal/durable"}, reason: "carriers do not know each other"},
 	"link/fountain":     {kind: 'C', reason: "blocks and packets are the same on every carrier"},
 	"link/qr":           {kind: 'E', may: []string{"link", "link/fountain"}, reason: "carriers do not know each other"},
+	"link/serial":       {kind: 'E', may: []string{"link"}, reason: "carriers do not know each other"},
 	"link/broadcast":    {kind: 'E', may: []string{"link", "link/fountain"}, reason: "carriers do not know each other"},
 	"link/bundle":       {kind: 'C', reason: "a bundle is bytes: no line, no clock, no envelope"},
 	"link/bp":           {kind: 'E', may: []string{"link", "link/bundle"}, reason: "carriers do not know each other"},

@@ -207,6 +207,9 @@ func (r *round) room(id ContactID, first bool) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if r.texting {
+		streams = nil
+	}
 	due := slices.ContainsFunc(riders, func(w *waiting) bool { return r.a.now >= w.alone })
 	if len(list)+len(streams) == 0 && !due {
 		return false, nil

@@ -135,15 +135,16 @@ func (a *Account) believable(at Moment) error {
 
 // round is one call of Pack.
 type round struct {
-	a    *Account
-	tx   Tx
-	at   Moment
-	left int  // bytes
-	full bool // what is next would only fit in pieces smaller than is good
-	out  []Packed
-	skip map[ContactID]bool // contacts with whom something is wrong
-	with *person            // whose turn it is
-	in   ContactID          // or which conversation's of the Guest
+	a       *Account
+	tx      Tx
+	at      Moment
+	left    int  // bytes
+	full    bool // what is next would only fit in pieces smaller than is good
+	texting bool // no envelopes for attachments alone
+	out     []Packed
+	skip    map[ContactID]bool // contacts with whom something is wrong
+	with    *person            // whose turn it is
+	in      ContactID          // or which conversation's of the Guest
 }
 
 // run seals the texts for everybody, then the streams for everybody.
@@ -152,21 +153,11 @@ func (r *round) run() error {
 	if err := r.rooms(); err != nil {
 		return err
 	}
-	people, err := r.waiting()
-	if err != nil {
-		return err
-	}
-	for _, seal := range []func(*person) error{r.texts, r.streams} {
-		for _, p := range people {
-			if r.with = p; r.skip[p.ID] {
-				continue
-			}
-			if err := seal(p); err != nil {
-				return fmt.Errorf("account: sealing for %s: %w", p.Name, err)
-			}
+	for _, turn := range []func(*person) error{r.texts, r.streams} {
+		if err := r.each(turn); err != nil {
+			return err
 		}
 	}
-	r.with = nil
 	return nil
 }
 

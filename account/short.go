@@ -20,23 +20,43 @@ func (a *Account) PackShort(at Moment, max int) ([]Packed, error) {
 	return a.packed(at, max, (*round).shorts)
 }
 
-// shorts seals for everybody, rank after rank.
-func (r *round) shorts() error {
+// PackTexts is Pack without envelopes for attachments alone: for a link that would
+// take days for them.
+func (a *Account) PackTexts(at Moment, max int) ([]Packed, error) {
+	return a.packed(at, max, func(r *round) error {
+		r.texting = true
+		if err := r.rooms(); err != nil {
+			return err
+		}
+		return r.each(r.texts)
+	})
+}
+
+// each lets every contact with something in the queue have a turn.
+func (r *round) each(turn func(*person) error) error {
 	people, err := r.waiting()
 	if err != nil {
 		return err
 	}
-	for _, rank := range []byte{rankUrgent, rankText, rankRider} {
-		for _, p := range people {
-			if r.with = p; r.skip[p.ID] {
-				continue
-			}
-			if err := r.shortsFor(p, rank); err != nil {
-				return fmt.Errorf("account: sealing for %s: %w", p.Name, err)
-			}
+	for _, p := range people {
+		if r.with = p; r.skip[p.ID] {
+			continue
+		}
+		if err := turn(p); err != nil {
+			return fmt.Errorf("account: sealing for %s: %w", p.Name, err)
 		}
 	}
 	r.with = nil
+	return nil
+}
+
+// shorts seals for everybody, rank after rank.
+func (r *round) shorts() error {
+	for _, rank := range []byte{rankUrgent, rankText, rankRider} {
+		if err := r.each(func(p *person) error { return r.shortsFor(p, rank) }); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

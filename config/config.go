@@ -58,6 +58,7 @@ type Config struct {
 	Inland    []string      // relays inside the country, of the same form
 	Tune      []string      // broadcasts to listen to, ip:port; "auto", also when empty, or "off"
 	DNS       []string      // tunnels through name servers, ZONE#KEY[@RESOLVER,…]
+	Serial    []string      // radio modems on serial ports: PORT,kiss|rnode|meshcore,key=value…
 	Proxy     string        // HTTP or SOCKS 5 proxy for relays, empty for none
 	Tickets   bool          // let the first packet to a relay carry letters
 	Page      string        // host:port of the page, loopback only
@@ -93,7 +94,7 @@ func Default() Config {
 
 // Parse reads settings over the defaults. Blank lines and lines that begin
 // with # are skipped; "link", "relay",
-// "relay-inland", "dns" and "tune" may be repeated.
+// "relay-inland", "dns", "tune" and "serial" may be repeated.
 func Parse(r io.Reader) (Config, error) {
 	c := Default()
 	err := c.read(r)
@@ -145,6 +146,8 @@ func (c *Config) set(key, value string) (err error) {
 		c.Tune, err = appendTo(c.Tune, value)
 	case "dns":
 		c.DNS, err = appendTo(c.DNS, value)
+	case "serial":
+		c.Serial, err = appendTo(c.Serial, value)
 	case "proxy":
 		c.Proxy = value
 	case "tickets":
@@ -317,6 +320,12 @@ func (c Config) Text() string {
 	}
 	if len(c.Tune) == 0 {
 		b.WriteString("# Broadcasts to listen to: ip:port, auto for the usual group (the default), or off.\n# tune = auto\n\n")
+	}
+	for _, r := range c.Serial {
+		put("A radio modem on a serial port.", "serial", r)
+	}
+	if len(c.Serial) == 0 {
+		b.WriteString("# A radio modem on a serial port (docs/carriers.md); may stand several times.\n# serial = /dev/ttyUSB0,rnode,freq=868.1,sf=8\n\n")
 	}
 	put("Tickets let the first packet to a known relay carry letters, which saves a round trip. They are kept per network, used once, and never shown in another one; a relay can then tell that two connections from the same network are one device's: on or off.", "tickets", map[bool]string{true: "on", false: "off"}[c.Tickets])
 	put("Where the page opens. Loopback only.", "page", c.Page)

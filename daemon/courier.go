@@ -166,7 +166,8 @@ func (d *Daemon) packAhead(most int) bool {
 	if most < aheadLeast {
 		return false
 	}
-	return d.pack(most)
+	short := d.packSmall()
+	return d.pack(most) || short
 }
 
 // pack seals what waits, at most most bytes, and puts it on the shelf, together with

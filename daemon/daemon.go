@@ -104,6 +104,8 @@ type Daemon struct {
 	rows      map[string]*row
 	trouble   map[string]string
 	leftAt    time.Time
+	smalls    int // links that are up and carry little more than S0
+	unsent    int // bytes of S0 that they have yet to send
 
 	ways    *ways
 	finds   *finds.Book

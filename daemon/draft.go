@@ -178,6 +178,7 @@ func (d *Daemon) packFirst() {
 	if !known {
 		return
 	}
+	d.packSmall() // these leave in the first flight, too
 	packed, err := d.acc.Pack(m, envelope.S1.Size())
 	if err != nil || len(packed) == 0 {
 		return // the next meeting tells why

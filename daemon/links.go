@@ -27,8 +27,15 @@ func (d *Daemon) Start() error {
 	if err != nil {
 		return err
 	}
+	radios, err := radiosOf(d.opts.Config.Serial)
+	if err != nil {
+		return err
+	}
 	d.notice.setPower(d.opts.Config.Power)
 	d.spawn(func() { d.watchWorld(ways) })
+	for _, r := range radios {
+		d.spawn(func() { d.keepRadio(r) })
+	}
 	for _, w := range ways {
 		d.spawn(func() { d.keepRelay(w) })
 	}

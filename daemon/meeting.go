@@ -13,6 +13,7 @@ import (
 	"github.com/jauap/jauap/exchange"
 	"github.com/jauap/jauap/link"
 	"github.com/jauap/jauap/node"
+	"github.com/jauap/jauap/web/api"
 )
 
 // What the courier may have on its way into one link: about half a second of it, so
@@ -247,9 +248,10 @@ type row struct {
 	since             time.Time
 	err               string
 	m                 *meeting
-	in, out           int64  // of ended meetings
-	who               string // the contact whose device it is, when it was met last
-	tries             tries  // of a relay
+	in, out           int64        // of ended meetings
+	who               string       // the contact whose device it is, when it was met last
+	tries             tries        // of a relay
+	airtime           *api.Airtime // of a radio
 }
 
 // maxRows bounds the status; the oldest that are down go first.

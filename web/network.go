@@ -117,6 +117,7 @@ type wayView struct {
 	By        string   // the transport and port in use
 	Instead   []string // what answered in the relay's place
 	Silent    string   // how many ways did not answer
+	OnAir     string   // of a radio: what it used of its time on the air, and whether it heard others
 }
 
 type windowView struct {
@@ -153,7 +154,7 @@ func (x *turn) networkScreen(st api.Status, out []api.Outgoing) networkScreen {
 	for _, l := range st.Links {
 		v := wayView{Link: l, Kind: x.T("way.other"), Now: x.T("unknown")}
 		switch l.Kind {
-		case "lan", "relay", "folder", "broadcast":
+		case "lan", "relay", "folder", "broadcast", "radio":
 			v.Kind = x.T("way." + l.Kind)
 		}
 		switch l.State {
@@ -161,6 +162,12 @@ func (x *turn) networkScreen(st api.Status, out []api.Outgoing) networkScreen {
 			v.Now = x.T("way." + l.State)
 		}
 		x.tried(&v)
+		if a := l.Airtime; a != nil {
+			v.OnAir = x.T("radio.airtime", "used", seconds(a.Used), "limit", seconds(a.Limit))
+			if a.LastHeard == nil {
+				v.OnAir += " " + x.T("radio.alone")
+			}
+		}
 		s.Ways = append(s.Ways, v)
 	}
 	windows := slices.Clone(st.Windows)

@@ -31,6 +31,7 @@ func netCommands(d *door) []*cli.Command {
 				&cli.StringSliceFlag{Name: "relay", Usage: "a relay, https://host:port/#key", Local: true},
 				&cli.StringSliceFlag{Name: "dns", Usage: "a tunnel through name servers where nothing else passes, ZONE#KEY, or ZONE#KEY@RESOLVER to ask another than the system's", Local: true},
 				&cli.StringSliceFlag{Name: "tune", Usage: "a broadcast to listen to, ip:port, or off", Local: true},
+				&cli.StringFlag{Name: "serial", Usage: "a radio modem: PORT,kiss|rnode|meshcore,key=value,… such as /dev/ttyUSB0,rnode,freq=868.1,sf=8 (docs/carriers.md)", Local: true},
 				&cli.StringFlag{Name: "page", Usage: "where the page opens, loopback only", Local: true},
 				&cli.BoolFlag{Name: "save", Usage: "keep these settings in jauap.conf for the next time", Local: true},
 				&cli.BoolFlag{Name: "no-browser", Usage: "print the page's address and leave it at that", Local: true},
@@ -191,7 +192,7 @@ func (d *door) firstRun(c *cli.Command) error {
 
 func overrides(c *cli.Command, cfg *config.Config) error {
 	text := ""
-	for _, name := range []string{"listen", "page", "receipts", "metered", "metered-order"} {
+	for _, name := range []string{"listen", "page", "receipts", "metered", "metered-order", "serial"} {
 		if c.IsSet(name) {
 			text += name + " = " + c.String(name) + "\n"
 		}
@@ -273,7 +274,7 @@ func (d *door) status(ctx context.Context, c *cli.Command) error {
 			if l.Who != "" {
 				who += " (" + l.Who + ")"
 			}
-			d.say("link      %s %s %s, %s %s", l.Kind, who, l.State, age(l.Since), l.Error)
+			d.say("link      %s %s %s, %s %s%s", l.Kind, who, l.State, age(l.Since), l.Error, airtime(l.Airtime))
 			d.sayTried(l)
 		}
 		for _, w := range s.Windows[max(0, len(s.Windows)-10):] {

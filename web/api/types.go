@@ -267,6 +267,8 @@ type Link struct {
 	// Who is the contact whose device this neighbour was recognised as.
 	Who string `json:"who,omitempty"`
 
+	Airtime *Airtime `json:"airtime,omitempty"` // of radios
+
 	// Of relays: the way that answered last, and all that were tried.
 	Transport string  `json:"transport,omitempty"` // quic or tls
 	Port      uint16  `json:"port,omitempty"`
