@@ -14,10 +14,10 @@ import (
 // another text meanwhile has it packed with the others. So no more is sealed than
 // the links need for some seconds.
 const (
-	packBytes  = 4 << 20  // at one go, for a stick
-	firstBytes = 80 << 10 // before a link says its first words
-	aheadBytes = 2 << 20  // beyond what others hold
-	aheadLeast = 16 << 10 // less is not worth sealing now
+	packBytes  = 4 << 20   // at one go, for a stick
+	firstBytes = 144 << 10 // before a link says its first words
+	aheadBytes = 2 << 20   // beyond what others hold
+	aheadLeast = 16 << 10  // less is not worth sealing now
 )
 
 // step moves the courier and carries out what it asks for. What concerns the

@@ -19,7 +19,7 @@ type Item struct {
 	Rank   uint8  // 0 own, higher goes later; from 2 on alike here; never leaves the device
 	From   uint32 // who brought it, for Config.Arrange; never leaves the device
 	Told   bool   // somebody is known to hold it: not for a first flight; never leaves the device
-	Flown  bool   // it was in a first flight before; never leaves the device
+	Flown  bool   // some of it left before; never leaves the device
 	Mute   bool   // held, but not to be offered to this far end; never leaves the device
 }
 
@@ -170,7 +170,7 @@ type Config struct {
 	// most 64 KiB and at least 1 KiB.
 	Chunk int
 	// First is how many bytes of own units (Rank 0) of at most class S1 leave
-	// unasked in the first flight: 0 for none, at most 64 KiB. FirstLarge lets units up
+	// unasked in the first flight: 0 for none, at most 256 KiB. FirstLarge lets units up
 	// to S3 be among them: a slow link is then not idle until it is known what differs.
 	First      int
 	FirstLarge bool
@@ -186,6 +186,9 @@ type Config struct {
 	// listing everything. It must be unpredictable and never used twice; zero
 	// for no sketch. It is ignored where marks or shards are in use.
 	Nonce [8]byte
+	// Parts are units whose beginnings the shelf holds: the far end is told, under the
+	// key of Nonce, and goes on with them at once. At most 8 are told.
+	Parts []Part
 }
 
 // Outcome is what happened in a session since the last Take.
@@ -193,7 +196,7 @@ type Outcome struct {
 	Kept    []Item // received and on stable storage
 	Handed  []Item // ours, which the far end holds on stable storage
 	Refused []Item // ours, which the far end will not have
-	Flown   []Item // ours of S2 and larger that left in a first flight
+	Flown   []Item // ours of S2 and larger of which something left
 	Give    Mark   // to be stored; valid when Marked
 	Take    Mark
 	Marked  bool // the far end has an epoch, so the marks mean something

@@ -44,6 +44,7 @@ const (
 	helloEpoch = 2
 	helloSince = 4
 	helloSum   = 8
+	helloParts = 16
 	haveComing = 1
 	lackLast   = 1
 )
@@ -166,6 +167,7 @@ type hello struct {
 	since   Mark // lanes of rank 0 only
 	shards  []uint8
 	summary *summary // nil for no sketch
+	parts   parts    // beside a summary only
 }
 
 func (h *hello) encode() []byte {
@@ -181,6 +183,9 @@ func (h *hello) encode() []byte {
 	}
 	if h.summary != nil {
 		flags |= helloSum
+		if len(h.parts) > 0 {
+			flags |= helloParts
+		}
 	}
 	b := []byte{frameHello, h.version, flags}
 	b = binary.BigEndian.AppendUint16(b, uint16(h.window))
@@ -209,6 +214,9 @@ func (h *hello) encode() []byte {
 	if h.summary != nil {
 		b = h.summary.append(b)
 	}
+	if flags&helloParts != 0 {
+		b = h.parts.append(b)
+	}
 	return b
 }
 
@@ -236,6 +244,11 @@ func parseHello(f fields) (h hello, err error) {
 	if flags&helloSum != 0 {
 		m := f.summary()
 		h.summary = &m
+		if flags&helloParts != 0 {
+			if h.parts, err = f.parts(); err != nil {
+				return h, err
+			}
+		}
 	}
 	switch {
 	case f.bad:

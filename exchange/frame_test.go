@@ -101,7 +101,7 @@ func TestBreaches(t *testing.T) {
 		"HAVE with unknown flags":       {greeting, "82 80" + one[5:]},
 		"HAVE of class 7":               {greeting, strings.Replace(one, " 01 00 0010", " 07 00 0010", 1)},
 		"HAVE of an S0 without a size":  {greeting, strings.Replace(one, " 01 00 0010", " 30 00 0010", 1)},
-		"HAVE of a large unit coming":   {greeting, strings.Replace(come, " 01 00 0010", " 04 00 0010", 1)},
+		"HAVE of a large unit coming":   {greeting, strings.Replace(come, " 01 00 0010", " 05 00 0010", 1)},
 		"END with bytes left over":      {greeting, "83 00"},
 		"WANT for nothing":              {greeting, "84"},
 		"WANT for an unknown number":    {greeting, "84 09 00"},

@@ -49,6 +49,7 @@ type given struct {
 	at      int // next byte to send
 	asked   int
 	queued  bool // in giver.queue
+	left    bool // some of it
 	closed  bool // GOT came
 	gone    bool // no longer on our shelf
 	step    *step
@@ -434,19 +435,16 @@ func (s *Session) fly(items []Item) []byte {
 	for _, it := range items {
 		u := s.open(it)
 		s.give.flown[it.ID] = u
-		if groupOf(it.Class) > 0 {
-			s.out.Flown = append(s.out.Flown, it)
-		}
 		s.enqueue(u, 0)
 	}
 	return s.have(haveComing, items)
 }
 
-// urgent are the first max own small units that the far end did not settle
-// before. While a large one waits that flew once, no other flies: the far end may
-// have its beginning, and asks for the rest.
+// urgent are the first max own units that the far end did not settle before. Of large
+// ones that left once the far end may have the beginning: it says so in its HELLO, or
+// asks for them.
 func (s *Session) urgent(max int) (items []Item) {
-	at, begun := s.c.Give.Seq, false
+	at := s.c.Give.Seq
 	for {
 		page := s.sh.Since(at, pageItems)
 		if len(page) == 0 {
@@ -457,7 +455,6 @@ func (s *Session) urgent(max int) (items []Item) {
 			if it.Rank != 0 || !listable(it) || it.Seq <= s.c.Give.at(s.lane(it)) {
 				continue
 			}
-			begun = begun || it.Flown && !it.Told && groupOf(it.Class) > 0
 			if s.flies(it) {
 				items = append(items, it)
 			}
@@ -465,9 +462,6 @@ func (s *Session) urgent(max int) (items []Item) {
 		if len(items) > horizon {
 			break
 		}
-	}
-	if begun {
-		items = slices.DeleteFunc(items, func(it Item) bool { return groupOf(it.Class) > 0 })
 	}
 	slices.SortFunc(items, s.compare)
 	return items[:min(len(items), max)]
@@ -527,6 +521,10 @@ func (s *Session) dataFrame(room int) []byte {
 			u.gone, data = true, nil
 		}
 		data = data[:min(len(data), n)]
+		if !u.left && groupOf(u.item.Class) > 0 {
+			u.left = true
+			s.out.Flown = append(s.out.Flown, u.item)
+		}
 		u.at += len(data)
 		if u.gone || u.at == u.item.Size {
 			heap.Pop(q)

@@ -98,6 +98,7 @@ func (s *Session) summarize() {
 	})
 	if ok && m.own.count >= minSketched {
 		s.hi.summary = &m.own
+		s.begun(k)
 	}
 }
 

@@ -28,6 +28,7 @@ type shelf struct {
 	syncs   int
 	sketch  bool // offered in all meetings, each with another nonce
 	met     uint32
+	overlap bool // bytes that are here may come again
 }
 
 func newShelf(t testing.TB) *shelf {
@@ -123,6 +124,10 @@ func (s *shelf) Write(it Item, from int, data []byte) (Verdict, bool, error) {
 		return Keep, true, nil
 	}
 	p := s.partial[it.ID]
+	if s.overlap && from < len(p) {
+		skip := min(len(p)-from, len(data))
+		from, data = from+skip, data[skip:]
+	}
 	if from != len(p) {
 		s.t.Fatalf("write at %d of %d", from, len(p))
 	}
@@ -198,10 +203,22 @@ func meet(t testing.TB, c [2]Config, a, b *shelf) *meeting {
 			sh.met++
 			binary.BigEndian.PutUint32(c[i].Nonce[:], sh.met*0x9e3779b1)
 			c[i].Nonce[7] = byte(i + 1)
+			c[i].Parts = sh.beginnings()
 		}
 		m.s[i] = New(c[i], sh)
 	}
 	return m
+}
+
+// beginnings are what the shelf holds of units that are not whole.
+func (s *shelf) beginnings() (list []Part) {
+	for x, b := range s.partial {
+		if len(b) > 0 {
+			list = append(list, Part{ID: x, Have: len(b)})
+		}
+	}
+	slices.SortFunc(list, func(a, b Part) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return list
 }
 
 func payload(frame []byte) int64 {

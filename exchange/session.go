@@ -12,13 +12,14 @@ const (
 	maxWindow     = 8192
 	defaultChunk  = 16 << 10
 	minChunk      = 1 << 10
-	firstUnits    = 64       // units listed as coming in a session
-	firstGroup    = 2        // the largest group of them: S3
-	maxShards     = 255      // named in HELLO
-	maxTries      = 3        // times that a number is asked for
-	maxWants      = 1024     // units asked for and not yet here
-	maxWantBytes  = 4 << 20  // of those in large classes
-	maxKnown      = 32 << 10 // ids remembered as held by the far end
+	maxFirst      = 256 << 10 // bytes of the first flight
+	firstUnits    = 64        // units listed as coming in a session
+	firstGroup    = 3         // the largest group of them: S4
+	maxShards     = 255       // named in HELLO
+	maxTries      = 3         // times that a number is asked for
+	maxWants      = 1024      // units asked for and not yet here
+	maxWantBytes  = 4 << 20   // of those in large classes
+	maxKnown      = 32 << 10  // ids remembered as held by the far end
 )
 
 // Session is one meeting of two shelves, seen from one side. It is not safe
@@ -40,6 +41,9 @@ type Session struct {
 	// known are units that the far end listed: whether it gave them to us in
 	// this session. We do not list them back.
 	known map[id]bool
+	// part is what we said to hold of units, resume what of ours goes on so.
+	part   map[id]int
+	resume []resumed
 
 	out      Outcome
 	sent     int64
@@ -57,7 +61,7 @@ func New(c Config, sh Shelf) *Session {
 	}
 	c.MaxItems = min(max(c.MaxItems, minWindow), maxWindow)
 	c.Chunk = min(max(c.Chunk, minChunk), maxChunk)
-	c.First = min(c.First, maxChunk)
+	c.First = min(c.First, maxFirst)
 	if len(c.Shards) > maxShards {
 		c.Shards = nil
 	}
@@ -173,6 +177,7 @@ func (s *Session) onHello(f fields) error {
 
 // begin is called when both sides have greeted.
 func (s *Session) begin() {
+	s.goOn()
 	if s.beginMatching(); !s.match.held() {
 		s.beginGiving()
 	}
@@ -205,6 +210,9 @@ func (s *Session) Next(room int) []byte {
 		return b
 	}
 	if b := s.wantFrame(room); b != nil {
+		return b
+	}
+	if b := s.resumeFrame(); b != nil {
 		return b
 	}
 	if s.match.turn {

@@ -20,6 +20,8 @@ type taken struct {
 	step    *step
 	verdict Verdict
 	new     bool // received in this session
+	begun   bool // in an earlier one: we said so in HELLO
+	judged  bool // the shelf was asked about it when it came
 	gone    bool // the far end has it no longer
 }
 
@@ -105,7 +107,8 @@ func (s *Session) listen(it Item, unasked bool) error {
 	gi := groupOf(it.Class)
 	if unasked {
 		t.unasked++
-		if gi > firstGroup || t.unasked > firstUnits {
+		u.at, u.begun = s.beginning(it)
+		if gi > firstGroup && !u.begun || t.unasked > firstUnits {
 			return fmt.Errorf("%w: too much comes unasked", ErrProtocol)
 		}
 		u.state = coming
@@ -180,6 +183,7 @@ func (s *Session) ask(u *taken) {
 // it is not to be written. One that another link is bringing is written: it is
 // here.
 func (s *Session) welcome(u *taken) bool {
+	u.judged = true
 	from, ok := s.sh.Want(u.item)
 	if ok || from == Wait {
 		return true
@@ -272,6 +276,9 @@ func (s *Session) onData(f *fields) error {
 	data := f.b
 	s.received += int64(len(data))
 	u := t.open[number]
+	if u != nil && u.begun && !u.judged && from == 0 {
+		u.at = 0 // its giver had not read our HELLO
+	}
 	switch {
 	case u == nil:
 		return nil
@@ -284,7 +291,7 @@ func (s *Session) onData(f *fields) error {
 	case from != uint64(u.at) || len(data) > u.item.Size-u.at:
 		return fmt.Errorf("%w: DATA for the wrong place in a unit", ErrProtocol)
 	}
-	if u.state == coming && u.at == 0 && !s.welcome(u) {
+	if u.state == coming && !u.judged && !s.welcome(u) {
 		return nil
 	}
 	v, whole, err := s.sh.Write(u.item, u.at, data)
@@ -306,7 +313,7 @@ func (s *Session) onData(f *fields) error {
 // again asks once more for a unit whose bytes were wrong: some may have come
 // from another link. The second time they were all from here.
 func (s *Session) again(u *taken) error {
-	if u.tries > 1 || u.state == coming {
+	if u.tries > 1 || u.state == coming && !u.begun {
 		return fmt.Errorf("%w: %w", ErrProtocol, ErrMismatch)
 	}
 	s.unwant(u)

@@ -50,7 +50,7 @@ const (
 	farLatency  = 50 * time.Millisecond  // from here on a round trip is worth a first flight
 	slowLatency = 200 * time.Millisecond // from here on a chunk should not hold others up
 	firstFlight = 14 << 10               // bytes: about what TCP and QUIC send before they hear anything
-	meanwhile   = 64 << 10               // bytes: eight seconds at 64 kbit/s
+	meanwhile   = 128 << 10              // bytes: sixteen seconds at 64 kbit/s
 	slowChunk   = 4 << 10
 )
 

@@ -79,7 +79,7 @@ type Node struct {
 	authors  map[envelope.ID]LinkID // of partials that one link wrote alone
 	handed   map[envelope.ID]int
 	told     map[envelope.ID]bool // own units that somebody is known to hold
-	flown    map[envelope.ID]bool // own large units that left in a first flight
+	flown    map[envelope.ID]bool // large units of which something left
 	bad      map[envelope.ID]bool // units with wrong signatures
 	badRing  []envelope.ID
 	edges    map[uint32]*edge

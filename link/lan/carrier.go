@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/apernet/quic-go"
+
+	"github.com/jauap/jauap/link/pace"
 )
 
 // carrier is what a Conn needs of QUIC or TCP.
@@ -66,8 +68,9 @@ const (
 // quicCarrier is one QUIC connection with its only stream.
 type quicCarrier struct {
 	*quic.Stream
-	conn *quic.Conn
-	pace *times
+	conn   *quic.Conn
+	sender *pace.Sender
+	pace   *times
 }
 
 func (c *quicCarrier) handshake() tls.ConnectionState { return c.conn.ConnectionState().TLS }

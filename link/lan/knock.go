@@ -4,15 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
 	"time"
-
-	"github.com/jauap/jauap/link/pace"
 )
 
-// A knock is a datagram of a type and 16 random bytes. A Room answers it by the same
+// A knock is a datagram of a type, 14 random bytes and a count. A Room answers it by the same
 // bytes with the other type, no longer than what it got. Neither is authenticated: an
 // answer is a reason to dial and nothing else. Both types lie outside of QUIC's
 // (RFC 9000, 17: the second bit of its first byte is set).
@@ -20,18 +19,23 @@ const (
 	typeKnock  = 0x01
 	typeAnswer = 0x02
 	knockSize  = 1 + 16
+	knockCount = 14 // where the count stands in the 16 bytes
 
 	answersASecond = 512
 	knockedLately  = 5 * time.Second // an answer is worth a first flight so long
 	maxKnown       = 64
+	knocksTimed    = 128 // the last of them: twelve seconds
 )
 
 // acquaintance is an address that we knock at: somebody told us of it, and wants it
 // met as soon as it can be.
 type acquaintance struct {
-	nonce    [knockSize - 1]byte
-	answered chan struct{} // closed by the next answer
-	at       time.Time     // of the last one
+	nonce    [knockSize - 1]byte // its last two bytes count the knocks
+	answered chan struct{}       // closed by the next answer
+	at       time.Time           // of the last one that no first flight has used
+	heard    time.Time           // of the last one
+	sent     [knocksTimed]time.Time
+	trip     time.Duration // there and back, as the last answer showed; 0: unknown
 
 	// What the last meeting left for a first flight before the handshake. It lives in
 	// memory only, and only for addresses that we knock at.
@@ -62,13 +66,12 @@ func (r *Room) Knock(ctx context.Context, addr string, every time.Duration) erro
 	_, _ = rand.Read(a.nonce[:]) // never fails
 	answered := make(chan struct{})
 	a.answered = answered
-	knock := append([]byte{typeKnock}, a.nonce[:]...)
 	r.mu.Unlock()
 
 	t := time.NewTicker(every)
 	defer t.Stop()
-	for {
-		_, _ = r.quic.WriteTo(knock, net.UDPAddrFromAddrPort(to)) // no route: the next one may find one
+	for n := uint16(0); ; n++ {
+		_, _ = r.quic.WriteTo(r.knock(a, n), net.UDPAddrFromAddrPort(to)) // no route: the next one may find one
 		select {
 		case <-answered:
 			return nil
@@ -81,6 +84,15 @@ func (r *Room) Knock(ctx context.Context, addr string, every time.Duration) erro
 	}
 }
 
+// knock is the n-th knock.
+func (r *Room) knock(a *acquaintance, n uint16) []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	binary.BigEndian.PutUint16(a.nonce[knockCount:], n)
+	a.sent[n%knocksTimed] = time.Now()
+	return append([]byte{typeKnock}, a.nonce[:]...)
+}
+
 // answerKnocks reads what is not QUIC on our port.
 func (r *Room) answerKnocks() {
 	b := make([]byte, knockSize+1)
@@ -91,33 +103,58 @@ func (r *Room) answerKnocks() {
 		if r.ctx.Err() != nil {
 			return
 		}
-		if err != nil || n != knockSize {
+		if err != nil {
 			continue
 		}
-		switch b[0] {
-		case typeKnock:
-			if now := time.Now(); now.Sub(second) >= time.Second {
-				second, answers = now, 0
-			}
+		if now := time.Now(); now.Sub(second) >= time.Second {
+			second, answers = now, 0
+		}
+		if answer := r.stranger(b[:n], addrPortOf(from)); answer != nil {
 			if answers++; answers <= answersASecond {
-				b[0] = typeAnswer
-				_, _ = r.quic.WriteTo(b[:n], from)
+				_, _ = r.quic.WriteTo(answer, from)
 			}
-		case typeAnswer:
-			r.wasAnswered(addrPortOf(from), [knockSize - 1]byte(b[1:]))
 		}
 	}
+}
+
+// stranger takes a datagram that is not QUIC's, and says what to answer, if anything.
+func (r *Room) stranger(b []byte, from netip.AddrPort) (answer []byte) {
+	switch {
+	case len(b) != knockSize:
+	case b[0] == typeKnock:
+		return append([]byte{typeAnswer}, b[1:]...)
+	case b[0] == typeAnswer:
+		r.wasAnswered(from, [knockSize - 1]byte(b[1:]))
+	}
+	return nil
 }
 
 func (r *Room) wasAnswered(from netip.AddrPort, nonce [knockSize - 1]byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a := r.known[from]
-	if a == nil || a.answered == nil || a.nonce != nonce {
+	if a == nil || a.answered == nil || [knockCount]byte(a.nonce[:]) != [knockCount]byte(nonce[:]) {
 		return
 	}
+	last, n := binary.BigEndian.Uint16(a.nonce[knockCount:]), binary.BigEndian.Uint16(nonce[knockCount:])
+	now := time.Now()
+	if a.trip = 0; last-n < knocksTimed {
+		a.trip = now.Sub(a.sent[n%knocksTimed])
+	}
 	close(a.answered)
-	a.answered, a.at = nil, time.Now()
+	a.answered, a.at, a.heard = nil, now, now
+}
+
+// trip is what the last answer to a knock at an address showed; 0 when there was none
+// lately.
+func (r *Room) trip(at netip.AddrPort) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a := r.known[at]
+	if a == nil || time.Since(a.heard) >= knockedLately {
+		return 0
+	}
+	return a.trip
 }
 
 // met notes who an address turned out to be.
@@ -181,14 +218,13 @@ func (r *Room) again(ctx context.Context, to netip.AddrPort) (carrier, token, bo
 	if !ok {
 		return nil, far, false
 	}
+	r.sock.await(to, r.trip(to), false)
 	conn, err := r.quic.DialEarly(ctx, net.UDPAddrFromAddrPort(to), r.tickets(to, true), r.quicConfig)
 	if err != nil {
 		return nil, far, false
 	}
-	conn.SetCongestionControl(pace.New())
-	stream, err := conn.OpenStream()
+	c, err := r.dialled(conn, to)
 	if err != nil {
-		_ = conn.CloseWithError(codeCut, "")
 		return nil, far, false
 	}
 	r.work.Go(func() {
@@ -205,5 +241,5 @@ func (r *Room) again(ctx context.Context, to netip.AddrPort) (carrier, token, bo
 		}
 		r.mu.Unlock()
 	})
-	return &quicCarrier{stream, conn, &r.config.pace}, far, true
+	return c, far, true
 }

@@ -1,9 +1,11 @@
 package lan
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -146,4 +148,92 @@ func TestForgotten(t *testing.T) {
 	if _, early := talk(t, a, b, at); early {
 		t.Error("an old ticket was used again")
 	}
+}
+
+// TestTrip: the knock that was answered tells the round trip, also when others left
+// meanwhile, and both ends' senders know it.
+func TestTrip(t *testing.T) {
+	a, b := room(t, nil), room(t, nil)
+	l := line(t, a, b, delayOfTest)
+	l.Up(0)
+	at := l.Addr(0)
+	least := time.Hour
+	for range 3 { // the machine may be busy
+		if err := a.Knock(soon(t), at, 5*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		least = min(least, a.trip(netip.MustParseAddrPort(at)))
+	}
+	if least < 2*delayOfTest || least > 2*delayOfTest+60*time.Millisecond {
+		t.Errorf("a round trip of %v looks like %v", 2*delayOfTest, least)
+	}
+	words := a.firstWords(netip.MustParseAddrPort(at))
+	far, trip, err := readGreeting(bytes.NewReader(words))
+	if err != nil || far != a.token || trip < 2*delayOfTest-time.Millisecond {
+		t.Errorf("the greeting says %v, %v, %v", far, trip, err)
+	}
+	if _, trip, err := readGreeting(bytes.NewReader(b.firstWords(netip.MustParseAddrPort("192.0.2.1:9")))); err != nil || trip != 0 {
+		t.Errorf("without a knock the greeting says %v, %v", trip, err)
+	}
+}
+
+// TestCalm: a greeting is not repeated before its answer can be there.
+func TestCalm(t *testing.T) {
+	there := netip.MustParseAddrPort("192.0.2.1:9")
+	udp := net.UDPAddrFromAddrPort(there)
+	greeting, handshake, data, answer := []byte{headInitial}, []byte{headHandshake}, []byte{headFixed}, []byte{typeAnswer}
+	p := newCalm(nil)
+	if !p.may(greeting, there) || !p.may(greeting, there) {
+		t.Error("who is not known must wait")
+	}
+	p.await(there, time.Hour, false)
+	if !p.may(greeting, there) || p.may(greeting, there) || !p.may(data, there) || !p.may(handshake, there) {
+		t.Error("the greeting and its repetition are not told apart")
+	}
+	if p.heard(answer, udp); p.may(greeting, there) {
+		t.Error("an answer to a knock is taken for one to the greeting")
+	}
+	if p.heard(greeting, udp); !p.may(greeting, there) {
+		t.Error("what is heard does not end the wait")
+	}
+	p.await(there, time.Hour, true)
+	if p.heard([]byte{headEarly}, udp); p.may(greeting, there) || p.may(handshake, there) || !p.may(data, there) {
+		t.Error("an answer is repeated while a first flight comes")
+	}
+	if p.heard(handshake, udp); !p.may(handshake, there) {
+		t.Error("the end of the handshake does not end the wait")
+	}
+	p.await(there, time.Nanosecond, true)
+	time.Sleep(time.Millisecond)
+	if !p.may(greeting, there) {
+		t.Error("the wait does not end by itself")
+	}
+}
+
+// FuzzStranger: what anybody sends us outside of QUIC, and what a dialler says first.
+func FuzzStranger(f *testing.F) {
+	f.Add(append([]byte{typeKnock}, make([]byte, 16)...))
+	f.Add(append([]byte{typeAnswer}, make([]byte, 16)...))
+	f.Add(append(make([]byte, 16), goOnTrip, 2, 0x58))
+	from := netip.MustParseAddrPort("192.0.2.1:9")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		asked := make(chan struct{})
+		a := &acquaintance{answered: asked}
+		copy(a.nonce[:], "secret of ours")
+		r := &Room{known: map[netip.AddrPort]*acquaintance{from: a}}
+		answer := r.stranger(b, from)
+		if len(answer) > len(b) || answer != nil && (answer[0] != typeAnswer || !bytes.Equal(answer[1:], b[1:])) {
+			t.Fatalf("%x is answered by %x", b, answer)
+		}
+		if a.answered == nil && !bytes.Contains(b, []byte("secret of ours")) {
+			t.Fatalf("%x passes for an answer", b)
+		}
+		far, trip, err := readGreeting(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		if trip < 0 || trip > 66*time.Second || !bytes.Equal(far[:], b[:len(far)]) {
+			t.Fatalf("%x says %v, %v", b, far, trip)
+		}
+	})
 }

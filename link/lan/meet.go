@@ -3,13 +3,17 @@ package lan
 import (
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/netip"
 	"syscall"
 	"time"
+
+	"github.com/apernet/quic-go"
 
 	"github.com/jauap/jauap/link"
 	"github.com/jauap/jauap/link/pace"
@@ -34,7 +38,8 @@ func (r *Room) acceptQUIC() {
 		if err != nil {
 			return // closed
 		}
-		conn.SetCongestionControl(pace.New())
+		sender := pace.New()
+		conn.SetCongestionControl(sender)
 		refuse := func() { _ = conn.CloseWithError(codeCut, "") }
 		// Whoever lost a race of its own does not even finish the handshake, and is not
 		// counted before it says something.
@@ -53,7 +58,7 @@ func (r *Room) acceptQUIC() {
 				return
 			}
 			r.greetIncoming(addrPortOf(conn.RemoteAddr()), func(context.Context) (carrier, error) {
-				return &quicCarrier{stream, conn, &r.config.pace}, nil
+				return &quicCarrier{stream, conn, sender, &r.config.pace}, nil
 			}, refuse)
 		})
 	}
@@ -102,11 +107,15 @@ func (r *Room) greetIncoming(from netip.AddrPort, open func(context.Context) (ca
 			r.depart(from.Addr())
 			return
 		}
-		far, err := r.greeting(ctx, c)
+		far, trip, err := r.greeting(ctx, c)
 		if err != nil {
 			c.kill(false)
 			r.depart(from.Addr())
 			return
+		}
+		if q, ok := c.(*quicCarrier); ok {
+			q.sender.Know(trip)
+			r.sock.await(from, trip, true)
 		}
 		conn := newConn(r, c, far, from, false)
 		if r.begin(conn) != nil {
@@ -122,23 +131,49 @@ func (r *Room) greetIncoming(from netip.AddrPort, open func(context.Context) (ca
 	})
 }
 
-// goOn is the byte by which a dialler says that the meeting begins. It follows the
-// dialler's token; the other end's is that of its certificate.
-const goOn = 1
+// A dialler says first: its token (the other end's is that of its certificate), a byte by
+// which the meeting begins, and with the second kind how long the way there and back is,
+// u16 in milliseconds. Who is called cannot know it yet.
+const (
+	goOn     = 1
+	goOnTrip = 2
+)
+
+func (r *Room) firstWords(to netip.AddrPort) []byte {
+	b := append([]byte(nil), r.token[:]...)
+	trip := r.trip(to).Milliseconds()
+	if trip <= 0 || trip > math.MaxUint16 {
+		return append(b, goOn)
+	}
+	return binary.BigEndian.AppendUint16(append(b, goOnTrip), uint16(trip))
+}
 
 // greeting reads what a dialler says first.
-func (r *Room) greeting(ctx context.Context, c carrier) (far token, err error) {
-	err = r.timed(ctx, c, func() error {
-		var b [len(far) + 1]byte
-		if _, err := io.ReadFull(c, b[:]); err != nil {
-			return err
-		}
-		if copy(far[:], b[:]); b[len(far)] != goOn {
-			return errors.New("lan: no greeting of ours")
-		}
-		return nil
+func (r *Room) greeting(ctx context.Context, c carrier) (far token, trip time.Duration, err error) {
+	err = r.timed(ctx, c, func() (err error) {
+		far, trip, err = readGreeting(c)
+		return err
 	})
-	return far, err
+	return far, trip, err
+}
+
+func readGreeting(c io.Reader) (far token, trip time.Duration, err error) {
+	var b [len(far) + 1]byte
+	if _, err := io.ReadFull(c, b[:]); err != nil {
+		return far, 0, err
+	}
+	copy(far[:], b[:])
+	switch b[len(far)] {
+	case goOn:
+	case goOnTrip:
+		if _, err := io.ReadFull(c, b[:2]); err != nil {
+			return far, 0, err
+		}
+		trip = time.Duration(binary.BigEndian.Uint16(b[:])) * time.Millisecond
+	default:
+		return far, 0, errors.New("lan: no greeting of ours")
+	}
+	return far, trip, nil
 }
 
 // timed runs one step of becoming acquainted, until ctx ends at the latest.
@@ -188,7 +223,7 @@ func (r *Room) Dial(ctx context.Context, addr string) (link.Conn, error) {
 		r.depart(to.Addr())
 		return nil, r.dialError(ctx, err)
 	}
-	if _, err := c.Write(append(r.token[:len(r.token):len(r.token)], goOn)); err != nil {
+	if _, err := c.Write(r.firstWords(to)); err != nil {
 		c.kill(false)
 		r.forget(conn)
 		return nil, r.dialError(ctx, fmt.Errorf("%w (%v)", ErrNoReply, err))
@@ -275,17 +310,29 @@ func (r *Room) race(ctx context.Context, to netip.AddrPort) (carrier, error) {
 }
 
 func (r *Room) dialQUIC(ctx context.Context, to netip.AddrPort) (carrier, error) {
+	r.sock.await(to, r.trip(to), false)
 	conn, err := r.quic.Dial(ctx, net.UDPAddrFromAddrPort(to), r.tickets(to, false), r.quicConfig)
 	if err != nil {
 		return nil, fmt.Errorf("QUIC: %w", err)
 	}
-	conn.SetCongestionControl(pace.New())
+	c, err := r.dialled(conn, to)
+	if err != nil {
+		return nil, fmt.Errorf("QUIC: %w", err)
+	}
+	return c, nil
+}
+
+// dialled opens the stream of a connection that we began.
+func (r *Room) dialled(conn *quic.Conn, to netip.AddrPort) (*quicCarrier, error) {
+	sender := pace.New()
+	sender.Know(r.trip(to))
+	conn.SetCongestionControl(sender)
 	stream, err := conn.OpenStream()
 	if err != nil {
 		_ = conn.CloseWithError(codeCut, "")
-		return nil, fmt.Errorf("QUIC: %w", err)
+		return nil, err
 	}
-	return &quicCarrier{stream, conn, &r.config.pace}, nil
+	return &quicCarrier{stream, conn, sender, &r.config.pace}, nil
 }
 
 func (r *Room) dialTCP(ctx context.Context, to netip.AddrPort) (carrier, error) {

@@ -79,6 +79,7 @@ type Room struct {
 	local  netip.AddrPort
 
 	udp  net.PacketConn
+	sock *calm // around udp
 	quic *quic.Transport
 	in   *quic.EarlyListener
 	tcp  *net.TCPListener
@@ -209,8 +210,9 @@ func (r *Room) bind(ctx context.Context) error {
 func (r *Room) listen() error {
 	var reset quic.StatelessResetKey
 	_, _ = rand.Read(reset[:])
+	r.sock = newCalm(r.udp.(*net.UDPConn))
 	r.quic = &quic.Transport{
-		Conn: r.udp,
+		Conn: r.sock,
 		// Tells far ends at once when we have let a link go.
 		StatelessResetKey: &reset,
 		// Under a flood of handshakes their addresses must be proven first.

@@ -1,6 +1,7 @@
 package pace
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/apernet/quic-go/congestion"
@@ -68,6 +69,8 @@ type Sender struct {
 	roundAt int64 // of delivered: the round ends there
 	window  int64
 
+	hint   atomic.Int64  // of Know
+	known  time.Duration // the same, once heard
 	rtt    time.Duration // the shortest
 	rttAt  monotime.Time
 	restAt monotime.Time // when last little was under way
@@ -102,6 +105,25 @@ var _ congestion.CongestionControlEx = (*Sender)(nil)
 // New makes a Sender for quic.Conn.SetCongestionControl.
 func New() *Sender {
 	return &Sender{packet: int64(congestion.InitialPacketSize), window: firstWindow * int64(congestion.InitialPacketSize)}
+}
+
+// Know says what the round trip of the path is, measured just now by something small; 0
+// says nothing. What is sent first often fills a slow path, and then what the first
+// packets tell of the round trip is mostly the queue that they made. It may be called
+// at any time, from any goroutine.
+func (s *Sender) Know(rtt time.Duration) { s.hint.Store(int64(rtt)) }
+
+// hear takes what Know said, once.
+func (s *Sender) hear(r sample) {
+	hint := time.Duration(s.hint.Load())
+	if hint <= 0 || s.known != 0 || s.rtt == 0 && r.rtt == 0 {
+		return
+	}
+	s.known = hint
+	if s.rtt == 0 {
+		s.rtt = r.rtt
+	}
+	s.rtt, s.rttAt = min(hint, s.rtt), s.now
 }
 
 // Rate is the measured rate of the path in bytes a second, 0 before it is known.
@@ -148,10 +170,11 @@ func (s *Sender) OnCongestionEventEx(before congestion.ByteCount, at monotime.Ti
 func (s *Sender) learn(r sample) {
 	s.roundLost += r.lost
 	s.roundGot += r.acked
+	s.hear(r)
 	if s.restAt == 0 {
 		s.restAt = s.now
 	}
-	expired := s.rtt > 0 && (s.now.Sub(s.rttAt) > rttFor || s.now.Sub(s.restAt) > rttMost)
+	expired := s.rtt > 0 && (s.now.Sub(s.rttAt) > s.believed() || s.now.Sub(s.restAt) > rttMost)
 	if r.rtt > 0 {
 		if s.roundRTT == 0 || r.rtt < s.roundRTT {
 			s.roundRTT = r.rtt
@@ -184,6 +207,14 @@ func (s *Sender) learn(r sample) {
 	s.forgetOldLoss()
 	s.move(expired)
 	s.grow(r.acked)
+}
+
+// believed is how long the shortest round trip is.
+func (s *Sender) believed() time.Duration {
+	if s.known > 0 && s.rtt <= s.known {
+		return rttMost // measured apart from what we send
+	}
+	return rttFor
 }
 
 // endRound judges the round that has passed.
@@ -221,7 +252,7 @@ func (s *Sender) move(expired bool) {
 	switch {
 	case s.mode == startup && s.isFull:
 		s.mode = drain
-	case s.mode == drain && s.inNow <= s.path(1):
+	case s.mode == drain && s.inNow <= s.least():
 		s.toCruise()
 	case s.mode == cruise:
 		s.turn()
@@ -232,6 +263,12 @@ func (s *Sender) move(expired bool) {
 	case expired && s.mode == cruise:
 		s.mode, s.restUntil = probeRTT, 0
 	}
+}
+
+// least is what a path holds without a queue. Confirmations wait behind what the far end
+// sends, and on a path of few packets that is much: there some more stay under way.
+func (s *Sender) least() int64 {
+	return max(s.path(1), min(s.path(1)+burstLeast*s.packet, 2*leastWindow*s.packet))
 }
 
 func (s *Sender) toCruise() {
@@ -245,7 +282,7 @@ func (s *Sender) turn() {
 	case 0: // up: until it is under way, or a queue runs over
 		over = over && (s.inNow >= s.path(upGain) || s.bound > 0 || s.now.Sub(s.phaseAt) >= 2*s.rtt)
 	case 1: // down: no longer than needed
-		over = over || s.inNow <= s.path(1)
+		over = over || s.inNow <= s.least()
 	}
 	if !over {
 		return
@@ -299,6 +336,9 @@ func (s *Sender) restWindow() int64 {
 // grow lets more be under way as more is confirmed.
 func (s *Sender) grow(acked int64) {
 	target := s.path(windowGain) + burstLeast*s.packet
+	if s.mode == startup {
+		target = max(target, firstWindow*s.packet)
+	}
 	if s.crowd >= othersAfter && s.queued > s.rtt {
 		// A queue that stays although we fill the path no more than twice is that of
 		// others. Who only keeps to its own bound would be left with nothing.
@@ -306,7 +346,7 @@ func (s *Sender) grow(acked int64) {
 	}
 	if s.isFull {
 		s.window = min(s.window+acked, target)
-	} else if s.window < target || s.samples.delivered < firstWindow*s.packet {
+	} else if s.window < target || s.known == 0 && s.samples.delivered < firstWindow*s.packet {
 		s.window += acked
 	}
 	s.window = max(s.window, leastWindow*s.packet)
@@ -329,11 +369,7 @@ func (s *Sender) path(gain float64) int64 {
 	if s.rtt == 0 || s.rate.value[0] == 0 {
 		return int64(gain * firstWindow * float64(s.packet))
 	}
-	p := gain * s.real() * s.rtt.Seconds()
-	if s.mode == startup {
-		p = max(p, firstWindow*float64(s.packet))
-	}
-	return int64(p)
+	return int64(gain * s.real() * s.rtt.Seconds())
 }
 
 // real is the rate at which the path takes bytes, of which it loses some.

@@ -14,11 +14,18 @@ import (
 // full is a packet of data without IP and UDP headers.
 const full = 1252
 
+// An acknowledgement without IP and UDP headers, and how many packets it speaks of.
+const (
+	ackSize  = 32
+	ackTells = 32
+)
+
 // world is a link in virtual time with some connections on it that always have
 // something to say.
 type world struct {
 	now   time.Time
 	lane  *netem.Lane
+	back  *netem.Lane   // nil: acknowledgements take no room
 	delay time.Duration // of acknowledgements
 	todo  events
 	n     int
@@ -73,6 +80,8 @@ func (w *world) run(d time.Duration) {
 // flow is one connection: what QUIC does around a sender, as far as it matters.
 type flow struct {
 	w        *world
+	lane     *netem.Lane
+	back     *netem.Lane
 	cc       congestion.CongestionControlEx
 	next     int64
 	out      map[int64]time.Time // under way
@@ -80,6 +89,7 @@ type flow struct {
 	inFlight int64
 	arrived  int64 // bytes at the far end
 	toAck    []int64
+	said     []int64 // by earlier acknowledgements
 	largest  int64
 	srtt     time.Duration
 	timer    int // of the sender; an older one does nothing
@@ -92,7 +102,13 @@ type flow struct {
 }
 
 func (w *world) flow(cc congestion.CongestionControlEx, from time.Duration) *flow {
-	f := &flow{w: w, cc: cc, out: map[int64]time.Time{}, largest: -1, srtt: 300 * time.Millisecond}
+	return w.flowOn(w.lane, w.back, cc, from)
+}
+
+// flowOn is a connection whose data takes one lane and whose acknowledgements take the
+// other.
+func (w *world) flowOn(lane, back *netem.Lane, cc congestion.CongestionControlEx, from time.Duration) *flow {
+	f := &flow{w: w, lane: lane, back: back, cc: cc, out: map[int64]time.Time{}, largest: -1, srtt: 300 * time.Millisecond}
 	cc.SetMaxDatagramSize(full)
 	w.flows = append(w.flows, f)
 	w.at(epoch.Add(from), f.send)
@@ -128,7 +144,7 @@ func (f *flow) put() {
 	f.out[n] = w.now
 	f.inFlight += full
 	f.cc.OnPacketSent(mono(w.now), congestion.ByteCount(f.inFlight), congestion.PacketNumber(n), full, true)
-	for _, fate := range w.lane.Admit(w.now, full, !f.dark) {
+	for _, fate := range f.lane.Admit(w.now, full, !f.dark) {
 		w.at(fate.At, func() { f.arrive(n) })
 	}
 }
@@ -158,8 +174,18 @@ func (f *flow) arrive(n int64) {
 func (f *flow) ack() {
 	list := f.toAck
 	f.toAck = nil
-	if len(list) > 0 {
+	if len(list) == 0 {
+		return
+	}
+	// What one acknowledgement said, the next says again.
+	list = append(f.said, list...)
+	f.said = list[max(0, len(list)-ackTells):]
+	if f.back == nil {
 		f.w.at(f.w.now.Add(f.w.delay), func() { f.acked(list) })
+		return
+	}
+	for _, fate := range f.back.Admit(f.w.now, ackSize, true) {
+		f.w.at(fate.At, func() { f.acked(list) })
 	}
 }
 

@@ -1,0 +1,124 @@
+package exchange
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/jauap/jauap/envelope"
+)
+
+// A short window must not begin with the question how much of a large unit came through
+// the last one: who holds beginnings says so in HELLO, and who holds the whole goes on
+// at once. spec/exchange.md, 3 and 5.
+
+// maxParts bounds the beginnings named in HELLO.
+const maxParts = 8
+
+// Part is the beginning of a unit.
+type Part struct {
+	ID   envelope.ID
+	Have int // bytes
+}
+
+// partKey names a unit to somebody who holds it, too, and to nobody else.
+type partKey [8]byte
+
+// parts is what HELLO says of beginnings.
+type parts []struct {
+	key  partKey
+	have uint64
+}
+
+func (p parts) append(b []byte) []byte {
+	b = append(b, byte(len(p)))
+	for _, x := range p {
+		b = append(b, x.key[:]...)
+		b = binary.AppendUvarint(b, x.have)
+	}
+	return b
+}
+
+func (f *fields) parts() (p parts, err error) {
+	n := int(f.u8())
+	if n > maxParts {
+		return nil, fmt.Errorf("%w: HELLO names %d beginnings, at most %d", ErrProtocol, n, maxParts)
+	}
+	p = make(parts, n)
+	for i := range p {
+		copy(p[i].key[:], f.take(len(partKey{})))
+		p[i].have = f.uvarint()
+	}
+	return p, nil
+}
+
+// begun puts our beginnings into HELLO, beside a summary only: its nonce is their key.
+func (s *Session) begun(k *keyed) {
+	list := s.c.Parts[:min(len(s.c.Parts), maxParts)]
+	if len(list) == 0 {
+		return
+	}
+	s.part = make(map[id]int, len(list))
+	s.hi.parts = make(parts, len(list))
+	for i, p := range list {
+		s.part[p.ID] = p.Have
+		copy(s.hi.parts[i].key[:], k.hash(&p.ID)[:])
+		s.hi.parts[i].have = uint64(p.Have)
+	}
+}
+
+// goOn finds the units of ours whose beginnings the far end holds.
+func (s *Session) goOn() {
+	theirs := s.peer.parts
+	if len(theirs) == 0 || !s.anonymous() || s.marking() {
+		return
+	}
+	k := newKeyed(s.peer.summary.nonce, nonce{})
+	s.each(^uint64(0), func(it *Item) {
+		key := partKey(k.hash(&it.ID)[:len(partKey{})])
+		for _, p := range theirs {
+			if p.key == key && p.have > 0 && p.have < uint64(it.Size) && s.offers(*it) {
+				s.resume = append(s.resume, resumed{*it, int(p.have)})
+			}
+		}
+	})
+	slices.SortFunc(s.resume, func(a, b resumed) int { return s.compare(a.item, b.item) })
+}
+
+// resumed is a unit that goes on where it was cut.
+type resumed struct {
+	item Item
+	from int
+}
+
+// resumeFrame lists them as coming; nil when there are none.
+func (s *Session) resumeFrame() []byte {
+	list := s.resume
+	s.resume = nil
+	g := &s.give
+	var items []Item
+	for _, r := range list {
+		if g.flown[r.item.ID] != nil {
+			continue // it left in the first flight, from its first byte
+		}
+		if g.flown == nil {
+			g.flown = make(map[id]*given)
+		}
+		u := s.open(r.item)
+		g.flown[r.item.ID] = u
+		s.enqueue(u, r.from)
+		items = append(items, r.item)
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	return s.have(haveComing, items)
+}
+
+// beginning is how much of a unit we said to hold.
+func (s *Session) beginning(it Item) (have int, ok bool) {
+	if have, ok = s.part[it.ID]; !ok || have >= it.Size {
+		return 0, false
+	}
+	return have, true
+}
