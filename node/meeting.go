@@ -52,6 +52,7 @@ const (
 	firstFlight = 14 << 10               // bytes: about what TCP and QUIC send before they hear anything
 	meanwhile   = 128 << 10              // bytes: sixteen seconds at 64 kbit/s
 	slowChunk   = 4 << 10
+	partsTold   = 8
 )
 
 func (n *Node) meeting(id LinkID) *meeting {
@@ -81,6 +82,9 @@ func (n *Node) up(ev Up) {
 		c.Shards = n.c.Shards
 	} else {
 		c.Nonce = n.nonce(ev.Link)
+		for id, have := range n.sh.Partials(partsTold) {
+			c.Parts = append(c.Parts, exchange.Part{ID: id, Have: have})
+		}
 		c.Arrange = n.arrange(m, n.rng.Uint64())
 	}
 	if first := n.sh.Since(0, 1); !ev.Peer.Relay && len(first) > 0 {
@@ -272,6 +276,7 @@ func (n *Node) outcome(m *meeting) exchange.Outcome {
 			n.emit(Refused{ID: it.ID, Link: m.id, Reason: ErrPeerRefused})
 		}
 	}
+	n.came += o.Received - m.now.Received
 	m.now.Sent, m.now.Received, m.now.Waiting = o.Sent, o.Received, o.Waiting
 	if o.Even && !m.even {
 		n.emit(Even{Link: m.id})

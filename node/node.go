@@ -89,6 +89,7 @@ type Node struct {
 	raisedGone uint64
 
 	effects []Effect
+	came    int64    // bytes of units, over all links
 	dirty   bool     // the shelf has something that is not durable
 	later   []Effect // told once it is
 	put     []placed
@@ -176,6 +177,10 @@ func (n *Node) Step(now time.Time, evs ...Event) []Effect {
 	}
 	return n.effects
 }
+
+// Came is how many bytes of units came over links since New, also those that were here
+// already.
+func (n *Node) Came() int64 { return n.came }
 
 // Next is when Step wants a Tick at the latest; the zero time when it needs
 // none.

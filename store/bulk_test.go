@@ -41,6 +41,34 @@ func TestBulk(t *testing.T) {
 	want(0)
 }
 
+// TestPartialsListed: what lacks something is listed, the newest first.
+func TestPartialsListed(t *testing.T) {
+	sh := open(t, durable.NewMem(), Options{Quota: 16 << 20, Today: testDay})
+	ids := []envelope.ID{{1}, {2}, {3}}
+	for i, id := range ids {
+		if err := sh.AddPartial(id, 100, 0, make([]byte, 10*(i+1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := sh.AddPartial(ids[1], 100, 20, make([]byte, 80)); err != nil {
+		t.Fatal(err)
+	}
+	have := map[envelope.ID]int{}
+	for id, n := range sh.Partials(8) {
+		have[id] = n
+	}
+	if len(have) != 2 || have[ids[0]] != 10 || have[ids[2]] != 30 {
+		t.Errorf("listed: %v", have)
+	}
+	n := 0
+	for range sh.Partials(1) {
+		n++
+	}
+	if n != 1 {
+		t.Errorf("%d of at most 1", n)
+	}
+}
+
 // A partial counts for the size under which it was begun, and no other.
 func TestPartialOf(t *testing.T) {
 	s := open(t, durable.NewMem(), Options{Quota: 16 << 20, Today: testDay})

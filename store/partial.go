@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -74,6 +77,34 @@ func (s *Shelf) PartialOf(id envelope.ID, size int) int {
 		return p.have
 	}
 	return 0
+}
+
+// Partials runs over the partials that were begun last and lack something, at most max,
+// and how many bytes are held of each.
+func (s *Shelf) Partials(max int) iter.Seq2[envelope.ID, int] {
+	s.mu.Lock()
+	list := make([]*part, 0, len(s.parts.all))
+	for _, p := range s.parts.all {
+		if p.have < p.size {
+			list = append(list, p)
+		}
+	}
+	slices.SortFunc(list, func(a, b *part) int {
+		return cmp.Or(cmp.Compare(b.base, a.base), bytes.Compare(a.id[:], b.id[:]))
+	})
+	list = list[:min(len(list), max)]
+	haves := make([]int, len(list))
+	for i, p := range list {
+		haves[i] = p.have
+	}
+	s.mu.Unlock()
+	return func(yield func(envelope.ID, int) bool) {
+		for i, p := range list {
+			if !yield(p.id, haves[i]) {
+				return
+			}
+		}
+	}
 }
 
 // AddPartial adds the piece that begins at byte off of a unit of size bytes.
