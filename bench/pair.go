@@ -12,7 +12,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/jauap/jauap/config"
@@ -244,20 +243,12 @@ func (p *pair) apart(ctx context.Context) error {
 	return nil
 }
 
-// arrived counts what the outside node got over its links, and holds.
-type arrived struct{ in, shelf int64 }
+// arrived counts bytes of envelopes that the outside node got over its links, and those
+// of them that it holds.
+type arrived struct{ came, held int64 }
 
 func (p *pair) arrivedBytes() (a arrived) {
-	st, err := p.node[1].Status(context.Background())
-	if err != nil {
-		return a
-	}
-	for _, l := range st.Links {
-		if strings.HasPrefix(l.Kind, "lan") {
-			a.in += l.In
-		}
-	}
-	a.shelf = st.Shelf.Bytes
+	a.came, a.held = p.node[1].Carried()
 	return a
 }
 
@@ -265,9 +256,9 @@ func (p *pair) arrivedBytes() (a arrived) {
 // the latter.
 func (p *pair) twice(before arrived) float64 {
 	now := p.arrivedBytes()
-	in, got := now.in-before.in, now.shelf-before.shelf
-	if got <= 0 {
+	came, held := now.came-before.came, now.held-before.held
+	if held <= 0 {
 		return 0
 	}
-	return max(float64(in)/float64(got)-1, 0)
+	return max(float64(came)/float64(held)-1, 0)
 }

@@ -124,7 +124,9 @@ func (o WindowOptions) run(ctx context.Context, seed uint64) (Window, error) {
 		if err != nil {
 			return Window{}, err
 		}
-		o.Log("window %d: %d texts, %d photos, %d videos, %.1f kB", i+1, m.far.texts, m.far.photos, m.far.videos, float64(m.payload())/1e3)
+		got := p.arrivedBytes()
+		o.Log("window %d: %d texts, %d photos, %d videos, %.1f kB; of envelopes %.1f kB came, %.1f kB are held", i+1,
+			m.far.texts, m.far.photos, m.far.videos, float64(m.payload())/1e3, float64(got.came-moved.came)/1e3, float64(got.held-moved.held)/1e3)
 		if m.whole() {
 			break
 		}

@@ -62,6 +62,7 @@ func TestManyWindows(t *testing.T) {
 	}
 	o := small()
 	o.Dir, o.Rate, o.RTT, o.Up, o.Windows, o.Photos = t.TempDir(), 64e3, 600*time.Millisecond, 10*time.Second, 4, 4
+	o.Log = t.Logf
 	w, _, err := Windows(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

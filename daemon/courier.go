@@ -43,6 +43,7 @@ func (d *Daemon) effect(e node.Effect) {
 	case node.Stored:
 		d.stored = append(d.stored, e.ID)
 	case node.Arrived:
+		d.keptBytes += int64(len(e.Raw))
 		d.arrived = append(d.arrived, arrival{e.ID, e.Raw})
 		d.kept++
 		d.watch.Passed(0, 1)

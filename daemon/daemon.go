@@ -83,16 +83,17 @@ type Daemon struct {
 	scanning sync.Mutex
 
 	// courier guards the node, the shelf and all that follows.
-	courier  sync.Mutex
-	shelf    *store.Shelf
-	node     *node.Node
-	room     *lan.Room
-	meetings map[node.LinkID]*meeting
-	lastLink node.LinkID
-	arrived  []arrival
-	handed   []node.Handed
-	stored   []envelope.ID // submitted units that the shelf has synced
-	kept     int           // units that arrived since Open
+	courier   sync.Mutex
+	shelf     *store.Shelf
+	node      *node.Node
+	room      *lan.Room
+	meetings  map[node.LinkID]*meeting
+	lastLink  node.LinkID
+	arrived   []arrival
+	handed    []node.Handed
+	stored    []envelope.ID // submitted units that the shelf has synced
+	kept      int           // units that arrived since Open
+	keptBytes int64         // theirs
 	// For the first flight: own units submitted since Open, the one that was
 	// sealed for it last, and the change at which was last looked for one.
 	submits   int
