@@ -21,6 +21,7 @@ const (
 	pageItems = 512     // units asked of the shelf at a time
 	perHave   = 128     // units in one HAVE: small, so that DATA comes between
 	perEarly  = 48      // units listed beside a frame of a sketch
+	besides   = 4 << 10 // bytes of another large unit, until we hear how much of one is there
 )
 
 // groupOf is -1 for units that cannot be listed.
@@ -66,6 +67,7 @@ type giver struct {
 	flown  map[id]*given // the first flight
 	tracks [Lanes]track
 	begun  bool
+	cut    bool   // some large unit of ours left before, and nobody is known to hold it
 	seen   uint64 // the newest number met in our sequence
 	ended  bool   // END was said and nothing listed since
 	to     uint64 // what END said last
@@ -424,6 +426,9 @@ func (s *Session) firstFlight(room int) []byte {
 			return b
 		}
 	}
+	if q := &g.queue; g.cut && q.Len() > 0 && groupOf(q.units[0].item.Class) >= bigGroup && q.units[0].at >= besides {
+		return nil
+	}
 	return s.dataFrame(room)
 }
 
@@ -445,6 +450,7 @@ func (s *Session) fly(items []Item) []byte {
 // asks for them.
 func (s *Session) urgent(max int) (items []Item) {
 	at := s.c.Give.Seq
+	s.give.cut = false
 	for {
 		page := s.sh.Since(at, pageItems)
 		if len(page) == 0 {
@@ -455,6 +461,7 @@ func (s *Session) urgent(max int) (items []Item) {
 			if it.Rank != 0 || !listable(it) || it.Seq <= s.c.Give.at(s.lane(it)) {
 				continue
 			}
+			s.give.cut = s.give.cut || it.Flown && !it.Told && groupOf(it.Class) >= bigGroup
 			if s.flies(it) {
 				items = append(items, it)
 			}

@@ -46,9 +46,11 @@ type Conn struct {
 
 var _ link.Bound = (*Conn)(nil)
 
-func newConn(r *Room, c carrier, far token, remote netip.AddrPort, dialed bool) *Conn {
+// newConn makes a Conn; trip is how long the way there and back is, 0 when nobody
+// measured it.
+func newConn(r *Room, c carrier, far token, remote netip.AddrPort, dialed bool, trip time.Duration) *Conn {
 	conn := &Conn{room: r, c: c, token: far, remote: remote, dialed: dialed, since: time.Now(),
-		traits: link.Traits{Latency: latency, Way: link.Both, Exposure: r.exposure(remote.Addr())}}
+		traits: link.Traits{Latency: max(latency, trip), Way: link.Both, Exposure: r.exposure(remote.Addr())}}
 	conn.idle.L = &conn.mu
 	return conn
 }

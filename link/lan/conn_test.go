@@ -201,7 +201,7 @@ func BenchmarkThroughput(b *testing.B) {
 				b.Fatal(err)
 			}
 			_, _ = c.Write(append(x.token[:len(x.token):len(x.token)], goOn))
-			out := newConn(x, c, far, to, true)
+			out := newConn(x, c, far, to, true, 0)
 			in, err := y.Accept(soon(b))
 			if err != nil {
 				b.Fatal(err)
@@ -260,7 +260,7 @@ func (c *slowCarrier) shaken(context.Context) (s tls.ConnectionState, err error)
 func TestGoodbyeWaitsForReader(t *testing.T) {
 	r := room(t, nil)
 	slow := &slowCarrier{woken: make(chan struct{})}
-	c := newConn(r, slow, token{}, netip.AddrPort{}, true)
+	c := newConn(r, slow, token{}, netip.AddrPort{}, true, 0)
 	done := make(chan error)
 	go func() { _, err := c.Read(make([]byte, 1)); done <- err }()
 	for !slow.reading.Load() {

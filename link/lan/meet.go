@@ -117,7 +117,7 @@ func (r *Room) greetIncoming(from netip.AddrPort, open func(context.Context) (ca
 			q.sender.Know(trip)
 			r.sock.await(from, trip, true)
 		}
-		conn := newConn(r, c, far, from, false)
+		conn := newConn(r, c, far, from, false, trip)
 		if r.begin(conn) != nil {
 			c.kill(true)
 			r.depart(from.Addr())
@@ -217,7 +217,7 @@ func (r *Room) Dial(ctx context.Context, addr string) (link.Conn, error) {
 		c.kill(false)
 		return nil, r.dialError(ctx, ErrCrowded)
 	}
-	conn := newConn(r, c, far, to, true)
+	conn := newConn(r, c, far, to, true, r.trip(to))
 	if err := r.begin(conn); err != nil {
 		c.kill(false)
 		r.depart(to.Addr())
