@@ -16,15 +16,17 @@ import (
 // so share one sync of the disk.
 const foundAtOnce = 256
 
-// Carry implements api.Net: both ways in one visit.
+// Carry implements api.Net: both ways in one visit, one visit at a time. Nobody
+// waits for a slow stick who does not want one: the account is free meanwhile.
 func (d *Daemon) Carry(ctx context.Context, ask api.CarryAsk) (api.Haul, error) {
-	drop, err := folder.Open(ask.Path, folder.Options{Keep: d.stillGood, MaxWrite: ask.Max})
+	d.sticks.one.Lock()
+	defer d.sticks.one.Unlock()
+	defer d.endVisit(ask.Path)
+	drop, err := folder.Open(ask.Path, folder.Options{Keep: d.stillGood, MaxWrite: ask.Max, Progress: d.progressOf(ask.Path)})
 	if err != nil {
 		return api.Haul{}, fmt.Errorf("%w: %v", api.ErrUsage, err)
 	}
-	d.people.Lock()
-	defer d.people.Unlock()
-	newest, err := d.newestArrival()
+	newest, err := d.lastBefore()
 	if err != nil {
 		return api.Haul{}, err
 	}
@@ -32,19 +34,38 @@ func (d *Daemon) Carry(ctx context.Context, ask api.CarryAsk) (api.Haul, error) 
 	if err != nil {
 		return haul, doorError(err)
 	}
+	d.people.Lock()
 	d.allMail()
 	d.settleLocked()
 	for d.pack(packBytes) {
 	}
-	err = d.leaveAt(ctx, drop, &haul)
-	if errors.Is(err, folder.ErrReadOnly) && ctx.Err() == nil {
-		haul.ReadOnly, err = true, nil
+	d.people.Unlock()
+	asks := d.asksOf(drop)
+	err = d.leaveAt(ctx, drop, asks.wanted, &haul)
+	if err == nil || errors.Is(err, folder.ErrFull) {
+		d.leaveAsk(ctx, drop, asks)
 	}
+	switch {
+	case ctx.Err() != nil:
+	case errors.Is(err, folder.ErrReadOnly):
+		haul.ReadOnly, err = true, nil
+	case errors.Is(err, folder.ErrFull):
+		haul.Full, err = true, nil
+	}
+	d.people.Lock()
+	defer d.people.Unlock()
 	d.changed()
 	if list, listErr := d.chat.Arrived(account.ContactID{}, newest, allLetters); listErr == nil {
 		haul.Opened = len(list)
 	}
 	return haul, doorError(err)
+}
+
+// lastBefore is newestArrival before a visit.
+func (d *Daemon) lastBefore() (account.LetterID, error) {
+	d.people.Lock()
+	defer d.people.Unlock()
+	return d.newestArrival()
 }
 
 // newestArrival is the letter that arrived last; zero when none did.
@@ -72,7 +93,7 @@ func (d *Daemon) stillGood(unit []byte) bool {
 	return !d.shelf.Done(e.ID())
 }
 
-// takeFrom puts what a drop holds on the shelf. people is held.
+// takeFrom puts what a drop holds on the shelf.
 func (d *Daemon) takeFrom(ctx context.Context, drop *folder.Folder) (haul api.Haul, err error) {
 	before := d.keptCount()
 	var batch []node.Event
@@ -108,14 +129,15 @@ type given struct {
 }
 
 // leaveAt writes to a drop what it lacks, most urgent first. What is on stable storage counts, also when the
-// drop fails on the way. people is held.
-func (d *Daemon) leaveAt(ctx context.Context, drop *folder.Folder, haul *api.Haul) error {
+// drop fails on the way.
+func (d *Daemon) leaveAt(ctx context.Context, drop *folder.Folder, wanted map[envelope.ID]bool, haul *api.Haul) error {
 	holds, err := drop.Holds()
 	if err != nil {
 		return err
 	}
 	d.courier.Lock()
 	offer := d.node.Offer(d.opts.Now(), drop.Traits())
+	haul.Asked = offer.First(func(id envelope.ID) bool { return wanted[id] })
 	about := int64(0)
 	for _, u := range offer.Rest() {
 		about += int64(u.Size)
@@ -153,6 +175,8 @@ func (d *Daemon) leaveAt(ctx context.Context, drop *folder.Folder, haul *api.Hau
 			handed = append(handed, account.Handover{ID: id, Who: "stick"})
 		}
 	}
+	d.people.Lock()
+	defer d.people.Unlock()
 	if err := d.acc.HandedAll(d.moment(), handed); err != nil {
 		return err
 	}

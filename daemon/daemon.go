@@ -113,6 +113,7 @@ type Daemon struct {
 	notice  *notice
 	changes *changes
 	eyes    eyes
+	sticks  sticks
 	stop    context.CancelFunc
 	ctx     context.Context
 	group   sync.WaitGroup

@@ -27,5 +27,5 @@
 // # Read next
 //
 // spec/exchange.md, then session.go, give.go and take.go; sketch.go and
-// match.go for strangers; node for a user.
+// match.go for strangers; ask.go for a stick; node for a user.
 package exchange

@@ -44,6 +44,21 @@ func (n *Node) Offer(_ time.Time, t link.Traits) *Offering {
 	return o
 }
 
+// First moves the units that asked names to the front and keeps the order
+// otherwise. It answers how many these are.
+func (o *Offering) First(asked func(envelope.ID) bool) int {
+	var first, rest []store.Entry
+	for _, e := range o.todo {
+		if asked(e.ID) {
+			first = append(first, e)
+		} else {
+			rest = append(rest, e)
+		}
+	}
+	o.todo = append(first, rest...)
+	return len(first)
+}
+
 func unitOf(e store.Entry) routing.Unit {
 	return routing.Unit{Class: e.Class, Rank: e.Rank, Seq: e.Seq}
 }

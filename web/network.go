@@ -227,6 +227,8 @@ type carryScreen struct {
 	Problem string
 	Haul    *api.Haul
 
+	Visit *visitView
+
 	Recording   string
 	NoRecording string
 	Heard       *api.Haul
@@ -235,6 +237,9 @@ type carryScreen struct {
 func (x *turn) stick() error {
 	x.Tab = "carry"
 	s, _ := x.told("carry").(carryScreen)
+	if now, err := x.p.b.Sticks(x.ctx()); err == nil {
+		s.Visit = x.visitView(now.Visit)
+	}
 	x.view("carry", http.StatusOK, x.T("carry.title"), s)
 	return nil
 }

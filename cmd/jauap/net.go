@@ -47,6 +47,9 @@ func netCommands(d *door) []*cli.Command {
 		{Name: "status", Category: "network", Usage: "is anything open, what waits, what is carried", Flags: []cli.Flag{jsonFlag()}, Action: d.status},
 		{
 			Name: "carry", Category: "network", Usage: "even out with a folder or stick", ArgsUsage: "PATH",
+			Description: "Takes what lies there and leaves what is carried here, most urgent first, with spare files\n" +
+				"that bring back a tenth of it should it rot or get lost. Pull it out whenever you like: what\n" +
+				"was written before is whole. Two devices may use one folder at once.",
 			Flags:  []cli.Flag{jsonFlag(), &cli.StringFlag{Name: "max", Usage: "write at most so much, such as 500MB", Local: true}},
 			Action: d.carry,
 		},
@@ -359,13 +362,18 @@ func (d *door) carry(ctx context.Context, c *cli.Command) error {
 		}
 	}
 	return d.with(ctx, c, func(b api.Backend) error {
+		stop := d.watchVisit(ctx, b)
 		haul, err := b.Carry(ctx, ask)
+		stop()
 		if err != nil || c.Bool("json") {
 			return errors.Join(err, d.jsonIf(err, haul))
 		}
 		d.say("Took %d envelopes (%d letters for you), left %d (%s).", haul.Read, haul.Opened, haul.Written, config.FormatBytes(haul.Bytes))
 		if haul.ReadOnly {
 			d.say("  It is write-protected: nothing could be left there.")
+		}
+		if haul.Full {
+			d.say("  It is full: the rest waits for another one.")
 		}
 		for _, n := range haul.Notes {
 			d.say("  %s", plain(n))

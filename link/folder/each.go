@@ -29,10 +29,18 @@ func (f *Folder) Each(ctx context.Context, take func(unit []byte) error) ([]link
 	}
 	defer d.Close()
 	w := &walk{f: f, d: d, ctx: ctx, take: take, packs: map[saltOf]*foundPack{}, sets: map[setID][]foundSpare{}}
+	if f.o.Progress != nil {
+		left := f.o.MaxFiles
+		w.total = w.ahead(".", 0, &left)
+	}
 	err = w.dir(".", 0)
 	if err == nil {
 		err = w.mend()
 	}
+	w.newestAsks()
+	f.mu.Lock()
+	f.asks, f.stale = w.asks, w.stale
+	f.mu.Unlock()
 	if errors.Is(err, errLimit) {
 		err = nil
 	}
@@ -48,6 +56,7 @@ type walk struct {
 	buf     []byte // one pack
 	files   int    // entries seen
 	bytes   int64  // bytes read
+	total   int64  // expected
 	foreign int
 	notes   []link.Note
 	hushed  int    // notes beyond the limit
@@ -57,6 +66,8 @@ type walk struct {
 	sets   map[setID][]foundSpare
 	odd    []oddFile // foreign by their heads, ours by their names
 	marked []*foundPack
+	asks   []foundAsk
+	stale  []foundAsk // too many
 }
 
 func (w *walk) note(where, format string, args ...any) {
@@ -114,6 +125,8 @@ func (w *walk) entry(name string, e fs.DirEntry, depth int) error {
 		return errLimit
 	}
 	switch t := e.Type(); {
+	case t.IsRegular() && (strings.HasPrefix(e.Name(), ".") || strings.HasPrefix(e.Name(), "~")):
+		w.foreign++ // what another program is still writing, as Syncthing does
 	case t.IsRegular():
 		return w.file(name)
 	case t.IsDir() && private(e.Name()):
@@ -182,6 +195,8 @@ func (w *walk) file(name string) error {
 		return w.pack(name, f, head[:], info)
 	case version == spareVersion:
 		return w.spare(name, f, head[:], info)
+	case version == askVersion:
+		return w.ask(name, f, info)
 	}
 	w.note(name, "was written by another version of Jauap (pack version %d): update Jauap to read it", version)
 	return nil
@@ -223,6 +238,7 @@ func (w *walk) pack(name string, f io.Reader, head []byte, info fs.FileInfo) err
 	copy(w.buf, head)
 	n, rerr := io.ReadFull(f, w.buf[headSize:])
 	w.bytes += int64(n)
+	w.f.tell(Reading, w.bytes, w.total)
 
 	found := &foundPack{name: name, knownPack: knownPack{size: info.Size(), time: info.ModTime()}}
 	v, err := w.units(w.buf[:headSize+n], &found.knownPack)

@@ -37,6 +37,8 @@ type Options struct {
 	MaxFiles int   // entries that one walk looks at; 0 for 20,000
 	MaxBytes int64 // bytes that one walk reads; 0 for 8 GiB
 	MaxWrite int64 // bytes that one Leave writes, spare files included; 0 for what fits
+	// Progress is told now and then how far a call is; it must return soon.
+	Progress func(Progress)
 	// Keep says whether a unit found is still good for anybody. A whole pack in
 	// which Each found none such is removed by the next Leave. Nil removes
 	// nothing.
@@ -54,6 +56,8 @@ type Folder struct {
 	mu     sync.Mutex
 	known  map[string]knownPack // by name
 	hashes int                  // in known
+	asks   []foundAsk           // that the last Each found
+	stale  []foundAsk           // and those that are too many
 }
 
 var _ link.Drop = (*Folder)(nil)

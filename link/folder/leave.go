@@ -224,36 +224,13 @@ func (w *writer) write(p *packer) error {
 	if err := w.fits(len(b)); err != nil {
 		return err
 	}
-	dir, err := w.choose()
+	final, err := w.put(b)
 	if err != nil {
-		return explain(err)
+		return err
 	}
-	f, stem, err := w.create(dir)
-	if err != nil {
-		return explain(err)
-	}
-	w.note(b, stem)
-	err = w.fill(f, b)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	final := stem + packSuffix
-	if err == nil {
-		err = w.d.Rename(stem+tempSuffix, final)
-	}
-	if err != nil {
-		w.set = w.set[:len(w.set)-1]
-		_ = w.d.Remove(stem + tempSuffix) // best effort: the stick may be gone
-		if w.ctx.Err() != nil {
-			return w.ctx.Err()
-		}
-		return explain(err)
-	}
-	if err := w.d.SyncDir(dir); err != nil {
-		return explain(err)
-	}
-	w.free--
+	w.note(b, final)
 	w.bytes += int64(len(b))
+	w.f.tell(Writing, w.bytes, w.total)
 	if info, err := w.d.Lstat(final); err == nil {
 		known := knownPack{size: info.Size(), time: info.ModTime()}
 		for i := range p.marks {
@@ -264,10 +241,42 @@ func (w *writer) write(p *packer) error {
 	return nil
 }
 
+// put brings a file to stable storage under a fresh name, which it answers.
+func (w *writer) put(b []byte) (name string, err error) {
+	dir, err := w.choose()
+	if err != nil {
+		return "", explain(err)
+	}
+	f, stem, err := w.create(dir)
+	if err != nil {
+		return "", explain(err)
+	}
+	err = w.fill(f, b)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	name = stem + packSuffix
+	if err == nil {
+		err = w.d.Rename(stem+tempSuffix, name)
+	}
+	if err != nil {
+		_ = w.d.Remove(stem + tempSuffix) // best effort: the stick may be gone
+		if w.ctx.Err() != nil {
+			return "", w.ctx.Err()
+		}
+		return "", explain(err)
+	}
+	if err := w.d.SyncDir(dir); err != nil {
+		return "", explain(err)
+	}
+	w.free--
+	return name, nil
+}
+
 // note adds a pack to the set that spare files will protect; b is its file.
-func (w *writer) note(b []byte, stem string) {
+func (w *writer) note(b []byte, name string) {
 	k := setPack{salt: saltOf(b), size: len(b), sum: sha256.Sum256(b)}
-	w.set = append(w.set, written{setPack: k, name: stem + packSuffix, before: w.done})
+	w.set = append(w.set, written{setPack: k, name: name, before: w.done})
 }
 
 // errRoom is a full stick that is not full: no more may be written.

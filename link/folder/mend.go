@@ -247,6 +247,7 @@ func (w *walk) restore(p *plan, lost []int) (back int, idle bool, err error) {
 				return back, false, err
 			}
 			src.block(p, b, bufs)
+			w.f.tell(Restoring, int64(b+1)*int64(p.chunk*blockChunks), int64(p.blocks)*int64(p.chunk*blockChunks))
 		}
 		for _, i := range group {
 			b := bufs[i][:p.packs[i].size]

@@ -199,6 +199,7 @@ func (w *writer) fillSpares(p *plan, files []file, out []*spareFile) error {
 				return err
 			}
 		}
+		w.f.tell(Protecting, int64(b+1)*int64(len(out)*p.each*p.step()), int64(len(out)*p.size()))
 	}
 	return nil
 }

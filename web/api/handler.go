@@ -49,6 +49,7 @@ const FileHeader = "Jauap-File"
 //	POST /api/v1/{safe,words,notes,note,promise}
 //	POST /api/v1/slips/{ask,act,team,export,import}
 //	POST /api/v1/{invite,accept,verify,send,read,conversation,carry,broadcast,tune,page}
+//	GET  /api/v1/sticks, POST /api/v1/sticks/ignore
 //	POST /api/v1/{draft,delete,search,fetch,picture,sound}
 //	GET  /api/v1/calls, POST /api/v1/{code,look,end-call,scan,introduce}
 //	GET, POST /api/v1/introductions: see Pairing
@@ -77,6 +78,7 @@ func Handler(b Backend, token string) http.Handler {
 	air(inner, b)
 	screen(inner, b)
 	near(inner, b)
+	carriers(inner, b)
 	inner.Handle("GET /api/v1/wait", wait(b))
 	inner.Handle("POST /api/v1/page", page(b))
 	inquiries(inner, b)

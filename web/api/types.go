@@ -320,6 +320,8 @@ type Haul struct {
 	Notes   []string `json:"notes,omitempty"`
 
 	ReadOnly bool `json:"read_only,omitempty"` // nothing could be written: it is write-protected
+	Asked    int  `json:"asked,omitempty"`     // envelopes here that an earlier visitor lacked: these go first
+	Full     bool `json:"full,omitempty"`      // not all could be written
 }
 
 // People is the address book's part of the door.
@@ -366,6 +368,7 @@ type Backend interface {
 	Air
 	Screen
 	Near
+	Carriers
 	Safety
 	Pairing
 }

@@ -32,6 +32,7 @@ type Fake struct {
 	status  api.Status
 	safety
 	mailroom
+	sticks  api.Sticks
 	fails   map[string]error
 	drafts  map[string]*talk // by the person's ID
 	invites int
