@@ -10,11 +10,9 @@ type load struct {
 	wish  int                      // room that the session asks for
 	first bool                     // nothing was sealed for this contact yet in this round
 	most  int                      // bytes that the envelope may have
-	fold  *folder                  // nil: nothing is folded
 }
 
-// fill is how many entries fit the class, in order and folded where that lets more fit,
-// and their bytes as they are.
+// fill is how many entries fit the class, in order, and their bytes.
 func (l load) fill(c envelope.Class) (n, bytes int) {
 	room := l.room(c) - l.wish
 	if room <= 0 || c.Size() > l.most {
@@ -26,9 +24,6 @@ func (l load) fill(c envelope.Class) (n, bytes int) {
 		}
 		bytes += size
 		n++
-	}
-	for more := l.fold.fits(n, room); n < more; n++ {
-		bytes += l.sizes[n]
 	}
 	return n, bytes
 }

@@ -190,7 +190,7 @@ func (r *round) waiting() (list []*person, err error) {
 }
 
 // lookAhead is how many bytes of the queue are read for one envelope.
-const lookAhead = 4 * 16384
+const lookAhead = 3 * 16384
 
 // entries reads the queue of a contact from one rank to another. Letters that
 // expired stay in it but are passed over.
@@ -271,10 +271,10 @@ func (r *round) text(p *person, s *session, list, riders []*waiting, more, first
 	if err := r.a.renew(p, s); err != nil {
 		return false, err
 	}
-	l := load{room: s.s.Room, first: first, more: more, most: r.left, fold: newFolder(list)}
+	l := load{room: s.s.Room, first: first, more: more, most: r.left}
 	if len(list) == 0 {
 		// Only riders, and one of them is due: they all go.
-		list, riders, l.fold = riders, nil, nil
+		list, riders = riders, nil
 	}
 	for _, w := range list {
 		size, err := r.size(w)
@@ -304,40 +304,15 @@ func (r *round) text(p *person, s *session, list, riders []*waiting, more, first
 		s.wished = max(r.a.now, 1)
 	}
 	cargo := &cargo{room: s.s.Room(c) - l.wish, ends: map[string]bool{}}
-	if err := r.letters(cargo, l, list, n); err != nil {
-		return false, err
+	for _, w := range list[:n] {
+		if err := r.add(cargo, w, cargo.room); err != nil {
+			return false, err
+		}
 	}
 	if err := r.topUp(p.ID, cargo, riders); err != nil {
 		return false, err
 	}
 	return true, r.seal(p, s, c, cargo)
-}
-
-// letters puts the first n entries in, folded where they fit only so.
-func (r *round) letters(c *cargo, l load, list []*waiting, n int) error {
-	raw := 0
-	for _, size := range l.sizes[:n] {
-		raw += size
-	}
-	if raw <= c.room {
-		for _, w := range list[:n] {
-			if err := r.add(c, w, c.room); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	p, err := l.fold.folded(n)
-	if err != nil {
-		return err
-	}
-	c.parts, c.plain = append(c.parts, p), l.fold.parts(n)
-	c.room -= seal.PartSize(p)
-	for _, w := range list[:n] {
-		c.took = append(c.took, w)
-		c.ends[string(w.key)] = true
-	}
-	return nil
 }
 
 // earlySize is as much of a long text as is looked for room for at once.
@@ -460,7 +435,6 @@ func (r *round) shortest(list []*waiting) (total, first int64, err error) {
 // cargo is what goes into one envelope.
 type cargo struct {
 	parts []seal.Part
-	plain []seal.Part // what is folded in them, as it was
 	room  int
 	took  []*waiting      // entries that have something in it
 	ends  map[string]bool // keys of those that are finished by it
@@ -538,7 +512,7 @@ func (r *round) seal(p *person, s *session, c envelope.Class, cargo *cargo) erro
 		if err := r.tx.Put(tableAcks, rec.ackKey, rec.id[:]); err != nil {
 			return err
 		}
-	} else if err := r.a.keepParts(r.tx, rec, left, slices.Concat(cargo.plain, cargo.parts)); err != nil {
+	} else if err := r.a.keepParts(r.tx, rec, left, cargo.parts); err != nil {
 		return err
 	}
 	return r.keep(rec, out.Bytes, cargo)

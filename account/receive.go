@@ -273,7 +273,7 @@ func (a *Account) deliver(tx Tx, at Moment, p *person, s *session, e envelope.En
 			}
 		}
 	}
-	for _, part := range unfold(o.Parts) {
+	for _, part := range o.Parts {
 		if part.Kind&^Critical < FirstAppKind {
 			continue // a hello, or what a newer account says to another
 		}
