@@ -126,7 +126,8 @@ func (d *Daemon) open1(list []arrival) {
 	m, _ := d.clock.moment()
 	results, err := d.acc.ReceiveAll(m, raws)
 	if err != nil {
-		// They are on the shelf: the next start offers them again.
+		// They are on the shelf: retry offers them again.
+		d.unopened = true
 		d.setTrouble("vault", "arrived letters wait: "+err.Error())
 		return
 	}
@@ -237,6 +238,7 @@ func (d *Daemon) submit(packed []account.Packed) int {
 		}
 	}
 	d.stored = nil
+	d.stranded = d.stranded || len(ids) < len(packed)
 	d.courier.Unlock()
 	if err := d.acc.Submitted(ids...); err != nil {
 		d.log.Warn("outbox", "error", err)

@@ -64,7 +64,7 @@ type Options struct {
 type Daemon struct {
 	opts   Options
 	log    *slog.Logger
-	clock  *clock
+	clock  *deviceClock
 	unlock func() error
 
 	// people guards the account and its conversations. It is taken before
@@ -81,6 +81,7 @@ type Daemon struct {
 	board    *status.Board
 	pairing  *pairing.Pairing
 	scanning sync.Mutex
+	unopened bool // arrived letters that the vault would not take
 
 	// courier guards the node, the shelf and all that follows.
 	courier   sync.Mutex
@@ -92,6 +93,7 @@ type Daemon struct {
 	arrived   []arrival
 	handed    []node.Handed
 	stored    []envelope.ID // submitted units that the shelf has synced
+	stranded  bool          // sealed envelopes did not reach the shelf
 	kept      int           // units that arrived since Open
 	keptBytes int64         // theirs
 	// For the first flight: own units submitted since Open, the one that was

@@ -85,6 +85,7 @@ func (d *Daemon) tick() {
 			d.log.Warn("finds", "error", err)
 		}
 		if n%int(saveEvery/tickEvery) == 0 {
+			d.retry()
 			d.remind()
 			d.notice.setPower(d.opts.Config.Power)
 			d.tendSlips()

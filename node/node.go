@@ -92,6 +92,7 @@ type Node struct {
 	came    int64    // bytes of units, over all links
 	dirty   bool     // the shelf has something that is not durable
 	later   []Effect // told once it is
+	untold  []Effect // arrivals that a failing disk kept from being told
 	put     []placed
 	broken  error
 }
@@ -144,6 +145,7 @@ func New(c Config, sh *store.Shelf, rng *rand.Rand) *Node {
 func (n *Node) Step(now time.Time, evs ...Event) []Effect {
 	n.now = now
 	n.effects, n.later, n.put, n.broken = nil, nil, nil, nil
+	n.retell()
 	for _, ev := range evs {
 		n.take(ev)
 		if n.broken != nil {
@@ -169,6 +171,7 @@ func (n *Node) Step(now time.Time, evs ...Event) []Effect {
 		}
 	}
 	n.effects = append(n.effects, n.later...)
+	n.later = nil
 	for _, m := range slices.Clone(n.meetings) {
 		n.pump(m)
 	}
@@ -266,6 +269,22 @@ func (n *Node) trouble(err error) {
 	n.meetings = nil
 	clear(n.claims)
 	n.waiting = false
+	for _, e := range n.later {
+		if _, ok := e.(Arrived); ok {
+			n.untold = append(n.untold, e)
+		}
+	}
+}
+
+// retell tells of what arrived before the disk failed: it is on the shelf, and
+// durable once this Step has synced.
+func (n *Node) retell() {
+	for _, e := range n.untold {
+		if a, ok := e.(Arrived); ok && n.sh.Has(a.ID) {
+			n.later = append(n.later, e)
+		}
+	}
+	n.untold = nil
 }
 
 // submit takes an own unit.

@@ -348,6 +348,9 @@ func TestTrouble(t *testing.T) {
 		if !b.durable(w.rng, id) || a.handed[id] == 0 || !b.stored[envelope.IDOf(own)] {
 			t.Fatalf("call %d: not well after the trouble: %v", at, b.trouble)
 		}
+		if !b.arrived[id] {
+			t.Fatalf("call %d: it is on the shelf, and nobody was told that it arrived", at)
+		}
 	}
 }
 

@@ -14,7 +14,13 @@ import (
 )
 
 func (d *door) sim(ctx context.Context, c *cli.Command) error {
+	if c.Duration("soak") > 0 {
+		return d.soak(ctx, c)
+	}
 	name, err := arg(c, 0, "a scenario")
+	if err == nil && name == "town" {
+		return d.town(ctx, c)
+	}
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,9 @@ func TestKill(t *testing.T) {
 	kills := 15
 	if os.Getenv("JAUAP_TEST") == "all" {
 		kills = 200
+	}
+	if n, err := strconv.Atoi(os.Getenv("JAUAP_KILLS")); err == nil {
+		kills = n // the soak: docs/reliability.md
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d, %d kills", seed, kills)

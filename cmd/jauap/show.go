@@ -24,14 +24,14 @@ func showCommands(d *door) []*cli.Command {
 			Action: d.demo,
 		},
 		{
-			Name: "sim", Category: "look", Usage: "many nodes in one process, from one seed", ArgsUsage: strings.Join(sim.Names(), "|") + "|FILE.toml",
-			Flags: []cli.Flag{
+			Name: "sim", Category: "look", Usage: "many nodes in one process, from one seed", ArgsUsage: strings.Join(sim.Names(), "|") + "|town|FILE.toml",
+			Flags: append([]cli.Flag{
 				jsonFlag(),
 				&cli.IntFlag{Name: "people", Usage: "how many, where people are synthetic (0: as many as usual)", Local: true},
 				&cli.StringFlag{Name: "class", Usage: "size class of all letters, S1 to S5 (default: the scenario's)", Local: true},
 				&cli.StringFlag{Name: "svg", Usage: "draw what happened into this file", Local: true},
 				&cli.Uint64Flag{Name: "seed", Usage: "the same seed gives the same events", Value: 7, Local: true},
-			},
+			}, townFlags()...),
 			Action: d.sim,
 		},
 		{

@@ -22,6 +22,7 @@ type Mem struct {
 	limit   int64
 	calls   int
 	fail    failure
+	lying   bool
 }
 
 type failure struct {
@@ -83,6 +84,34 @@ func (m *Mem) FailAt(n int, err error, forever bool) {
 	if n > 0 {
 		m.fail.at = m.calls + n
 	}
+}
+
+// Lie lets every Sync from now on answer nil and put nothing on stable storage,
+// as cheap disks do; Lie(false) ends it. What the lies were about then stays
+// unsaved until the next Sync of its file.
+func (m *Mem) Lie(on bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lying = on
+}
+
+// Lying says whether it lies.
+func (m *Mem) Lying() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.lying
+}
+
+// Image is a copy of all files as somebody would find them who takes the disk.
+// It counts as no call.
+func (m *Mem) Image() map[string][]byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	image := make(map[string][]byte, len(m.names))
+	for name, i := range m.names {
+		image[name] = slices.Clone(i.data)
+	}
+	return image
 }
 
 // Calls is the number of calls made so far on the folder and its files,
@@ -229,6 +258,9 @@ func (m *Mem) Sync() error {
 	if err := m.call(); err != nil {
 		return err
 	}
+	if m.lying {
+		return nil
+	}
 	for _, c := range m.pending {
 		c.do(m.kept)
 	}
@@ -372,7 +404,9 @@ func (h *handle) Sync() error {
 		}
 		return err
 	}
-	h.i.save()
+	if !h.m.lying {
+		h.i.save()
+	}
 	return nil
 }
 

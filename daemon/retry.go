@@ -1,0 +1,32 @@
+package daemon
+
+// retry does again what a disk or vault without room stopped: sealed envelopes
+// that the shelf did not take are submitted again, and what arrived and was not
+// opened is offered again. Both are durable where they are; this only spares
+// the wait for the next start.
+func (d *Daemon) retry() {
+	d.people.Lock()
+	defer d.people.Unlock()
+	d.courier.Lock()
+	stranded := d.stranded
+	d.stranded = false
+	d.courier.Unlock()
+	if stranded {
+		left, err := d.acc.Unhanded()
+		if err != nil {
+			d.courier.Lock()
+			d.stranded = true
+			d.courier.Unlock()
+			d.setTrouble("vault", "sealed letters wait: "+err.Error())
+			return
+		}
+		d.submit(left)
+	}
+	if d.unopened {
+		d.unopened = false
+		d.courier.Lock()
+		d.offerShelf()
+		d.courier.Unlock()
+		d.settleLocked()
+	}
+}

@@ -1,0 +1,55 @@
+package town
+
+import (
+	"context"
+	"errors"
+)
+
+// Report of a soak.
+type Report struct {
+	First   uint64        `json:"first_seed"`
+	Towns   int           `json:"towns"`
+	Letters int           `json:"letters"` // acknowledged
+	Excused int           `json:"excused"`
+	Frames  int           `json:"frames"`
+	Sealed  int           `json:"sealed"` // envelopes
+	Faults  map[Fault]int `json:"faults"`
+	Slowest int           `json:"slowest_drain_hours"`
+	Broken  []string      `json:"broken"` // what broke, with the smallest command found
+}
+
+// Soak plays towns in which everything goes wrong, one seed after the other,
+// while more says so. What breaks is made smaller with at most so many runs
+// each; the soak goes on.
+func Soak(ctx context.Context, first uint64, shrinkRuns int, more func(Report) bool) (Report, error) {
+	r := Report{First: first, Faults: map[Fault]int{}, Broken: []string{}}
+	for seed := first; more(r) && ctx.Err() == nil; seed++ {
+		// Every kind of town in turn: few and many people, at the relay only, and
+		// one fault alone as well as all together.
+		o := Options{Seed: seed, People: 2 + int(seed%7), Hours: 24 + 24*int(seed%3), Faults: Faults(), Apart: seed%4 == 3}
+		if seed%2 == 1 {
+			k := int(seed/2) % len(Faults())
+			o.Faults = Faults()[k : k+1]
+		}
+		got, err := Run(ctx, o)
+		if errors.Is(err, ErrBroken) {
+			_, _, broke := Shrink(ctx, o, shrinkRuns)
+			if broke == nil {
+				broke = err // not again in two runs with other keys: still it broke
+			}
+			r.Broken = append(r.Broken, broke.Error())
+		} else if err != nil {
+			return r, err
+		}
+		r.Towns++
+		r.Letters += got.Letters
+		r.Excused += got.Excused
+		r.Frames += got.Frames
+		r.Sealed += got.Commits
+		r.Slowest = max(r.Slowest, got.Drained)
+		for f, n := range got.Faults {
+			r.Faults[f] += n
+		}
+	}
+	return r, nil
+}
