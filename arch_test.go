@@ -61,6 +61,8 @@ var house = map[string]room{
 	"bulletin":          {kind: 'C', may: []string{"account", "envelope"}, never: []string{"chat", "node", "link"}, reason: "public notices read no private letter"},
 	"media":             {kind: 'C', never: []string{"account", "seal", "identity"}, reason: "pictures are bytes to bytes: no file, no letter, no person"},
 	"bulletin/evidence": {kind: 'C', never: []string{"account", "chat", "node", "link"}, reason: "a stranger checks a package without an account, and no private letter is at hand"},
+	"desk":              {kind: 'C', may: []string{"account", "bulletin/evidence"}, never: []string{"node", "link", "chat", "inbox"}, reason: "what a desk judges are packages and claims, not letters"},
+	"desk/paper":        {kind: 'E', may: []string{"desk"}, never: []string{"node", "link", "chat"}, reason: "paper shows what it is given"},
 	"inbox":             {kind: 'C', may: []string{"account", "envelope", "seal"}, never: []string{"node", "link", "chat"}, reason: "a letter to a desk names no person and reads no private letter"},
 	"inquiry":           {kind: 'C', may: []string{"account", "identity", "seal"}, never: []string{"node", "link", "chat"}, reason: "a slip knows people and no way"},
 	"note":              {kind: 'C', reason: "a note is words and a key that the caller brings"},

@@ -3,6 +3,7 @@ module github.com/jauap/jauap
 go 1.26.0
 
 require (
+	codeberg.org/go-pdf/fpdf v0.12.0
 	filippo.io/edwards25519 v1.2.0
 	github.com/BurntSushi/toml v1.6.0
 	github.com/apernet/quic-go v0.59.1-0.20260217092621-db4786c77a22

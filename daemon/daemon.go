@@ -18,6 +18,7 @@ import (
 	"github.com/jauap/jauap/bulletin"
 	"github.com/jauap/jauap/chat"
 	"github.com/jauap/jauap/config"
+	"github.com/jauap/jauap/desk"
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/finds"
 	"github.com/jauap/jauap/group"
@@ -77,6 +78,7 @@ type Daemon struct {
 	groups   *group.Groups
 	boards   *bulletin.Boards
 	inboxes  *inbox.Inboxes
+	desk     *desk.Desk
 	mailSeq  uint64 // units of the shelf up to here were tried for inboxes
 	board    *status.Board
 	pairing  *pairing.Pairing

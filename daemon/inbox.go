@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/desk"
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/inbox"
 	"github.com/jauap/jauap/node"
@@ -36,6 +37,7 @@ func inboxError(err error) error {
 }
 
 func (d *Daemon) openInboxes() (err error) {
+	d.desk = desk.New(d.vault)
 	d.inboxes, err = inbox.Open(d.vault, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	return err
 }
@@ -79,6 +81,7 @@ func (d *Daemon) takeMail(most int) (more bool) {
 
 func (d *Daemon) takeUnit(m account.Moment, raw []byte) error {
 	t, err := d.inboxes.Take(m, raw)
+	came := t.Whole != (inbox.ID{})
 	for _, tag := range t.Tags { // pieces that came before their head
 		d.courier.Lock()
 		e, ok := d.shelf.ByTag(tag)
@@ -88,8 +91,13 @@ func (d *Daemon) takeUnit(m account.Moment, raw []byte) error {
 		}
 		d.courier.Unlock()
 		if piece != nil && err == nil {
-			_, err = d.inboxes.Take(m, piece)
+			var p inbox.Taken
+			p, err = d.inboxes.Take(m, piece)
+			came = came || p.Whole != (inbox.ID{})
 		}
+	}
+	if came && err == nil {
+		err = d.fileReports()
 	}
 	if t.Used {
 		d.changes.bump()
@@ -178,6 +186,9 @@ func (d *Daemon) tendInboxes(minute int) {
 		d.mailSeq = 0
 	}
 	d.forgetRipe()
+	if err := d.fileReports(); err != nil {
+		d.setTrouble("inbox", "reports wait for the desk: "+err.Error())
+	}
 	if m, known := d.clock.moment(); known && d.clock.doubt() == "" {
 		if _, err := d.inboxes.Tend(m); err != nil {
 			d.setTrouble("inbox", err.Error())
@@ -380,6 +391,9 @@ func (d *Daemon) DeleteReceived(_ context.Context, id string) (out api.Received,
 	defer d.people.Unlock()
 	if err := d.inboxes.Delete(m.ID); err != nil {
 		return out, inboxError(err)
+	}
+	if err := d.desk.Forget(m.ID.String()); err != nil {
+		return out, deskError(err)
 	}
 	d.changes.bump()
 	return api.Received{ID: m.ID.String(), Kind: kindName(m.Kind), Came: m.Came.UTC(), Bytes: m.Bytes, Here: m.Here, All: m.All}, nil

@@ -19,6 +19,12 @@ func (p *pages) desk(m *http.ServeMux) {
 	m.Handle("POST /inbox", p.act((*turn).changeInbox))
 	m.Handle("GET /inbox/card/{id}", p.screen((*turn).inboxQR))
 	m.Handle("GET /inbox/file/{id}", p.screen((*turn).cameFile))
+	m.Handle("GET /desk", p.screen((*turn).desk))
+	m.Handle("POST /desk", p.act((*turn).actDesk))
+	m.Handle("GET /desk/report/{id}", p.screen((*turn).oneReport))
+	m.Handle("GET /desk/incident/{id}", p.screen((*turn).oneCase))
+	m.Handle("GET /desk/log", p.screen((*turn).deskLog))
+	m.Handle("GET /desk/file/{form}", p.screen((*turn).deskFile))
 	m.Handle("GET /report", p.screen((*turn).report))
 	m.Handle("POST /report", p.act((*turn).sendReport))
 }

@@ -29,6 +29,7 @@ func madeKeys() []string {
 		"group.":   "asking left removed",
 		"month.":   "1 2 3 4 5 6 7 8 9 10 11 12",
 		"inbox.":   "letter report claim",
+		"desk.":    "ungraded confirmed fair weak contested discounted official hospital monitor witness media other stands withdrawn revised did-report did-claimed did-incident did-put did-merge did-grade did-source did-claim did-status did-note did-undo is-proven is-claimed is-not-proven is-broken",
 		"report.":  "killed injured detained missing witnessed heard inferred by-witness by-relative by-medical by-official by-media by-other may-private may-desk may-publish did-claim did-forget",
 		"outcome.": "spoke close neighbour no-answer not-there other",
 	} {

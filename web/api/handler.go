@@ -44,6 +44,7 @@ const FileHeader = "Jauap-File"
 //	GET  /api/v1/attachments/ID     the bytes
 //	GET  /api/v1/boards; POST /api/v1/boards, /api/v1/boards/{notices,post,editor}
 //	GET  /api/v1/inboxes, /api/v1/inboxes/{sent,received}, /api/v1/inboxes/received/ID; POST /api/v1/inboxes: see Inboxes
+//	POST /api/v1/desk, /api/v1/desk/{report,incident,log,act,take}; GET /api/v1/desk/file: see Desks
 //	GET  /api/v1/slips, /api/v1/slips/team
 //	GET  /api/v1/{told,promises}
 //	POST /api/v1/{safe,words,notes,note,promise}
@@ -85,6 +86,7 @@ func Handler(b Backend, token string) http.Handler {
 	groups(inner, b)
 	boards(inner, b)
 	inboxes(inner, b)
+	desks(inner, b)
 	safety(inner, b)
 	servePairing(inner, b)
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

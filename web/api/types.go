@@ -365,6 +365,7 @@ type Backend interface {
 	Groups
 	Boards
 	Inboxes
+	Desks
 	Air
 	Screen
 	Near

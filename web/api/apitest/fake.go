@@ -32,7 +32,8 @@ type Fake struct {
 	status  api.Status
 	safety
 	mailroom
-	sticks  api.Sticks
+	sticks api.Sticks
+	bureau
 	fails   map[string]error
 	drafts  map[string]*talk // by the person's ID
 	invites int

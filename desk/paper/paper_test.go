@@ -1,0 +1,135 @@
+package paper
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/bulletin/evidence"
+	"github.com/jauap/jauap/desk"
+)
+
+var noon = time.Date(2022, 1, 9, 12, 0, 0, 0, time.UTC)
+
+// story is an export with a withdrawn claim and reports of three kinds of
+// consent.
+func story(t testing.TB, level string) *desk.Export {
+	t.Helper()
+	d := desk.New(account.NewMemVault())
+	enter := func(e desk.Entry) string {
+		l, err := d.Enter(noon, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l[0].Name()
+	}
+	if err := d.Name("Құқық қорғау бюросы"); err != nil {
+		t.Fatal(err)
+	}
+	for k, place := range []struct {
+		name     string
+		lat, lon float64
+	}{{"Алматы, Республика алаңы", 43.2389, 76.9450}, {"Қызылорда, Әйтеке би көшесі", 44.85, 65.51}, {"Тараз, площадь Достык", 42.9, 71.37}} {
+		i := enter(desk.Entry{Kind: desk.KindIncident})
+		for n, consent := range []string{"publish", "desk", "private"} {
+			near, most := 400, 12+k
+			var b bytes.Buffer
+			r := evidence.Report{What: fmt.Sprint("Оқ атылды ", consent), From: fmt.Sprintf("2022-01-0%dT17:00:00+06:00", 5+k), Place: evidence.Place{Name: place.name, Lat: &place.lat, Lon: &place.lon, PrecisionM: &near},
+				Basis: "witnessed", Numbers: []evidence.Numbers{{What: "killed", Min: 4 + n, Max: &most}, {What: "injured", Min: 20}}, Consent: consent, Made: noon.Format(time.RFC3339), Tool: "test"}
+			if _, err := evidence.Write(&b, r, nil, nil, evidence.Author{}); err != nil {
+				t.Fatal(err)
+			}
+			v, err := evidence.Check(bytes.NewReader(b.Bytes()), int64(b.Len()))
+			if err == nil {
+				_, err = d.File(noon, noon, &v)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			enter(desk.Entry{Kind: desk.KindPut, Of: v.Root.String(), Into: i})
+		}
+		enter(desk.Entry{Kind: desk.KindGrade, Of: i, State: desk.Grades[k]})
+	}
+	for _, c := range []struct {
+		n     int
+		said  string
+		scope string
+	}{{26, "2022-01-07", "«вооружённых преступников»"}, {164, "2022-01-09", "103 из них в Алматы"}, {225, "2022-01-15", "тел в моргах, из них 19 силовиков"}, {238, "2022-08-16", "список имён"}} {
+		id := enter(desk.Entry{Kind: desk.KindClaim, Claim: &desk.Claim{Topic: "Қаңтар 2022", Who: "Прокуратура", Side: "official", What: "killed", Min: c.n, Said: c.said, Scope: c.scope}})
+		if c.n == 164 {
+			enter(desk.Entry{Kind: desk.KindStatus, Of: id, State: "withdrawn", Text: "техническая ошибка"})
+		}
+	}
+	x, err := d.Export(level, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// TestReport prints the same bytes twice, in three languages; with
+// JAUAP_TEST=all a foreign reader takes the words out again. With JAUAP_SHOTS=DIR
+// the files stay there.
+func TestReport(t *testing.T) {
+	x := story(t, desk.Redacted)
+	sums := []desk.Summed{{Name: "events.csv", SHA256: strings.Repeat("ab", 32)}}
+	for lang, want := range map[string][]string{
+		"kk": {"Не белгілі", "Қызылорда, Әйтеке би көшесі", "қайтарып алынды", "қаза тапты: 4–12", "Маңғыстау", "бақылау қосындысы"},
+		"ru": {"Что известно", "отозвано", "не оценено|подтверждено", "Как это составлено", "103 из них в Алматы"},
+		"en": {"What is known", "withdrawn", "Karaganda", "6 not shown", "What this does not show"},
+	} {
+		b, err := Report(x, lang, sums)
+		if err != nil || !bytes.HasPrefix(b, []byte("%PDF-")) || !bytes.Contains(b, []byte("%%EOF")) || len(b) > 200_000 {
+			t.Fatal(lang, len(b), err)
+		}
+		if again, _ := Report(x, lang, sums); !bytes.Equal(b, again) {
+			t.Errorf("%s: another file the second time", lang)
+		}
+		dir := t.TempDir()
+		if s := os.Getenv("JAUAP_SHOTS"); s != "" {
+			dir = s
+		}
+		name := filepath.Join(dir, "desk-"+lang+".pdf")
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		text := extract(t, name)
+		for _, w := range want {
+			ok := false
+			for alt := range strings.SplitSeq(w, "|") {
+				ok = ok || strings.Contains(text, alt)
+			}
+			if !ok {
+				t.Errorf("%s: the paper does not say %q:\n%s", lang, w, text)
+			}
+		}
+		for _, w := range []string{"Оқ атылды private", "Оқ атылды desk", "?"} {
+			if strings.Contains(text, w) {
+				t.Errorf("%s: the paper says %q", lang, w)
+			}
+		}
+	}
+}
+
+// extract takes the words out of a PDF with another program.
+func extract(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath("pdftotext")
+	if err != nil {
+		if os.Getenv("JAUAP_TEST") == "all" {
+			t.Fatal("JAUAP_TEST=all, and there is no pdftotext in PATH: install poppler-utils")
+		}
+		t.Skip("no pdftotext in PATH: the words on the paper are not read by another program (JAUAP_TEST=all makes this a failure)")
+	}
+	out, err := exec.Command(path, "-layout", name, "-").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(out), "\u00a0", " ")
+}
