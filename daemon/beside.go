@@ -139,6 +139,9 @@ func (d *Daemon) Meet(ctx context.Context, ask api.MeetAsk) (api.Met, error) {
 			return api.Met{}, fmt.Errorf("%w: the other device is not on this network; join the same Wi-Fi or hotspot", api.ErrNotFound)
 		}
 	}
+	if len(addrs) == 1 {
+		addrs = lan.Spell(addrs[0])
+	}
 	var err error
 	for _, addr := range addrs {
 		var met api.Met

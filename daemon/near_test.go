@@ -173,7 +173,7 @@ func TestContactsAreRecognised(t *testing.T) {
 // the flood less stays, although it was as much.
 func TestFloodOnDevices(t *testing.T) {
 	t.Parallel()
-	const quota, each, floods = 1 << 20, 100, 14
+	const quota, each, floods = 1 << 20, 100, 18
 	b := beside(t, "Bearer", quota)
 	a, s := beside(t, "Aigerim", 64<<20), beside(t, "Somebody", 64<<20)
 	befriend(t, a, b, "Aigerim", "Bearer")

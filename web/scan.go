@@ -56,6 +56,9 @@ func (x *turn) scanned() error {
 	if err != nil {
 		return err
 	}
+	if strings.HasPrefix(strings.ToUpper(s.Code), codeAt) {
+		return x.scannedNear(s.Code, live)
+	}
 	p, err := x.p.b.Accept(x.ctx(), api.AcceptAsk{Code: s.Code, InPerson: true})
 	if errors.Is(err, api.ErrBadInvite) || errors.Is(err, api.ErrUsage) {
 		return problem()
@@ -64,11 +67,30 @@ func (x *turn) scanned() error {
 		return err
 	}
 	x.tell("scan", x.T("scan.done", "name", isolate(p.Name)))
+	return x.goOn("scan", live)
+}
+
+// scannedNear calls the device whose address was in a picture.
+func (x *turn) scannedNear(code string, live bool) error {
+	met, err := x.p.b.Meet(x.ctx(), api.MeetAsk{Addr: code})
+	switch {
+	case err != nil && !errors.Is(err, api.ErrUsage) && !errors.Is(err, api.ErrNotFound):
+		return err
+	case err != nil:
+		x.tell("near", nearScreen{Problem: x.T("near.silent")})
+	default:
+		x.tell("near", nearScreen{Done: x.metText(met)})
+	}
+	return x.goOn("near", live)
+}
+
+// goOn shows a screen after a picture was read.
+func (x *turn) goOn(screen string, live bool) error {
 	if live {
 		// The page goes on by itself: a fetch must not use up what is told once.
 		x.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = x.w.Write([]byte(x.Path("scan")))
+		_, _ = x.w.Write([]byte(x.Path(screen)))
 		return nil
 	}
-	return x.see(x.Path("scan"))
+	return x.see(x.Path(screen))
 }

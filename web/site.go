@@ -114,7 +114,7 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 	m.Handle("POST /delete/{id}", p.act((*turn).delete))
 	m.Handle("GET /search", p.screen((*turn).search))
 	m.Handle("GET /file/{id}", p.screen((*turn).file))
-	m.Handle("GET /net", p.screen((*turn).network))
+	p.nearPages(m)
 	m.Handle("GET /carry", p.screen((*turn).stick))
 	m.Handle("POST /carry", p.act((*turn).carry))
 	m.Handle("GET /safe", p.screen((*turn).safe))

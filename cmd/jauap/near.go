@@ -15,8 +15,8 @@ func nearCommands(d *door) []*cli.Command {
 	return []*cli.Command{{
 		Name: "meet", Category: "network", Usage: "call a device on the same network by its address", ArgsUsage: "[ADDRESS]",
 		Description: "Devices on one network find each other by themselves. Where they do not, type here what the\n" +
-			"other one says: 192.168.1.5:40123, or [fe80::1%wlan0]:40123 with the name of this device's own\n" +
-			"interface, or the text of its QR code. Without ADDRESS it says where this device is reached.",
+			"other one says: 192.168.1.5:40123, or [fe80::1%wlan0]:40123, or the text of its QR code.\n" +
+			"Without ADDRESS it says where this device is reached.",
 		Flags:  []cli.Flag{jsonFlag()},
 		Action: d.meet,
 	}}

@@ -113,3 +113,32 @@ func placeOf(i net.Interface, addrs []net.Addr, only netip.Addr) place {
 	}
 	return p
 }
+
+// Spell is an address as this device has to write it for Dial: a link-local one as the
+// other device shows it names that device's interface, so that each of ours is to be
+// tried in turn.
+func Spell(addr string) []string {
+	list, err := net.Interfaces()
+	if err != nil {
+		return []string{addr}
+	}
+	var own []string
+	for _, i := range list {
+		if i.Flags&net.FlagUp != 0 && i.Flags&net.FlagLoopback == 0 {
+			own = append(own, i.Name)
+		}
+	}
+	return spelled(addr, own)
+}
+
+func spelled(addr string, own []string) []string {
+	ap, err := netip.ParseAddrPort(addr)
+	if err != nil || !ap.Addr().Is6() || !ap.Addr().IsLinkLocalUnicast() || slices.Contains(own, ap.Addr().Zone()) || len(own) == 0 {
+		return []string{addr}
+	}
+	list := make([]string, len(own))
+	for i, name := range own {
+		list[i] = netip.AddrPortFrom(ap.Addr().WithZone(name), ap.Port()).String()
+	}
+	return list
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -513,5 +514,23 @@ func TestMoved(t *testing.T) {
 	}
 	if !in("192.168.1.7") || !in("172.16.0.2") {
 		t.Fatal("not moved to another network")
+	}
+}
+
+// TestSpelled: an address of one link is tried on each of our own interfaces, unless it
+// names one of them.
+func TestSpelled(t *testing.T) {
+	own := []string{"eth0", "wlan1"}
+	for addr, want := range map[string][]string{
+		"[fe80::7%wlan0]:40123": {"[fe80::7%eth0]:40123", "[fe80::7%wlan1]:40123"},
+		"[fe80::7]:40123":       {"[fe80::7%eth0]:40123", "[fe80::7%wlan1]:40123"},
+		"[fe80::7%eth0]:40123":  {"[fe80::7%eth0]:40123"},
+		"192.168.1.5:40123":     {"192.168.1.5:40123"},
+		"[2001:db8::7]:40123":   {"[2001:db8::7]:40123"},
+		"not an address":        {"not an address"},
+	} {
+		if got := spelled(addr, own); !slices.Equal(got, want) {
+			t.Errorf("%s: %v", addr, got)
+		}
 	}
 }

@@ -88,6 +88,9 @@ func (f *Fake) Scan(_ context.Context, picture []byte) (api.Scanned, error) {
 		return api.Scanned{}, err
 	}
 	_, code, ok := strings.Cut(string(picture), "JAUAP:")
+	if strings.HasPrefix(string(picture), "JAUAP-AT/") {
+		return api.Scanned{Code: string(picture)}, nil
+	}
 	if !ok {
 		return api.Scanned{}, fmt.Errorf("%w", api.ErrBadPicture)
 	}
