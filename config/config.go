@@ -59,6 +59,7 @@ type Config struct {
 	Tune      []string      // broadcasts to listen to, ip:port; "auto", also when empty, or "off"
 	DNS       []string      // tunnels through name servers, ZONE#KEY[@RESOLVER,…]
 	Serial    []string      // radio modems on serial ports: PORT,kiss|rnode|meshcore,key=value…
+	Bundles   []string      // nodes of delay-tolerant networks, tcpcl://host:port and what stands behind it
 	Proxy     string        // HTTP or SOCKS 5 proxy for relays, empty for none
 	Tickets   bool          // let the first packet to a relay carry letters
 	Page      string        // host:port of the page, loopback only
@@ -148,6 +149,8 @@ func (c *Config) set(key, value string) (err error) {
 		c.DNS, err = appendTo(c.DNS, value)
 	case "serial":
 		c.Serial, err = appendTo(c.Serial, value)
+	case "bp":
+		c.Bundles, err = appendTo(c.Bundles, value)
 	case "proxy":
 		c.Proxy = value
 	case "tickets":
@@ -314,6 +317,9 @@ func (c Config) Text() string {
 	}
 	if c.Proxy != "" {
 		put("Proxy on the way to relays: http://HOST:PORT, or socks5://127.0.0.1:9050 for Tor. QUIC does not pass through it.", "proxy", c.Proxy)
+	}
+	for _, b := range c.Bundles {
+		put("A node of a delay-tolerant network (BPv7) that carries mail: tcpcl://HOST:4556,to=EID,as=EID; mtcp:// or stcp://; with ,listen it is waited for.", "bp", b)
 	}
 	for _, t := range c.Tune {
 		put("A broadcast to listen to: ip:port, auto for the usual group, or off.", "tune", t)

@@ -108,7 +108,7 @@ func (d *Daemon) linked() bool {
 			return true
 		}
 	}
-	return false
+	return d.lines > 0
 }
 
 // open1 offers envelopes to the account.

@@ -111,6 +111,7 @@ type Daemon struct {
 	leftAt    time.Time
 	smalls    int // links that are up and carry little more than S0
 	unsent    int // bytes of S0 that they have yet to send
+	lines     int // open sessions with bundle nodes
 
 	ways    *ways
 	finds   *finds.Book

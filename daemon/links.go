@@ -52,6 +52,9 @@ func (d *Daemon) Start() error {
 	for _, addr := range d.opts.Config.Tuned() {
 		d.spawn(func() { d.keepTuned(addr) })
 	}
+	if err := d.startBundles(); err != nil {
+		return err
+	}
 	d.spawn(d.tick)
 	d.spawn(d.clear)
 	return nil

@@ -154,7 +154,7 @@ func (x *turn) networkScreen(st api.Status, out []api.Outgoing) networkScreen {
 	for _, l := range st.Links {
 		v := wayView{Link: l, Kind: x.T("way.other"), Now: x.T("unknown")}
 		switch l.Kind {
-		case "lan", "relay", "folder", "broadcast", "radio":
+		case "lan", "relay", "folder", "broadcast", "radio", "dtn":
 			v.Kind = x.T("way." + l.Kind)
 		}
 		switch l.State {

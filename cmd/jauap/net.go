@@ -25,6 +25,7 @@ func netCommands(d *door) []*cli.Command {
 	return []*cli.Command{
 		{
 			Name: "up", Category: "network", Usage: "run this device's node until interrupted",
+			DisableSliceFlagSeparator: true, // commas stand in the addresses of bundle nodes
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "listen", Usage: "where neighbours reach me, host:port, or off", Local: true},
 				&cli.StringSliceFlag{Name: "link", Usage: "a neighbour to call, host:port", Local: true},
@@ -32,6 +33,7 @@ func netCommands(d *door) []*cli.Command {
 				&cli.StringSliceFlag{Name: "dns", Usage: "a tunnel through name servers where nothing else passes, ZONE#KEY, or ZONE#KEY@RESOLVER to ask another than the system's", Local: true},
 				&cli.StringSliceFlag{Name: "tune", Usage: "a broadcast to listen to, ip:port, or off", Local: true},
 				&cli.StringFlag{Name: "serial", Usage: "a radio modem: PORT,kiss|rnode|meshcore,key=value,… such as /dev/ttyUSB0,rnode,freq=868.1,sf=8 (docs/carriers.md)", Local: true},
+				&cli.StringSliceFlag{Name: "bp", Usage: "a bundle node (DTN) that carries mail: tcpcl://host:4556,to=EID,as=EID; mtcp:// or stcp://; ,listen to be called (see `jauap bp`)", Local: true},
 				&cli.StringFlag{Name: "page", Usage: "where the page opens, loopback only", Local: true},
 				&cli.BoolFlag{Name: "save", Usage: "keep these settings in jauap.conf for the next time", Local: true},
 				&cli.BoolFlag{Name: "no-browser", Usage: "print the page's address and leave it at that", Local: true},
@@ -217,6 +219,9 @@ func overrides(c *cli.Command, cfg *config.Config) error {
 	}
 	if c.IsSet("tune") {
 		cfg.Tune = nil
+	}
+	for _, b := range c.StringSlice("bp") {
+		text += "bp = " + b + "\n"
 	}
 	for _, t := range c.StringSlice("dns") {
 		text += "dns = " + t + "\n"

@@ -341,7 +341,7 @@ type called struct {
 	in, out string
 }
 
-func (c *called) Traits() link.Traits { return traits() }
+func (c *called) Traits() link.Traits { return Traits() }
 
 func (c *called) dial(addr string) Session {
 	s, err := Dial(context.Background(), spotOf(c.t, "tcpcl://"+addr), Options{})

@@ -45,7 +45,7 @@ func OpenFiles(dir string, g Packing, o Options) (*Files, error) {
 }
 
 // Traits implements link.Drop.
-func (f *Files) Traits() link.Traits { return traits() }
+func (f *Files) Traits() link.Traits { return Traits() }
 
 // Leave implements link.Drop: a bundle is a file of its own that appears whole, with
 // a random name.

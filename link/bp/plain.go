@@ -230,7 +230,7 @@ func one(take func([]byte) error) func([][]byte) error {
 
 // Traits implements link.Drop.
 func (p *plain) Traits() link.Traits {
-	t := traits()
+	t := Traits()
 	if t.Way = link.In; p.sends {
 		t.Way = link.Out
 	}

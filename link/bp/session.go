@@ -73,8 +73,8 @@ type Session interface {
 	Close() error
 }
 
-// traits are those of every session: somewhere behind it bundles may wait for days.
-func traits() link.Traits {
+// Traits are those of every session: somewhere behind it bundles may wait for days.
+func Traits() link.Traits {
 	return link.Traits{Latency: 24 * time.Hour, Unit: bundle.MaxUnit, Way: link.Both, Lossy: true, Exposure: link.Open}
 }
 

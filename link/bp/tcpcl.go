@@ -496,7 +496,7 @@ func (c *tcpcl) Each(ctx context.Context, take func([]byte) error) ([]link.Note,
 }
 
 // Traits implements link.Drop.
-func (c *tcpcl) Traits() link.Traits { return traits() }
+func (c *tcpcl) Traits() link.Traits { return Traits() }
 
 // Confirms implements Session.
 func (c *tcpcl) Confirms() bool { return true }

@@ -80,6 +80,7 @@ func Handler(b Backend, token string) http.Handler {
 	screen(inner, b)
 	near(inner, b)
 	carriers(inner, b)
+	bundles(inner, b)
 	inner.Handle("GET /api/v1/wait", wait(b))
 	inner.Handle("POST /api/v1/page", page(b))
 	inquiries(inner, b)

@@ -370,6 +370,7 @@ type Backend interface {
 	Screen
 	Near
 	Carriers
+	Bundles
 	Safety
 	Pairing
 }
