@@ -83,6 +83,7 @@ var house = map[string]room{
 	"demo":              {kind: 'D', may: []string{"config", "daemon", "web", "web/api"}, reason: "the demo plays nothing: it starts what a person would start"},
 	"bench":             {kind: 'D', may: []string{"config", "daemon", "envelope", "exchange", "identity", "seal", "store", "web/api", "internal/durable", "internal/netem"}, reason: "a benchmark runs the rooms and adds nothing"},
 	"cmd/jauap":         {kind: 'D', may: []string{"*"}, reason: "the doors"},
+	"internal/limits":   {kind: 'E', reason: "what bytes may cost is the same for every decoder"},
 	"internal/durable":  {kind: 'E', reason: "the disk under a contract"},
 	"internal/netem":    {kind: 'E', reason: "a bad network knows nothing of what it carries"},
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/seal"
 )
 
@@ -48,7 +49,9 @@ func FuzzRecords(f *testing.F) {
 	s := &sent{to: ContactID{1}, letters: []LetterID{{1}}, carriers: [][8]byte{{1}}}
 	f.Add(s.record())
 	f.Add((&person{Contact: Contact{Name: "n"}}).record())
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		if w, err := parseWaiting(make([]byte, 25), b); err == nil {
 			if again, err := parseWaiting(make([]byte, 25), w.record()); err != nil || len(again.parts) != len(w.parts) {
 				t.Fatal("queue", err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/limits"
 )
 
 var noon = account.Moment{Wall: time.Date(2026, 1, 7, 12, 0, 0, 0, time.UTC), Day: 1468}
@@ -312,7 +313,9 @@ func FuzzParse(f *testing.F) {
 	f.Add(c.bytes())
 	f.Add(d.Notice.bytes())
 	f.Add(d.Bytes())
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		if c, ok := parseCard(b); ok && !bytes.Equal(c.bytes(), b) {
 			t.Fatal("two forms of one card")
 		}

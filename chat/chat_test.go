@@ -16,6 +16,7 @@ import (
 
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/account/sqlite"
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/seal"
 )
 
@@ -569,6 +570,7 @@ func FuzzDeliver(f *testing.F) {
 	}
 	clean := u.vault.(*account.MemVault)
 	f.Fuzz(func(t *testing.T, kind uint8, body []byte) {
+		defer limits.Watch(t, len(body))()
 		v := clean.Clone()
 		c := &Chat{a: u.a, vault: v, config: u.c.config}
 		for range 2 {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jauap/jauap/internal/limits"
 )
 
 func TestTextReadsBack(t *testing.T) {
@@ -48,7 +50,9 @@ func TestErrorsNameTheLine(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(Default().Text())
 	f.Add("quota = 1e9GB\nlink = x")
+	limits.HostileText(f)
 	f.Fuzz(func(t *testing.T, text string) {
+		defer limits.Watch(t, len(text))()
 		c, err := Parse(strings.NewReader(text))
 		if err != nil {
 			return

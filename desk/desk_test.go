@@ -17,6 +17,7 @@ import (
 
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/bulletin/evidence"
+	"github.com/jauap/jauap/internal/limits"
 )
 
 var noon = time.Date(2022, 1, 9, 12, 0, 0, 0, time.UTC)
@@ -358,7 +359,10 @@ func FuzzMerge(f *testing.F) {
 	var b bytes.Buffer
 	_, _ = d.Write(&b)
 	f.Add(b.Bytes())
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		// A file of nothing but short lines: each is parsed, refused and let go.
+		defer limits.Watch(t, len(raw), limits.Cost{Bytes: 64 << 20, Time: 200 * time.Millisecond})()
 		d := New(account.NewMemVault())
 		if _, _, err := d.Merge(bytes.NewReader(raw)); err != nil {
 			t.Fatal(err)

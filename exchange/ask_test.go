@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/limits"
 )
 
 func shelfOf(from, to int) func(func(envelope.ID)) {
@@ -62,7 +63,9 @@ func TestAsksHaveNothingInCommon(t *testing.T) {
 
 func FuzzLacking(f *testing.F) {
 	f.Add(Ask([AskNonce]byte{1}, shelfOf(0, 40)))
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, ask []byte) {
+		defer limits.Watch(t, len(ask))()
 		lacks, _, _ := Lacking(ask, shelfOf(0, 50))
 		if len(lacks) > 50 {
 			t.Fatal("more is lacked than there is")

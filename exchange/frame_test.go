@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/limits"
 )
 
 // greeting is what an anonymous side says first.
@@ -196,7 +197,9 @@ func FuzzReceive(f *testing.F) {
 	f.Add(join(greeting, "82 00 000102030405060708090a0b0c0d0e0f 01 00 0010", "85 00 00 aa", "83"))
 	f.Add(join("81 01 06 0800 0102030405060708 05 0102030405060708 05 01 06 01 00", "84 00 00 01 05", "86 02 00 02", "83 05"))
 	f.Add(join(greeting, "82 01 000102030405060708090a0b0c0d0e0f 06 00 0010", "85 00 00 aaaaaaaa", "86 00 00 01 01 01 01", "87 00"))
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
+		defer limits.Watch(t, len(in))()
 		if len(in) > 64<<10 {
 			return
 		}
@@ -242,7 +245,9 @@ func FuzzReceive(f *testing.F) {
 func FuzzReadFrame(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 0x83})
 	f.Add([]byte{0, 1, 0, 0x83})
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
+		defer limits.Watch(t, len(in))()
 		b, err := ReadFrame(strings.NewReader(string(in)), nil)
 		if err == nil && (len(b) == 0 || len(b) > MaxFrame || string(in[3:3+len(b)]) != string(b)) {
 			t.Fatalf("read %d bytes", len(b))

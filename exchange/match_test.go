@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/limits"
 )
 
 // twins are two shelves that share n small units.
@@ -458,6 +459,7 @@ func FuzzSketch(f *testing.F) {
 	f.Add(true, join([]byte{frameMore, 60}, []byte{frameMore, 0}))
 	reads, writes := strange(nonce{2}), strange(nonce{1})
 	f.Fuzz(func(t *testing.T, writer bool, in []byte) {
+		defer limits.Watch(t, len(in))()
 		if len(in) > 64<<10 {
 			return
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/seal"
 )
 
@@ -213,7 +214,9 @@ func TestHostileContact(t *testing.T) {
 func FuzzParseFinds(f *testing.F) {
 	f.Add(appendFind([]byte{1}, hash{1}, Find{true, 53, 20000}))
 	f.Add([]byte{2, 0})
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer limits.Watch(t, len(body))()
 		got, ok := parseFinds(body)
 		if !ok && got != nil || len(got) > maxTold {
 			t.Fatalf("%v, %v", got, ok)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/roster"
 	"github.com/jauap/jauap/seal"
 	keys "github.com/jauap/jauap/seal/group"
@@ -231,6 +232,7 @@ func FuzzDeliver(f *testing.F) {
 	c, err := u[0].a.Contact("U1")
 	must(f, err)
 	f.Fuzz(func(t *testing.T, kind uint8, b []byte) {
+		defer limits.Watch(t, len(b))()
 		u[0].t = t
 		err := u[0].a.Do(u[0].at, func(tx account.Tx) error {
 			if err := u[0].g.Deliver(tx, c, u[0].at, seal.Part{Kind: kind, Body: b}); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/jauap/jauap/identity"
+	"github.com/jauap/jauap/internal/limits"
 )
 
 func newMe(t testing.TB, name string) *identity.Me {
@@ -276,7 +277,9 @@ func FuzzParseInvite(f *testing.F) {
 	f.Add(i.QRText())
 	f.Add("jauap:1:" + strings.Repeat("A", 293))
 	f.Add("jauap:1:" + strings.Repeat("A", 1951))
+	limits.HostileText(f)
 	f.Fuzz(func(t *testing.T, s string) {
+		defer limits.Watch(t, len(s))()
 		i, err := identity.ParseInvite(s)
 		if err != nil {
 			if !errors.Is(err, identity.ErrInvite) {
@@ -312,7 +315,9 @@ func FuzzMatch(f *testing.F) {
 	p, _ := identity.ParseFingerprint(bytes.Repeat([]byte{0x5a}, 16))
 	f.Add(p.Digits())
 	f.Add(strings.Join(p.Words(), " "))
+	limits.HostileText(f)
 	f.Fuzz(func(t *testing.T, code string) {
+		defer limits.Watch(t, len(code))()
 		if p.Match(code) && len(code) < 24 {
 			t.Fatalf("%q matches", code)
 		}
@@ -323,7 +328,9 @@ func FuzzParseSecrets(f *testing.F) {
 	m := newMe(f, "A")
 	f.Add(m.Marshal())
 	f.Add(newCard(f, m).Marshal())
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		if m, err := identity.ParseMe(b); err == nil && !bytes.Equal(m.Marshal(), b) {
 			t.Fatal("a person does not come back the same")
 		}

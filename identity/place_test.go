@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/jauap/jauap/identity"
+	"github.com/jauap/jauap/internal/limits"
 )
 
 func TestPlaces(t *testing.T) {
@@ -48,7 +49,9 @@ func TestPlaces(t *testing.T) {
 
 func FuzzSplitPlaces(f *testing.F) {
 	f.Add("JAUAP:1:X/192.168.1.14:40123/FE80::1:7")
+	limits.HostileText(f)
 	f.Fuzz(func(t *testing.T, s string) {
+		defer limits.Watch(t, len(s))()
 		_, at := identity.SplitPlaces(s)
 		for _, a := range at {
 			if !a.IsValid() || a.Port() == 0 {

@@ -24,6 +24,7 @@ import (
 
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/seal"
 )
 
@@ -461,7 +462,9 @@ func FuzzCard(f *testing.F) {
 	}
 	f.Add(c.Link())
 	f.Add(c.QRText())
+	limits.HostileText(f)
 	f.Fuzz(func(t *testing.T, s string) {
+		defer limits.Watch(t, len(s))()
 		c, err := ParseCard(s)
 		if err != nil {
 			return

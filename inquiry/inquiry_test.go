@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/seal"
 )
 
@@ -438,7 +439,9 @@ func FuzzParts(f *testing.F) {
 	s := asked("X")
 	f.Add(slipPart(&s, true).Body)
 	f.Add(eventPart(s.ID, &Event{Kind: Answered, Outcome: Spoke, Who: "x", Text: "y"}).Body)
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		if s, team, ok := parseSlip(b); ok {
 			again, t2, ok := parseSlip(slipPart(&s, team).Body)
 			if !ok || again != s || team != t2 {
@@ -457,7 +460,9 @@ func FuzzParts(f *testing.F) {
 func FuzzImport(f *testing.F) {
 	f.Add([]byte(`<pfif xmlns="http://zesty.ca/pfif/1.4"><person><full_name>x</full_name></person></pfif>`))
 	f.Add([]byte("name,phone\nx,\"y\n\"\n"))
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		for _, read := range []func() ([]Slip, []string, error){
 			func() ([]Slip, []string, error) { return ReadPFIF(bytes.NewReader(b), 10) },
 			func() ([]Slip, []string, error) { return ReadCSV(bytes.NewReader(b), 10) },

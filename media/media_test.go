@@ -11,6 +11,9 @@ import (
 	"image/jpeg"
 	"image/png"
 	"testing"
+	"time"
+
+	"github.com/jauap/jauap/internal/limits"
 )
 
 // scene is a picture with something to see: a gradient, and its upper left
@@ -224,7 +227,10 @@ func FuzzShrink(f *testing.F) {
 	f.Add(camera(f, scene(40, 30), 6))
 	f.Add(bomb(1000, 1000))
 	f.Add([]byte("RIFF\x1a\x00\x00\x00WEBPVP8L\x0d\x00\x00\x00\x2f\x00\x00\x00\x10\x07\x10\x11\x11\x88\x88\xfe\x07\x00"))
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		// A picture unpacks to its pixels, of which open allows a camera's number.
+		defer limits.Watch(t, len(b), limits.Cost{Bytes: 256 << 20, Time: 2 * time.Second})()
 		if _, err := open(b, true); errors.Is(err, ErrLarge) {
 			return
 		}
@@ -244,7 +250,11 @@ func FuzzShrink(f *testing.F) {
 func FuzzPicture(f *testing.F) {
 	p, _ := Shrink(camera(f, scene(40, 30), 6), Small)
 	f.Add(p.Preview)
-	f.Fuzz(func(t *testing.T, b []byte) { _, _ = Picture(b) })
+	limits.Hostile(f)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
+		_, _ = Picture(b)
+	})
 }
 
 func BenchmarkShrink12MP(b *testing.B) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/note"
 )
 
@@ -238,6 +239,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("# # №№ \xff\xfe -- 0O0O", uint8(4), uint32(1))
 	f.Add("Аманмын АБВ ЕНК 123456 789012 345678", uint8(2), uint32(note.MaxSeq))
 	f.Fuzz(func(t *testing.T, s string, kind uint8, seq uint32) {
+		defer limits.Watch(t, len(s))()
 		if found, err := note.Read(s); err == nil {
 			if _, ok := found.Check(key(77)); ok {
 				t.Fatal("a key that made nothing takes it")

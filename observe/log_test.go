@@ -3,6 +3,8 @@ package observe
 import (
 	"testing"
 	"time"
+
+	"github.com/jauap/jauap/internal/limits"
 )
 
 var dawn = time.Date(2022, 1, 5, 10, 45, 0, 0, time.UTC)
@@ -158,7 +160,9 @@ func FuzzRestore(f *testing.F) {
 	f.Add([]byte(`[{"from":"2022-01-05T10:45:00Z","sent":1}]`))
 	f.Add([]byte(`[{"from":"2022-01-05T10:45:00Z","to":"2021-01-05T10:45:00Z","opened":true,"closed":true}]`))
 	f.Add([]byte(`[`))
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		l, err := Restore(b)
 		if err != nil {
 			return

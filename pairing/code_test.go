@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/words"
 )
 
@@ -69,7 +70,9 @@ func TestWords(t *testing.T) {
 func FuzzParseCode(f *testing.F) {
 	f.Add("0000 0000 0000 0000 0000 0097")
 	f.Add(strings.Join(newCode(tens(9)).Words("en"), " "))
+	limits.HostileText(f)
 	f.Fuzz(func(t *testing.T, s string) {
+		defer limits.Watch(t, len(s))()
 		c, err := ParseCode(s)
 		if err != nil {
 			if !errors.Is(err, ErrMistyped) {
@@ -87,7 +90,9 @@ func FuzzParseDrop(f *testing.F) {
 	f.Add([]byte{1})
 	i := stranger(f, "Dana")
 	f.Add(append(append([]byte{1}, i.Card.Bytes()...), i.Key[:]...))
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		if i, err := parseDrop(b); err == nil && (!i.Card.Full() || i.Key == [32]byte{}) {
 			t.Fatal("half an invitation")
 		}

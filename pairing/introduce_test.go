@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/seal"
 )
 
@@ -221,6 +222,7 @@ func FuzzDeliver(f *testing.F) {
 	f.Add(byte(kindCard), slices.Concat([]byte{1}, make([]byte, 16), card))
 	u := newUser(f, "Aigerim")
 	f.Fuzz(func(t *testing.T, kind byte, b []byte) {
+		defer limits.Watch(t, len(b))()
 		err := u.vault.Update(func(tx account.Tx) error {
 			return u.p.Deliver(tx, account.Contact{ID: account.ContactID{5}}, u.at, seal.Part{Kind: kind, Body: b})
 		})

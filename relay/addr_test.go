@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jauap/jauap/internal/limits"
 )
 
 const someKey = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
@@ -49,7 +51,9 @@ func FuzzParseAddr(f *testing.F) {
 	f.Add("https://[2001:db8::1]:3785/#" + someKey)
 	f.Add(" HTTPS://192.0.2.7#" + someKey)
 	f.Add("https://[::ffff:1.2.3.4]:1/#" + someKey)
+	limits.HostileText(f)
 	f.Fuzz(func(t *testing.T, text string) {
+		defer limits.Watch(t, len(text))()
 		a, err := ParseAddr(text)
 		if err != nil {
 			if !errors.Is(err, ErrAddr) || a != (Addr{}) {

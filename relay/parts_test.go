@@ -9,6 +9,7 @@ import (
 
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/exchange"
+	"github.com/jauap/jauap/internal/limits"
 )
 
 func TestBucket(t *testing.T) {
@@ -267,7 +268,9 @@ func TestHelloSlots(t *testing.T) {
 
 func FuzzHelloSlots(f *testing.F) {
 	f.Add([]byte{0x81, 1, 6, 0, 64, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 0, 5, 1, 7})
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		if slots, ok := helloSlots(b); ok && !slots.Has(0) {
 			t.Error("everybody's slot is missing")
 		}

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/jauap/jauap/internal/limits"
 )
 
 // second is an entry read by a decoder of its own, from spec/group.md, 6.1; it
@@ -251,5 +253,9 @@ func FuzzEntry(f *testing.F) {
 			f.Add(raw)
 		}
 	}
-	f.Fuzz(func(t *testing.T, b []byte) { compareSecond(t, b) })
+	limits.Hostile(f)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
+		compareSecond(t, b)
+	})
 }

@@ -12,9 +12,11 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"rsc.io/qr"
 
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/scan"
 )
 
@@ -116,7 +118,10 @@ func FuzzRead(f *testing.F) {
 	if png.Encode(&b, code(f)) == nil {
 		f.Add(b.Bytes())
 	}
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		// A picture is looked through for codes at each of its pixels.
+		defer limits.Watch(t, len(b), limits.Cost{Bytes: 64 << 20, Time: 200 * time.Millisecond})()
 		if len(b) > 64<<10 {
 			return
 		}

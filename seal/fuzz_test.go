@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/identity"
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/seal"
 )
 
@@ -40,7 +42,9 @@ func FuzzEnvelope(f *testing.F) {
 	for _, v := range append(stored[unitVector](f, "envelope.json").Vectors, stored[unitVector](f, "proof.json").Vectors...) {
 		f.Add(append(unhex(f, v.Unit), make([]byte, v.Zeros)...))
 	}
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		e, err := envelope.Parse(b)
 		u, ok := secondUnit(b)
 		if ok != (err == nil) {
@@ -69,7 +73,9 @@ func FuzzParseCard(f *testing.F) {
 			f.Add(unhex(f, v.Card))
 		}
 	}
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		c, err := identity.ParseCard(b)
 		k, ok := secondCard(b)
 		if ok != (err == nil) {
@@ -134,6 +140,7 @@ func FuzzLetter(f *testing.F) {
 	f.Add(b[:34], uint16(2))
 	f.Add(append([]byte{2}, b[1:]...), uint16(3))
 	f.Fuzz(func(t *testing.T, b []byte, epoch uint16) {
+		defer limits.Watch(t, len(b))()
 		l, err := seal.ReadLetter(b, epoch)
 		k, second := secondLetter(b, int(epoch))
 		if epoch == 65535 && second == "ok" && k.own == 65536 {
@@ -163,6 +170,7 @@ func FuzzShort(f *testing.F) {
 	f.Add(b[:58], uint16(1), uint16(1))
 	f.Add(append(b, make([]byte, 64)...), uint16(300), uint16(299))
 	f.Fuzz(func(t *testing.T, b []byte, epoch, sending uint16) {
+		defer limits.Watch(t, len(b))()
 		l, err := seal.ReadShort(b, epoch, sending)
 		k, second := secondShort(b, int(epoch), int(sending))
 		if verdict(err) != second {
@@ -181,7 +189,11 @@ func FuzzParseSession(f *testing.F) {
 		f.Add(unhex(f, state))
 	}
 	out := unhex(f, v.Vectors[0].Envelope)
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		// A session is read from this device's own vault, and its keys are computed
+		// anew: some milliseconds each for two that the body makes.
+		defer limits.Watch(t, len(b), limits.Cost{Time: 50 * time.Millisecond})()
 		s, err := seal.ParseSession(b)
 		if err != nil {
 			if !errors.Is(err, seal.ErrState) {
@@ -214,7 +226,10 @@ func FuzzInbox(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		// An inbox is read from this device's own vault, twice, and opens a Start.
+		defer limits.Watch(t, len(raw), limits.Cost{Time: 50 * time.Millisecond})()
 		i, err := seal.ParseInbox(raw)
 		if err != nil {
 			if !errors.Is(err, seal.ErrState) {
@@ -248,7 +263,9 @@ func FuzzOpen(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		defer limits.Watch(t, len(raw))()
 		e, err := envelope.Parse(raw)
 		if err != nil {
 			return
@@ -297,7 +314,9 @@ func FuzzPeer(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, plain []byte) {
+		defer limits.Watch(t, len(plain))()
 		if len(plain) > size {
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/limits"
 )
 
 const village = `
@@ -77,7 +78,9 @@ func TestScenarioFile(t *testing.T) {
 func FuzzScenario(f *testing.F) {
 	f.Add(village)
 	f.Add("people = 3\nhours = 1\nletters = 5\n")
+	limits.HostileText(f)
 	f.Fuzz(func(t *testing.T, in string) {
+		defer limits.Watch(t, len(in))()
 		s, err := Read(strings.NewReader(in), opener("900 CONN 0 2 up\n930 CONN 0 2 down\n"))
 		if err == nil && (s.check() != nil || s.People > maxPeople) {
 			t.Fatal("a bad scenario was read")

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jauap/jauap/internal/limits"
 )
 
 func npy(rows ...[][2]float64) []byte {
@@ -64,7 +66,9 @@ func FuzzTraces(f *testing.F) {
 	f.Add([]byte("1 CONN 1 2 up\n3 CONN 1 2 down\n"))
 	f.Add(packWalk([][][2]float64{{{0, 0}, {1, 1}}, {{0, 0}, {9, 9}}}, 10))
 	f.Add(packMeet([]Contact{{0, 1, 0, step}, {1, 2, step, 3 * step}}, 3, step))
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		if at, err := ReadPositions(bytes.NewReader(b)); err == nil && len(at)*len(at[0]) > len(b) {
 			t.Fatal("more places than bytes")
 		}

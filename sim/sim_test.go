@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/limits"
 )
 
 // morning is the beginning of the conference: a run of a few seconds.
@@ -178,7 +179,9 @@ func TestReadTrace(t *testing.T) {
 
 func FuzzReadTrace(f *testing.F) {
 	f.Add("100 7 5\n120 5 7\n")
+	limits.HostileText(f)
 	f.Fuzz(func(t *testing.T, in string) {
+		defer limits.Watch(t, len(in))()
 		contacts, people, err := ReadTrace(strings.NewReader(in))
 		if err != nil {
 			return

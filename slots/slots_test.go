@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/jauap/jauap/internal/limits"
 )
 
 var update = flag.Bool("update", false, "write spec/vectors/slots.json anew")
@@ -212,7 +214,9 @@ func FuzzHeard(f *testing.F) {
 	good := Say(p, Link{Secret: l.Secret, Dialed: true}, 0)
 	f.Add(good)
 	f.Add(good[:100])
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		key, err := Heard(p, l, b)
 		rising := len(b) == FrameSize && b[0] == FrameType
 		for i := 1 + Size; rising && i < len(b); i += Size {

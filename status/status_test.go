@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/seal"
 )
 
@@ -212,7 +213,9 @@ func TestHostileParts(t *testing.T) {
 func FuzzParts(f *testing.F) {
 	f.Add(Word{Seq: 5, At: time.UnixMilli(0), Kind: Looking, Whom: "x", Place: Place{"y", "z"}, Note: "n", With: []Mention{{Name: "m"}}}.part().Body)
 	f.Add(Promise{Seq: 5, At: time.UnixMilli(1), By: time.UnixMilli(2), Grace: time.Hour}.part().Body)
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		if w, ok := parseWord(b); ok {
 			if again, ok := parseWord(w.part().Body); !ok || again.Note != w.Note || again.Town != w.Town || len(again.With) != len(w.With) || !again.At.Equal(w.At) {
 				t.Fatalf("%+v became %+v", w, again)

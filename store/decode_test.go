@@ -11,6 +11,7 @@ import (
 
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/internal/durable"
+	"github.com/jauap/jauap/internal/limits"
 )
 
 // seal puts right checksums on whatever b holds, so that a fuzzer gets behind
@@ -64,6 +65,7 @@ func fuzzSeeds(f *testing.F) {
 func FuzzRecords(f *testing.F) {
 	fuzzSeeds(f)
 	f.Fuzz(func(t *testing.T, b []byte, sealed bool) {
+		defer limits.Watch(t, len(b))()
 		if len(b) > 64<<10 {
 			t.Skip("longer than a frame")
 		}
@@ -98,6 +100,7 @@ func FuzzRecords(f *testing.F) {
 func FuzzOpen(f *testing.F) {
 	fuzzSeeds(f)
 	f.Fuzz(func(t *testing.T, b []byte, sealed bool) {
+		defer limits.Watch(t, len(b))()
 		if len(b) > 64<<10 {
 			t.Skip("longer than a frame")
 		}

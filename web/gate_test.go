@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/web/api"
 	"github.com/jauap/jauap/web/api/apitest"
 )
@@ -436,6 +437,7 @@ func FuzzForm(f *testing.F) {
 	f.Add("multipart/form-data; boundary=x", []byte("--x\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\ntoken\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nabc\r\n--x--\r\n"))
 	f.Add("multipart/form-data; boundary=x", []byte("--x--\r\n"))
 	f.Fuzz(func(t *testing.T, kind string, body []byte) {
+		defer limits.Watch(t, len(kind)+len(body))()
 		r := httptest.NewRequest("POST", "/", bytes.NewReader(body))
 		r.Header.Set("Content-Type", kind)
 		got, err := readForm(httptest.NewRecorder(), r, &visit{csrf: "token"})

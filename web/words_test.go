@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jauap/jauap/internal/limits"
 )
 
 // inGo are the keys that Go code puts together; the others stand in the
@@ -186,7 +188,9 @@ func TestChooseLanguage(t *testing.T) {
 func FuzzChooseLanguage(f *testing.F) {
 	f.Add("kk-KZ, ru;q=0.8, en")
 	list := loadWords()
+	limits.HostileText(f)
 	f.Fuzz(func(t *testing.T, accept string) {
+		defer limits.Watch(t, len(accept))()
 		if choose(list, accept) == nil {
 			t.Fatal("no language")
 		}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/jauap/jauap/internal/limits"
 )
 
 // TestLists: 2,048 words each, sorted, told apart by their first four letters
@@ -89,7 +91,9 @@ func TestRoundTrip(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add("абай адам")
+	limits.HostileText(f)
 	f.Fuzz(func(t *testing.T, s string) {
+		defer limits.Watch(t, len(s))()
 		if len(s) > 1000 {
 			return
 		}

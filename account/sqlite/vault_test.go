@@ -20,6 +20,7 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs/adiantum"
 
 	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/internal/limits"
 )
 
 // cheap is the floor of what Create accepts.
@@ -559,7 +560,9 @@ func FuzzHeader(f *testing.F) {
 	}
 	f.Add(h.marshal())
 	f.Add([]byte("jauap vault 1\nkdf argon2id memory 9999999999 passes 3 threads 2\nsalt 00\nroot 00\n"))
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		h, err := parseHeader(b)
 		if err != nil {
 			if !errors.Is(err, account.ErrDamaged) {

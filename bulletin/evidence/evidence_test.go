@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jauap/jauap/internal/limits"
 )
 
 func report() Report {
@@ -363,7 +365,9 @@ func FuzzCheck(f *testing.F) {
 	for _, c := range broken(f, 100) {
 		f.Add(c.b)
 	}
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		v, err := Check(bytes.NewReader(b), int64(len(b)))
 		if err != nil {
 			t.Fatal(err) // memory does not fail

@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/link"
 	"github.com/jauap/jauap/link/bundle"
 	"github.com/jauap/jauap/link/linktest"
@@ -535,7 +536,9 @@ func FuzzTalk(f *testing.F) {
 	f.Add(append(init4("dtn://x/", 30), msgKeepalive, msgTerm, 0, 0))
 	f.Add(append(bundle.AppendByteStringHead(nil, len(raw)), raw...))
 	f.Add(appendAck(appendRefuse(nil, 4, 3), 1, 2, 3))
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		for r := bufio.NewReader(bytes.NewReader(b)); ; {
 			m, err := readMessage(r)
 			if err != nil {

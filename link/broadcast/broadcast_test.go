@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/link"
 	"github.com/jauap/jauap/link/linktest"
 )
@@ -401,7 +402,9 @@ func FuzzDemux(f *testing.F) {
 	f.Add(append([]byte("junk"), b...))
 	f.Add(bytes.Repeat([]byte{syncByte}, 1000))
 	f.Add(slices.Concat(b[:cellSize*2], b[cellSize*2+1:]))
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
+		defer limits.Watch(t, len(data))()
 		total := 0
 		d := demux{take: func(p []byte) error { total += len(p); return nil }}
 		for c := range slices.Chunk(data, 333) {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jauap/jauap/internal/limits"
 )
 
 var writeVectors = flag.Bool("write-vectors", false, "write spec/vectors/bundle.json anew")
@@ -322,7 +324,9 @@ func FuzzParse(f *testing.F) {
 		raw, _ := hex.DecodeString(v.Bundle)
 		f.Add(raw)
 	}
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		defer limits.Watch(t, len(raw))()
 		to, ok := For(raw)
 		b, err := Parse(raw)
 		if err != nil {

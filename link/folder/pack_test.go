@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/link/linktest"
 )
 
@@ -154,6 +155,7 @@ func FuzzPack(f *testing.F) {
 	f.Add(plain, true)
 	f.Add([]byte{}, true)
 	f.Fuzz(func(t *testing.T, b []byte, inside bool) {
+		defer limits.Watch(t, len(b))()
 		if inside { // let the fuzzer work behind the mask and the checksums of heads
 			p := newPacker()
 			for len(b) >= 5 {

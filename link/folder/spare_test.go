@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/link/linktest"
 )
 
@@ -210,6 +211,7 @@ func planOf3() *plan {
 func FuzzPlan(f *testing.F) {
 	f.Add(planOf3().bytes(), []byte("symbol"))
 	f.Fuzz(func(t *testing.T, b, symbol []byte) {
+		defer limits.Watch(t, len(b)+len(symbol))()
 		set := setID{1}
 		p, ok := parsePlan(set, b)
 		if ok {

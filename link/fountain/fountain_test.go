@@ -11,6 +11,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"testing"
+
+	"github.com/jauap/jauap/internal/limits"
 )
 
 func noise(seed uint64, n int) []byte {
@@ -329,6 +331,7 @@ func FuzzCollector(f *testing.F) {
 	f.Add(b.Append(nil, 9), uint8(3))
 	f.Add([]byte("Jf\x01\xff\xff\xff\x08\x00\x00\x00"), uint8(1))
 	f.Fuzz(func(t *testing.T, data []byte, n uint8) {
+		defer limits.Watch(t, len(data))()
 		c := Collector{MaxBytes: 1 << 16}
 		for i := range b.Packets() {
 			if i == int(n) {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jauap/jauap/internal/limits"
 )
 
 func TestBeaconRoundTrip(t *testing.T) {
@@ -64,6 +66,7 @@ func FuzzBeacon(f *testing.F) {
 	f.Add([]byte{}, false)
 	f.Add([]byte{0, 0, 0, 0, 0, 1, 16, 146, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9}, true)
 	f.Fuzz(func(t *testing.T, b []byte, inside bool) {
+		defer limits.Watch(t, len(b))()
 		if inside { // work behind the mask
 			b = append(make([]byte, beaconSalt), b...)
 			maskBeacon(b[:beaconSalt], b[beaconSalt:min(len(b), beaconSize)])

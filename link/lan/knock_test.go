@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/internal/netem"
 )
 
@@ -218,7 +219,9 @@ func FuzzStranger(f *testing.F) {
 	f.Add(append([]byte{typeAnswer}, make([]byte, 16)...))
 	f.Add(append(make([]byte, 16), goOnTrip, 2, 0x58))
 	from := netip.MustParseAddrPort("192.0.2.1:9")
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		asked := make(chan struct{})
 		a := &acquaintance{answered: asked}
 		copy(a.nonce[:], "secret of ours")

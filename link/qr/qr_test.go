@@ -14,6 +14,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/link/fountain"
 	"github.com/jauap/jauap/link/linktest"
 )
@@ -278,7 +279,9 @@ func FuzzLook(f *testing.F) {
 	f.Add(p)
 	f.Add(g)
 	f.Add(encoded(f, s.Frame(0, 2), "jpeg"))
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, file []byte) {
+		defer limits.Watch(t, len(file))()
 		if n, ok := gifPixels(file); ok && n > 1<<20 {
 			t.Skip("a large picture: slow, and no other way through the code")
 		}

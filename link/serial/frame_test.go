@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/jauap/jauap/internal/limits"
 )
 
 var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -206,7 +208,9 @@ func FuzzAir(f *testing.F) {
 	f.Add(appendKISS(appendKISS(nil, 0, cut(unit, IDOf(unit), shapeFor(1024, 184), 3).frame()), 0x0f, []byte{fend, fesc}))
 	f.Add(appendKISS(nil, 0, makeHave([]ID{{1}, {2}}, 184, rng)))
 	f.Add(appendKISS(nil, 0, wrap("UN7ABC", whole(unit[:90]))))
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, line []byte) {
+		defer limits.Watch(t, len(line))()
 		m := map[ID][]byte{IDOf(unit): unit}
 		st := NewStation(Config{
 			Frame: 184, Airtime: Tone{Rate: 5000}.Airtime, Budget: &Budget{Limit: time.Hour}, Rand: rand.New(rand.NewPCG(1, 1)),

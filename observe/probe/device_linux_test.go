@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jauap/jauap/internal/limits"
 	"golang.org/x/sys/unix"
 )
 
@@ -188,7 +189,9 @@ func TestMatters(t *testing.T) {
 func FuzzMatters(f *testing.F) {
 	f.Add(message(unix.RTM_NEWLINK, 0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0))
 	f.Add([]byte{17, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		links := map[int32]uint32{}
 		if matters(b, links); len(links) > len(b)/unix.SizeofNlMsghdr {
 			t.Error(fmt.Sprint(len(links), " links of ", len(b), " bytes"))

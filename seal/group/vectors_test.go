@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/seal"
 	"github.com/jauap/jauap/seal/group"
 )
@@ -203,7 +204,9 @@ func FuzzLetter(f *testing.F) {
 	for _, v := range load(f).Letters {
 		f.Add(un(v.Plain))
 	}
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		h, parts, err := group.ReadLetter(b)
 		life, heads, second, verdict := secondLetter(b)
 		if class(err) != verdict {
@@ -233,7 +236,9 @@ func FuzzHandout(f *testing.F) {
 	for _, v := range load(f).Handouts {
 		f.Add(un(v.Bytes))
 	}
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		h, err := group.ParseHandout(b)
 		second, verdict := secondChain(b)
 		if got := class(err); got != verdict && !(got == "malformed" && verdict == "wrong key") {

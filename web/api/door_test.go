@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/web/api"
 	"github.com/jauap/jauap/web/api/apitest"
 )
@@ -194,7 +195,9 @@ func FuzzParseDoor(f *testing.F) {
 	f.Add(b)
 	f.Add([]byte(`{"addr":"10.0.0.1:1","token":""}`))
 	f.Add([]byte(`{"addr":"127.0.0.1:1","token":"","more":1}`))
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		d, err := api.ParseDoor(b)
 		if err != nil {
 			return

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jauap/jauap/internal/limits"
 	"github.com/jauap/jauap/web/api"
 	"github.com/jauap/jauap/web/api/apitest"
 )
@@ -388,6 +389,7 @@ func FuzzHandler(f *testing.F) {
 	f.Add("verify", "application/json", []byte(`{"name":"Dana","code":"a b"}`))
 	f.Add("carry", "application/json; charset=\"", []byte(`null`))
 	f.Fuzz(func(t *testing.T, path, kind string, body []byte) {
+		defer limits.Watch(t, len(path)+len(kind)+len(body))()
 		if strings.ContainsAny(path, " \x00?#%") || path == "" {
 			return
 		}
@@ -411,7 +413,9 @@ func FuzzHandler(f *testing.F) {
 
 func FuzzCleanName(f *testing.F) {
 	f.Add("a/b\\c.txt")
+	limits.HostileText(f)
 	f.Fuzz(func(t *testing.T, s string) {
+		defer limits.Watch(t, len(s))()
 		got := api.CleanName(s)
 		if got == "" || len(got) > 120 || strings.ContainsAny(got, "/\\\r\n\x00\"") || strings.HasPrefix(got, ".") || got != strings.ToValidUTF8(got, "") {
 			t.Fatalf("CleanName(%q) = %q", s, got)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jauap/jauap/internal/limits"
 	"pgregory.net/rapid"
 )
 
@@ -272,7 +273,9 @@ func FuzzWire(f *testing.F) {
 	}
 	f.Add(Up{Count: 9, Kind: Open, Code: size222, Shards: []uint8{1}}.Bytes())
 	f.Add(Down{Runs: []Run{{Code: size96, Symbols: make([]byte, 32)}}}.Bytes())
+	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer limits.Watch(t, len(b))()
 		if u, err := ParseUp(b); err == nil {
 			again, err := ParseUp(u.Bytes())
 			if err != nil || !bytes.Equal(again.Bytes(), u.Bytes()) {
