@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -32,7 +33,10 @@ const (
 	busyFor  = 5 * time.Minute
 	// largeFor bounds one go at units of 1,024 bytes: small ones go before.
 	largeFor = 20 * time.Second
-	planFor  = 2 * time.Second
+	// A list of what to give is made anew so long after the last one, and
+	// planTimes the time that it took.
+	planFor   = 2 * time.Second
+	planTimes = 20
 	// tunnelAhead is how many own units are sealed for a tunnel and wait for it.
 	tunnelAhead = 4
 	shortBytes  = 8 * envelope.S0MaxSize
@@ -48,9 +52,11 @@ type tunnel struct {
 	peer link.Peer
 
 	mu      sync.Mutex
-	planned time.Time
+	planned time.Time // when todo was made
+	took    time.Duration
+	top     uint64 // of the shelf then
+	again   bool   // something that was put off may be due
 	todo    []node.Listed
-	own     int // own units that the relay is not known to hold
 	flying  map[envelope.ID]bool
 	held    map[envelope.ID]bool
 	later   map[envelope.ID]time.Time
@@ -98,6 +104,10 @@ func (tn *tunnel) run() {
 		rung := d.notice.try.rung()
 		switch needed := !d.relayLinked(); {
 		case needed && stop == nil:
+			tn.mu.Lock()
+			clear(tn.flying) // what was on its way when it stopped
+			tn.planned = time.Time{}
+			tn.mu.Unlock()
 			ctx, cancel := context.WithCancel(d.ctx)
 			stop = cancel
 			group.Go(func() { _ = tn.t.Feed(ctx, tn) }) // it ends with ctx
@@ -134,7 +144,7 @@ func (d *Daemon) relayLinked() bool {
 // row tells of the tunnel in the status.
 func (tn *tunnel) row(used bool) {
 	c := tn.t.Counts()
-	state := "down"
+	state := "resting"
 	switch {
 	case used && !c.Heard.IsZero() && time.Since(c.Heard) < heardFor:
 		state = "up"
@@ -146,16 +156,20 @@ func (tn *tunnel) row(used bool) {
 
 // seal makes small envelopes of what waits, a few at a time: sealed late, letters
 // for other links are packed better. Where no short letter waits and the relay
-// answers, one of 1,024 bytes is made.
+// answers, what waits is packed as it comes.
 func (tn *tunnel) seal() {
-	tn.plan(true)
-	tn.mu.Lock()
-	own := tn.own
-	tn.mu.Unlock()
-	if own >= tunnelAhead {
+	d := tn.d
+	d.courier.Lock()
+	ahead := 0
+	for _, size := range d.ahead {
+		if size <= wire.MaxUnit {
+			ahead++
+		}
+	}
+	d.courier.Unlock()
+	if ahead >= tunnelAhead {
 		return
 	}
-	d := tn.d
 	d.people.Lock()
 	defer d.people.Unlock()
 	d.settleLocked()
@@ -169,7 +183,7 @@ func (tn *tunnel) seal() {
 		return
 	}
 	moved := d.submit(packed) > 0
-	if !moved && own == 0 && time.Since(tn.t.Counts().Heard) < heardFor {
+	if !moved && ahead == 0 && time.Since(tn.t.Counts().Heard) < heardFor {
 		moved = d.pack(wire.MaxUnit)
 	}
 	if moved {
@@ -185,27 +199,35 @@ func (tn *tunnel) stir() {
 	tn.t.Stir()
 }
 
+// stale tells whether the list should be made anew. On a large shelf that takes a
+// while, so it is not done often. mu is held.
+func (tn *tunnel) stale() bool {
+	since := time.Since(tn.planned)
+	if since < max(planFor, planTimes*tn.took) {
+		return tn.planned.IsZero()
+	}
+	return tn.top != tn.d.shelf.Top() || tn.again || since > laterFor
+}
+
 // plan lists what to give, own letters first. Strangers' wait for a tunnel that
 // answers.
-func (tn *tunnel) plan(fresh bool) {
+func (tn *tunnel) plan() {
 	d := tn.d
 	tn.mu.Lock()
 	defer tn.mu.Unlock()
-	if !fresh && time.Since(tn.planned) < planFor {
+	if !tn.stale() {
 		return
 	}
-	tn.planned = time.Now()
+	begin := time.Now()
 	d.courier.Lock()
+	tn.top = d.shelf.Top()
 	list := d.node.Offer(d.opts.Now(), tn.t.Traits()).Ranked()
 	d.courier.Unlock()
 	here := make(map[envelope.ID]bool, len(list))
 	open := time.Since(tn.t.Counts().Heard) < heardFor
-	tn.own, tn.todo = 0, nil
+	tn.todo, tn.again = nil, !open
 	for _, u := range list {
 		here[u.ID] = true
-		if u.Rank == routing.Own && !tn.held[u.ID] {
-			tn.own++
-		}
 		if !tn.held[u.ID] && !tn.flying[u.ID] && (open || u.Rank <= routing.Near) && time.Since(tn.later[u.ID]) > laterFor {
 			tn.todo = append(tn.todo, u)
 		}
@@ -213,26 +235,20 @@ func (tn *tunnel) plan(fresh bool) {
 	slices.SortStableFunc(tn.todo, func(a, b node.Listed) int {
 		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(tn.tries[a.ID], tn.tries[b.ID]))
 	})
-	for id := range tn.held {
-		if !here[id] {
-			delete(tn.held, id)
-		}
-	}
-	for id := range tn.later {
-		if !here[id] {
-			delete(tn.later, id)
-		}
-	}
-	for id := range tn.tries {
-		if !here[id] {
-			delete(tn.tries, id)
-		}
-	}
+	keep(tn.held, here)
+	keep(tn.later, here)
+	keep(tn.tries, here)
+	tn.planned, tn.took = time.Now(), time.Since(begin)
+}
+
+// keep forgets what is no longer here.
+func keep[V any](m map[envelope.ID]V, here map[envelope.ID]bool) {
+	maps.DeleteFunc(m, func(id envelope.ID, _ V) bool { return !here[id] })
 }
 
 // Next implements dns.Source.
 func (tn *tunnel) Next(most int) ([]byte, bool) {
-	tn.plan(false)
+	tn.plan()
 	tn.mu.Lock()
 	defer tn.mu.Unlock()
 	for i, u := range tn.todo {
@@ -262,8 +278,9 @@ func (tn *tunnel) Settled(raw []byte, s wire.State) {
 		tn.later[id] = time.Now()
 	case wire.Under:
 		tn.tries[id]++ // it is its turn again when all others had theirs
+		tn.again = true
 	}
-	tn.planned, tn.moved = time.Time{}, time.Now()
+	tn.moved = time.Now()
 	tn.mu.Unlock()
 	if s != wire.Held {
 		return

@@ -154,11 +154,11 @@ func (x *turn) networkScreen(st api.Status, out []api.Outgoing) networkScreen {
 	for _, l := range st.Links {
 		v := wayView{Link: l, Kind: x.T("way.other"), Now: x.T("unknown")}
 		switch l.Kind {
-		case "lan", "relay", "folder", "broadcast", "radio", "dtn":
+		case "lan", "relay", "folder", "broadcast", "dns", "radio", "dtn":
 			v.Kind = x.T("way." + l.Kind)
 		}
 		switch l.State {
-		case "up", "down", "trying":
+		case "up", "down", "trying", "resting":
 			v.Now = x.T("way." + l.State)
 		}
 		x.tried(&v)

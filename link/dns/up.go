@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/jauap/jauap/link/dns/wire"
 )
@@ -328,14 +329,17 @@ func (b *block) need(loss float64, lacks bool) int {
 
 // drop is a Source that is left once, for link.Drop.
 type drop struct {
-	next   func() ([]byte, bool)
+	next func() ([]byte, bool)
+	over chan error // room for one
+
+	mu     sync.Mutex
 	peeked []byte
 	again  [][]byte
-	ended  bool
+	ended  bool // next has no more, or the Leave is over
 	under  int
 	bytes  int64
 	err    error
-	over   chan struct{}
+	told   bool
 }
 
 var errRefused = errors.New("dns: the relay does not take a unit")
@@ -346,22 +350,27 @@ func (t *Tunnel) Leave(ctx context.Context, next func() ([]byte, bool)) (int64, 
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	s := &drop{next: next, over: make(chan struct{})}
+	s := &drop{next: next, over: make(chan error, 1)}
 	remove := t.feed(s)
 	defer remove()
+	var err error
 	select {
 	case <-ctx.Done():
-		remove()
-		return 0, ctx.Err()
+		err = ctx.Err()
 	case <-t.ctx.Done():
-		return 0, ErrClosed
-	case <-s.over:
-		return s.bytes, s.err
+		err = ErrClosed
+	case err = <-s.over:
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true // next is not called any more
+	return s.bytes, err
 }
 
-// Next implements Source. The tunnel's one goroutine calls it and Settled.
+// Next implements Source.
 func (s *drop) Next(most int) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if len(s.again) > 0 && len(s.again[0]) <= most {
 		u := s.again[0]
 		s.again = s.again[1:]
@@ -388,20 +397,23 @@ func (s *drop) Next(most int) ([]byte, bool) {
 	return nil, false
 }
 
+// fail ends it with an error, once what is under way is settled. mu is held.
 func (s *drop) fail(err error) {
 	s.err, s.peeked, s.ended = errors.Join(s.err, err), nil, true
 }
 
-// finish tells Leave when nothing is left to wait for.
+// finish tells Leave when nothing is left to wait for. mu is held.
 func (s *drop) finish() {
-	if s.ended && s.under == 0 && len(s.again) == 0 && s.peeked == nil && s.over != nil {
-		close(s.over)
-		s.over = nil
+	if s.ended && s.under == 0 && len(s.again) == 0 && s.peeked == nil && !s.told {
+		s.told = true
+		s.over <- s.err
 	}
 }
 
 // Settled implements Source.
 func (s *drop) Settled(unit []byte, as wire.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.under--
 	switch as {
 	case wire.Held:

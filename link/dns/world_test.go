@@ -91,11 +91,13 @@ func newKey(t testing.TB) *wire.Server {
 }
 
 // serve runs a server on loopback.
-func serve(t testing.TB, b *box) (Address, *far.Server) {
+func serve(t testing.TB, b *box) Address { return serveAt(t, b, "127.0.0.1:0") }
+
+func serveAt(t testing.TB, b *box, place string) Address {
 	t.Helper()
 	k := newKey(t)
 	s := far.New(far.Options{Zone: zone, Key: k, Box: b, Deposit: b.Deposit, LoopbackFree: true})
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	pc, err := net.ListenPacket("udp", place)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +110,7 @@ func serve(t testing.TB, b *box) (Address, *far.Server) {
 			t.Error(err)
 		}
 	})
-	return Address{Zone: zone, Key: k.Public(), Resolvers: []netip.AddrPort{addrOf(pc)}}, s
+	return Address{Zone: zone, Key: k.Public(), Resolvers: []netip.AddrPort{addrOf(pc)}}
 }
 
 func addrOf(pc net.PacketConn) netip.AddrPort { return pc.LocalAddr().(*net.UDPAddr).AddrPort() }

@@ -257,9 +257,9 @@ type Network struct {
 
 // Link is one way in use or tried.
 type Link struct {
-	Kind  string     `json:"kind"` // lan, relay, folder
+	Kind  string     `json:"kind"` // lan, relay, folder, broadcast, dns
 	Addr  string     `json:"addr"`
-	State string     `json:"state"` // up, down, trying
+	State string     `json:"state"` // up, down, trying, resting (not needed now)
 	Since *time.Time `json:"since,omitempty"`
 	Error string     `json:"error,omitempty"`
 	In    int64      `json:"in"`  // bytes received
