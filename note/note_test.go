@@ -245,6 +245,16 @@ func FuzzRead(f *testing.F) {
 				t.Fatal("a key that made nothing takes it")
 			}
 		}
+		for _, b := range note.ReadAll(s) {
+			if (b.Err == nil) != (len(b.Found) > 0) {
+				t.Fatal(b)
+			}
+			for _, f := range b.Found {
+				if _, ok := f.Check(key(77)); ok {
+					t.Fatal("a key that made nothing takes it")
+				}
+			}
+		}
 		note.Place(s)
 		kind, seq = kind%4+1, seq%note.MaxSeq+1
 		l := note.Compose(k, note.Note{Seq: seq}, note.Saying{Lang: "ru", Kind: kind, Words: s, Town: s, Whom: s})

@@ -65,6 +65,13 @@ func (b *Board) Take(at account.Moment, text string) (t Taken, err error) {
 	if err != nil {
 		return t, err
 	}
+	return b.take(at, []note.Found{f})
+}
+
+// take files a note that was read. Of what its words may be, those count of which the
+// code was made, or else the first.
+func (b *Board) take(at account.Moment, may []note.Found) (t Taken, err error) {
+	f := may[0]
 	for _, c := range b.a.Contacts() {
 		out, in, err := b.a.Shared(c.Public, labelNote)
 		if err != nil {
@@ -72,6 +79,14 @@ func (b *Board) Take(at account.Moment, text string) (t Taken, err error) {
 		}
 		got, ok := f.Check(in)
 		_, mine := f.Check(out)
+		for _, g := range may[1:] {
+			if !ok || got.Words {
+				break
+			}
+			if better, _ := g.Check(in); better.Words {
+				f, got = g, better
+			}
+		}
 		clear(in[:])
 		clear(out[:])
 		if mine {

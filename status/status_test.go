@@ -13,6 +13,7 @@ import (
 
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/internal/limits"
+	"github.com/jauap/jauap/note"
 	"github.com/jauap/jauap/seal"
 )
 
@@ -337,6 +338,47 @@ func TestNotes(t *testing.T) {
 	text, code, _ := strings.Cut(l[0].Text, " #")
 	if got, err := b2.b.Take(b2.at, text+" @Астана. #"+code); err != nil || !got.Doubt || got.Town != "" || got.Kind != Hurt {
 		t.Fatalf("%+v %v", got, err)
+	}
+}
+
+// TestTakeAll: messages of several people in one text, with what a telephone puts
+// between them; what is wrong with one keeps no other.
+func TestTakeAll(t *testing.T) {
+	a, b, c := newUser(t, "A"), newUser(t, "B"), newUser(t, "C")
+	befriend(t, a, b)
+	befriend(t, c, b)
+	line := func(u *user, w Word) string {
+		u.say(w, "B")
+		to, _ := u.a.Contact("B")
+		_, l, err := u.b.Notes(0, "en", []account.Contact{to})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l[0].Text
+	}
+	one, two := line(a, Word{Kind: Safe, Place: Place{Town: "Алматы"}, Note: "flat 5: all of us"}), line(c, Word{Kind: Hurt, Note: "leg"})
+	altered := strings.Replace(line(a, Word{Kind: Moved, Note: "to the mountains"}), "mountains", "fountains", 1)
+	text := "[22:41, 26.11.2026] Mama: " + one + "\n[22:43] +7 701: " + two + "\n[22:44] x: hello #000000-000000-000000\n[22:45] Mama: " + altered + "\nbye #12"
+	list := b.b.TakeAll(b.at, text)
+	if len(list) != 5 {
+		t.Fatalf("%d outcomes: %+v", len(list), list)
+	}
+	if o := list[0]; o.Err != nil || o.Taken.From != b.id("A") || o.Taken.Doubt || o.Taken.Note != "flat 5: all of us" || o.Taken.Town != "Алматы" {
+		t.Errorf("first: %+v", o)
+	}
+	if o := list[1]; o.Err != nil || o.Taken.From != b.id("C") || o.Taken.Doubt || o.Taken.Note != "leg" || o.Taken.Kind != Hurt {
+		t.Errorf("second: %+v", o)
+	}
+	if o := list[3]; o.Err != nil || o.Taken.From != b.id("A") || !o.Taken.Doubt || o.Taken.Kind != Moved {
+		t.Errorf("altered: %+v", o)
+	}
+	if !errors.Is(list[2].Err, ErrNoted) || !errors.Is(list[4].Err, note.ErrLength) {
+		t.Errorf("wrong ones: %v, %v", list[2].Err, list[4].Err)
+	}
+	for i, o := range b.b.TakeAll(b.at, text) {
+		if o.Err == nil && !o.Taken.Known {
+			t.Errorf("note %d is new twice", i)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -274,6 +275,7 @@ type noteView struct {
 	api.Note
 	Link  template.URL // opens the telephone's own SMS, where there is one
 	Count string
+	Image string // the same as a code, for the camera
 }
 
 func (x *turn) notes() error {
@@ -298,50 +300,9 @@ func (x *turn) notes() error {
 	for _, n := range list {
 		// url.QueryEscape writes a space as +, which telephones show as it is.
 		link := "sms:?&body=" + strings.ReplaceAll(url.QueryEscape(n.Text), "+", "%20")
-		s.Notes = append(s.Notes, noteView{n, template.URL(link), x.T("notes.count", "units", n.Units, "limit", n.Limit)})
+		s.Notes = append(s.Notes, noteView{n, template.URL(link), x.T("notes.count", "units", n.Units, "limit", n.Limit), x.Path("safe", "notes", strconv.FormatUint(uint64(newest.Seq), 10), n.ID)})
 	}
 	x.view("notes", http.StatusOK, x.T("notes.title"), s)
-	return nil
-}
-
-// noteScreen is the form for an SMS or a note that came.
-type noteScreen struct {
-	Text    string
-	Problem string
-	Taken   *api.Taken
-	Word    *word
-}
-
-func (x *turn) note() error {
-	x.Tab = "people"
-	s := noteScreen{}
-	if t, ok := x.told("note").(api.Taken); ok {
-		s.Taken, s.Word = &t, x.word(t.Word)
-	}
-	x.view("note", http.StatusOK, x.T("note.title"), s)
-	return nil
-}
-
-func (x *turn) takeNote() error {
-	x.Tab = "people"
-	s := noteScreen{Text: strings.TrimSpace(x.form.Get("text"))}
-	t, err := x.p.b.TakeNote(x.ctx(), api.TakeAsk{Text: s.Text})
-	if err == nil {
-		x.tell("note", t)
-		return x.see(x.Path("note"))
-	}
-	status := http.StatusUnprocessableEntity
-	switch {
-	case errors.Is(err, api.ErrTypo):
-		s.Problem = x.T("note.typo")
-	case errors.Is(err, api.ErrMismatch):
-		s.Problem = x.T("note.false")
-	case errors.Is(err, api.ErrUsage):
-		s.Problem = x.T("note.no-code")
-	default:
-		return err
-	}
-	x.view("note", status, x.T("note.title"), s)
 	return nil
 }
 

@@ -69,7 +69,7 @@ func testSafe(t *testing.T, ctx context.Context) {
 
 	do(t, ctx, chromedp.Navigate(w.s.URL+"/"))
 	walk(t, ctx, `a[href="/note"]`, kb.Enter)
-	until(t, ctx, "main", "I got an SMS")
+	until(t, ctx, "main", "A message came by SMS or on paper")
 	walk(t, ctx, "#text", "Аманбыз #Mama")
 	walk(t, ctx, "main button", kb.Enter)
 	until(t, ctx, "main", "The code is right.")

@@ -28,9 +28,7 @@ func (x *turn) showScan(status int, s scanScreen) error {
 		return err
 	}
 	s.Picture = qrText(s.Invite) != ""
-	// The camera is for this screen, and for this page alone.
-	h := x.w.Header()
-	h.Set("Permissions-Policy", strings.Replace(h.Get("Permissions-Policy"), "camera=()", "camera=(self)", 1))
+	x.camera()
 	x.view("scan", status, x.T("scan.title"), s)
 	return nil
 }
@@ -58,6 +56,9 @@ func (x *turn) scanned() error {
 	}
 	if strings.HasPrefix(strings.ToUpper(s.Code), codeAt) {
 		return x.scannedNear(s.Code, live)
+	}
+	if strings.ContainsAny(s.Code, "#№") && !strings.Contains(strings.ToLower(s.Code), "jauap:") {
+		return x.noteSeen(s.Code, live) // the code on a printed note
 	}
 	p, err := x.p.b.Accept(x.ctx(), api.AcceptAsk{Code: s.Code, InPerson: true})
 	if errors.Is(err, api.ErrBadInvite) || errors.Is(err, api.ErrUsage) {

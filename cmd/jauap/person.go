@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -160,6 +159,9 @@ func (d *door) invite(ctx context.Context, c *cli.Command) error {
 }
 
 func (d *door) accept(ctx context.Context, c *cli.Command) error {
+	if text := strings.Join(c.Args().Slice(), " "); isNote(text) {
+		return d.notes(ctx, c, text)
+	}
 	if spoken(c) {
 		return d.typed(ctx, c)
 	}
@@ -181,7 +183,7 @@ func (d *door) accept(ctx context.Context, c *cli.Command) error {
 		}
 		code = string(b)
 	}
-	if picture := []byte(code); bytes.HasPrefix(picture, []byte("\xff\xd8")) || bytes.HasPrefix(picture, []byte("\x89PNG")) {
+	if picture := []byte(code); isPicture(picture) {
 		err := d.with(ctx, c, func(b api.Backend) error {
 			s, err := b.Scan(ctx, picture)
 			code = s.Code
@@ -192,6 +194,9 @@ func (d *door) accept(ctx context.Context, c *cli.Command) error {
 		}
 	}
 	if !strings.Contains(strings.ToLower(code), "jauap:") {
+		if isNote(code) {
+			return d.notes(ctx, c, code)
+		}
 		return usage("there is no file %q, and it is not an invitation, which begins with jauap:", code)
 	}
 	ask := api.AcceptAsk{Code: code, Name: c.String("name"), InPerson: c.Bool("in-person")}

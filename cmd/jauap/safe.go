@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -30,11 +28,17 @@ func safeCommands(d *door) []*cli.Command {
 				&cli.StringSliceFlag{Name: "with", Usage: "a contact who is here too: whoever knows them learns it", Local: true},
 				&cli.BoolFlag{Name: "heard", Usage: "also tell whose devices this one heard lately; who knows them too learns that I know them", Local: true},
 				&cli.BoolFlag{Name: "sms", Usage: "print it as SMS, or for paper, one for each person", Local: true},
+				&cli.StringFlag{Name: "qr", Usage: "also write the code of each as a picture for paper into this folder", Local: true},
 				&cli.StringFlag{Name: "lang", Usage: "language of the SMS: en, ru or kk", Local: true},
 			},
 			Action: d.safe,
 		},
-		{Name: "sms", Category: "people", Usage: "check an SMS or a note on paper and file it", ArgsUsage: "TEXT|-", Flags: []cli.Flag{jsonFlag()}, Action: d.sms},
+		{
+			Name: "sms", Aliases: []string{"note"}, Category: "people", Usage: "check what came by SMS or on paper and file it", ArgsUsage: "TEXT|-|PHOTO…",
+			Description: "The text may hold several messages, as they are copied out of a telephone. A photo is\n" +
+				"of the code on a printed note. Wrong characters of a code are put right where that is sure.",
+			Flags: []cli.Flag{jsonFlag()}, Action: d.sms,
+		},
 		{Name: "told", Category: "people", Usage: "what I told about me, and what became of it", Flags: []cli.Flag{jsonFlag()}, Action: d.told},
 		{
 			Name: "checkin", Category: "people", Usage: "promise to report by an hour, or see the promises",
@@ -88,10 +92,13 @@ func (d *door) safe(ctx context.Context, c *cli.Command) error {
 		if out.Told, err = b.Safe(ctx, a); err != nil {
 			return err
 		}
-		if c.Bool("sms") {
+		if c.Bool("sms") || c.String("qr") != "" {
 			if out.Notes, err = b.Notes(ctx, api.NotesAsk{To: a.To, Lang: smsLang(c), Seq: out.Seq}); err != nil {
 				return err
 			}
+		}
+		if err := writeNotes(c.String("qr"), out.Notes); err != nil {
+			return err
 		}
 		if c.Bool("json") {
 			return d.json(out)
@@ -127,38 +134,6 @@ func names(to []api.ToldTo) string {
 		list[i] = t.Name
 	}
 	return strings.Join(list, ", ")
-}
-
-func (d *door) sms(ctx context.Context, c *cli.Command) error {
-	text := strings.Join(c.Args().Slice(), " ")
-	if text == "-" {
-		b, err := io.ReadAll(io.LimitReader(d.in, 1<<16))
-		if err != nil {
-			return fmt.Errorf("standard input: %w", err)
-		}
-		text = string(b)
-	}
-	if strings.TrimSpace(text) == "" {
-		return usage("sms: the text is missing (or - for standard input)")
-	}
-	return d.with(ctx, c, func(b api.Backend) error {
-		t, err := b.TakeNote(ctx, api.TakeAsk{Text: text})
-		if err != nil || c.Bool("json") {
-			return errors.Join(err, d.jsonIf(err, t))
-		}
-		d.say("The code is right: this is from %s.", t.From)
-		d.say("  %s", wordText(t.Word))
-		switch {
-		case t.Known:
-			d.say("  It was here already.")
-		case t.Older:
-			d.say("  A newer word of theirs was here already.")
-		}
-		if t.Word.Doubt {
-			d.say("  The words beside the code are NOT those that were written: mistyped, or changed by somebody.")
-		}
-		return nil
-	})
 }
 
 // wordText says a word in one line.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,18 @@ func TestSafe(t *testing.T) {
 	if a := person(dana, "Aigerim"); a.Word.Kind != "moved" || !a.Word.Noted {
 		t.Errorf("%+v", a.Word)
 	}
+	// On paper: a photo of the printed code; and several at once, as copied.
+	folder := t.TempDir()
+	aigerim.json(&said, "safe", "--hurt", "--note", "Көмек керек", "--qr", folder, "--lang", "kk", "--to", "Dana", "--json")
+	if out := dana.ok("note", filepath.Join(folder, "Dana.png")); !strings.Contains(out, "from Aigerim") || !strings.Contains(out, "NEEDS HELP · Көмек керек") {
+		t.Error(out)
+	}
+	block := "[22:41] Mama: " + said.Notes[0].Text + "\n[22:42] x: hello #000000-000000-000000"
+	if out := dana.ok("accept", block); !strings.Contains(out, "It was here already") || !strings.Contains(out, "NOT filed: ") || strings.Contains(out, "mistyped") {
+		t.Error(out)
+	}
+	aigerim.json(&said, "safe", "--moved", "--place", "Тараз", "--sms", "--lang", "kk", "--to", "Dana", "--json")
+	dana.ok("sms", said.Notes[0].Text)
 	carry() // and then the sealed one comes: all of it, once
 	if a := person(dana, "Aigerim"); a.Word.Kind != "moved" || a.Word.Noted || a.Word.Town != "Тараз" {
 		t.Errorf("%+v", a.Word)

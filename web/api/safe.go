@@ -97,6 +97,14 @@ type Taken struct {
 	Typo  bool   `json:"typo,omitempty"`  // a wrong character was put right
 }
 
+// Outcome is what became of one of several notes: it was taken, or why not.
+type Outcome struct {
+	Text  string `json:"text"` // as it stood there
+	Taken *Taken `json:"taken,omitempty"`
+	Why   string `json:"why,omitempty"`   // typo, mismatch (from nobody known), mine, no-code, or failed
+	Error string `json:"error,omitempty"` // in words
+}
+
 // PromiseAsk is "I will report by that hour". A newer promise takes the place
 // of the older.
 type PromiseAsk struct {
@@ -126,6 +134,9 @@ type Safety interface {
 	Words(ctx context.Context, ask WordsAsk) ([]Word, error)
 	Notes(ctx context.Context, ask NotesAsk) ([]Note, error)
 	TakeNote(ctx context.Context, ask TakeAsk) (Taken, error)
+	// TakeNotes files all notes of a text that may hold several. Each has an
+	// outcome of its own; there is always one.
+	TakeNotes(ctx context.Context, ask TakeAsk) ([]Outcome, error)
 	Promise(ctx context.Context, ask PromiseAsk) (Promise, error)
 	Promises(ctx context.Context) ([]Promise, error)
 }
@@ -142,6 +153,7 @@ func safety(m *http.ServeMux, b Safety) {
 	}))
 	m.Handle("POST /api/v1/notes", ask(b.Notes))
 	m.Handle("POST /api/v1/note", ask(b.TakeNote))
+	m.Handle("POST /api/v1/notes/take", ask(b.TakeNotes))
 	m.Handle("POST /api/v1/promise", ask(b.Promise))
 	m.Handle("GET /api/v1/promises", get(list(b.Promises)))
 }
@@ -169,6 +181,11 @@ func (c *Client) Notes(ctx context.Context, a NotesAsk) ([]Note, error) {
 // TakeNote implements Safety.
 func (c *Client) TakeNote(ctx context.Context, a TakeAsk) (Taken, error) {
 	return fetch[Taken](ctx, c, http.MethodPost, "note", a)
+}
+
+// TakeNotes implements Safety.
+func (c *Client) TakeNotes(ctx context.Context, a TakeAsk) ([]Outcome, error) {
+	return fetch[[]Outcome](ctx, c, http.MethodPost, "notes/take", a)
 }
 
 // Promise implements Safety.

@@ -135,6 +135,9 @@ func checkSafety(t *testing.T, b api.Backend) {
 	want(t, "a note without a code", err, api.ErrUsage)
 	_, err = b.TakeNote(ctx, api.TakeAsk{Text: "x #000000-000000-000000"})
 	want(t, "a note of nobody", err, api.ErrMismatch)
+	if list, err := b.TakeNotes(ctx, api.TakeAsk{Text: "x #000000-000000-000000"}); err != nil || len(list) != 1 || list[0].Taken != nil || list[0].Why != "mismatch" || list[0].Error == "" {
+		t.Errorf("notes of nobody: %+v %v", list, err)
+	}
 	for _, a := range []api.SafeAsk{{}, {Kind: "fine"}, {Kind: "looking"}, {Kind: "safe", Note: strings.Repeat("x", 281)}} {
 		_, err = b.Safe(ctx, a)
 		want(t, "a word of kind "+a.Kind, err, api.ErrUsage)

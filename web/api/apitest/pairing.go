@@ -91,6 +91,9 @@ func (f *Fake) Scan(_ context.Context, picture []byte) (api.Scanned, error) {
 	if strings.HasPrefix(string(picture), "JAUAP-AT/") {
 		return api.Scanned{Code: string(picture)}, nil
 	}
+	if _, text, note := strings.Cut(string(picture), "NOTE:"); note {
+		return api.Scanned{Code: text}, nil
+	}
 	if !ok {
 		return api.Scanned{}, fmt.Errorf("%w", api.ErrBadPicture)
 	}

@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -162,6 +163,29 @@ func (f *Fake) TakeNote(_ context.Context, a api.TakeAsk) (api.Taken, error) {
 	}
 	at := f.now()
 	return api.Taken{From: p.Name, ID: p.ID, Word: api.Word{Kind: "safe", At: at, ReceivedAt: &at, Note: strings.TrimSpace(words), Noted: true}}, nil
+}
+
+// TakeNotes implements api.Backend: each line is a note.
+func (f *Fake) TakeNotes(ctx context.Context, a api.TakeAsk) (out []api.Outcome, err error) {
+	for line := range strings.Lines(a.Text) {
+		o := api.Outcome{Text: strings.TrimSpace(line)}
+		t, err := f.TakeNote(ctx, api.TakeAsk{Text: line})
+		switch {
+		case err == nil:
+			o.Taken = &t
+		case errors.Is(err, api.ErrTypo):
+			o.Why, o.Error = "typo", err.Error()
+		case errors.Is(err, api.ErrMismatch):
+			o.Why, o.Error = "mismatch", err.Error()
+		default:
+			o.Why, o.Error = "no-code", err.Error()
+		}
+		out = append(out, o)
+	}
+	if len(out) == 0 {
+		out = []api.Outcome{{Why: "no-code", Error: "there is no code in it"}}
+	}
+	return out, nil
 }
 
 // Promise implements api.Backend.
