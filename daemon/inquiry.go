@@ -115,6 +115,11 @@ func actName(k inquiry.Kind) string {
 func (d *Daemon) Act(_ context.Context, a api.SlipAct) (api.Slip, error) {
 	d.people.Lock()
 	defer d.people.Unlock()
+	if a.Code != "" {
+		if err := byCode(&a); err != nil {
+			return api.Slip{}, err
+		}
+	}
 	v, err := d.inquiry.Slip(d.moment(), a.ID)
 	if err != nil {
 		return api.Slip{}, slipError(err)

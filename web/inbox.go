@@ -19,6 +19,8 @@ func (p *pages) desk(m *http.ServeMux) {
 	m.Handle("POST /inbox", p.act((*turn).changeInbox))
 	m.Handle("GET /inbox/card/{id}", p.screen((*turn).inboxQR))
 	m.Handle("GET /inbox/file/{id}", p.screen((*turn).cameFile))
+	m.Handle("GET /slips/{id}/{form}", p.screen((*turn).printSlip))
+	m.Handle("POST /slips/code", p.act((*turn).codeSlip))
 	m.Handle("GET /desk", p.screen((*turn).desk))
 	m.Handle("POST /desk", p.act((*turn).actDesk))
 	m.Handle("GET /desk/report/{id}", p.screen((*turn).oneReport))

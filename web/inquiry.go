@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -188,6 +189,39 @@ func (x *turn) actSlip() error {
 	}
 	x.tell("slips", x.T("slips.did"))
 	return x.see(x.Path("slips"))
+}
+
+// codeSlip files the answer that was ticked on paper.
+func (x *turn) codeSlip() error {
+	_, err := x.p.b.Act(x.ctx(), api.SlipAct{Code: strings.TrimSpace(x.form.Get("code")), Text: strings.TrimSpace(x.form.Get("text"))})
+	switch {
+	case errors.Is(err, api.ErrTypo):
+		x.tell("slips", x.T("slips.code-typo"))
+	case errors.Is(err, api.ErrNotFound):
+		x.tell("slips", x.T("slips.code-unknown"))
+	case err != nil:
+		return err
+	default:
+		x.tell("slips", x.T("slips.did"))
+	}
+	return x.see(x.Path("slips"))
+}
+
+// printSlip gives a slip as a page to print, or as text.
+func (x *turn) printSlip() error {
+	form, kind, name := x.r.PathValue("form"), "application/pdf", "reply-slip.pdf"
+	if form == "text" {
+		kind, name = "text/plain; charset=utf-8", "reply-slip.txt"
+	}
+	f, err := x.p.b.PrintSlip(x.ctx(), api.SlipPrint{ID: x.r.PathValue("id"), Form: form, Lang: x.Lang.Tag})
+	if err != nil {
+		return err
+	}
+	h := x.w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+	_, _ = x.w.Write(f.Data)
+	return nil
 }
 
 // setTeam chooses with whom slips are shared.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -55,6 +56,15 @@ func TestSlips(t *testing.T) {
 			help = s
 		}
 	}
+	if resp, body = b.do(b.request("GET", "/slips/"+help.ID+"/pdf", nil)); resp.Header.Get("Content-Type") != "application/pdf" || body != "pdf of "+help.Name {
+		t.Errorf("%v %q", resp.Header, body)
+	}
+	w.Fail("Act", fmt.Errorf("%w: the code", api.ErrTypo))
+	b.get("/slips")
+	_, body = b.submit("/slips/code", "code", "AAAA")
+	has(t, body, "This code was typed wrong")
+	w.Fail("Act", nil)
+	b.get("/slips")
 	_, body = b.submit("/slips/"+help.ID, "do", "taken")
 	has(t, body, "Saved. The others will see it", "Somebody else may")
 	_, body = b.submit("/slips/"+help.ID, "do", "answered")

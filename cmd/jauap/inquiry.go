@@ -43,6 +43,10 @@ func inquiryCommands(d *door) []*cli.Command {
 				{Name: "withdraw", Usage: "my question is settled", ArgsUsage: "ID", Action: d.act("withdrawn", "Withdrawn. Helpers will forget it.")},
 				{Name: "delete", Usage: "forget it on this device", ArgsUsage: "ID", Action: d.act("deleted", "Deleted here.")},
 				{
+					Name: "print", Usage: "a reply slip to hand over: text on standard output, or --pdf FILE", ArgsUsage: "ID",
+					Flags: []cli.Flag{text("pdf", "write a page to print to this file"), text("lang", "en, ru or kk")}, Action: d.printSlip,
+				},
+				{
 					Name: "team", Usage: "show or choose the contacts with whom slips are shared", ArgsUsage: "[NAME]…",
 					Flags:  []cli.Flag{jsonFlag(), &cli.BoolFlag{Name: "nobody", Usage: "share with nobody", Local: true}},
 					Action: d.team,
@@ -50,9 +54,9 @@ func inquiryCommands(d *door) []*cli.Command {
 			},
 		},
 		{
-			Name: "answer", Category: "asking after people", Usage: "say what came of a slip", ArgsUsage: "ID OUTCOME [TEXT]",
+			Name: "answer", Category: "asking after people", Usage: "say what came of a slip", ArgsUsage: "ID OUTCOME [TEXT], or --code CODE [TEXT]",
 			Description: "OUTCOME is one of: spoke (to the person), close (somebody close says), neighbour, no-answer, not-there, other.",
-			Flags:       []cli.Flag{jsonFlag()},
+			Flags:       []cli.Flag{jsonFlag(), text("code", "the code beside the answer that was ticked on a printed slip")},
 			Action:      d.answerSlip,
 		},
 	}
@@ -196,7 +200,33 @@ func (d *door) act(kind, done string) cli.ActionFunc {
 	}
 }
 
+// printSlip writes a slip as something to hand over.
+func (d *door) printSlip(ctx context.Context, c *cli.Command) error {
+	id, err := arg(c, 0, "a slip; `jauap slips` lists them")
+	if err != nil {
+		return err
+	}
+	a := api.SlipPrint{ID: id, Form: "text", Lang: c.String("lang")}
+	if c.String("pdf") != "" {
+		a.Form = "pdf"
+	}
+	return d.with(ctx, c, func(b api.Backend) error {
+		f, err := b.PrintSlip(ctx, a)
+		if err != nil {
+			return err
+		}
+		if a.Form == "pdf" {
+			return newFile(c.String("pdf"), 0o600, func(w io.Writer) error { _, err := w.Write(f.Data); return err })
+		}
+		_, err = d.out.Write(f.Data)
+		return err
+	})
+}
+
 func (d *door) answerSlip(ctx context.Context, c *cli.Command) error {
+	if code := c.String("code"); code != "" {
+		return d.answer(ctx, c, api.SlipAct{Code: code, Text: strings.Join(c.Args().Slice(), " ")})
+	}
 	id, err := arg(c, 0, "a slip; `jauap slips` lists them")
 	if err != nil {
 		return err
@@ -206,8 +236,12 @@ func (d *door) answerSlip(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	text := strings.Join(c.Args().Slice()[2:], " ")
+	return d.answer(ctx, c, api.SlipAct{ID: id, Kind: "answered", Outcome: outcome, Text: text})
+}
+
+func (d *door) answer(ctx context.Context, c *cli.Command, a api.SlipAct) error {
 	return d.with(ctx, c, func(b api.Backend) error {
-		s, err := b.Act(ctx, api.SlipAct{ID: id, Kind: "answered", Outcome: outcome, Text: text})
+		s, err := b.Act(ctx, a)
 		if err != nil || c.Bool("json") {
 			return errors.Join(err, d.jsonIf(err, s))
 		}

@@ -43,7 +43,25 @@ func TestAskAfter(t *testing.T) {
 	}
 	id := got[0].ID[:8]
 	saule.ok("slips", "take", id)
-	saule.ok("answer", id, "spoke", "She is well, she has bread.")
+	paper := saule.ok("slips", "print", id, "--lang", "kk")
+	code := ""
+	for line := range strings.Lines(paper) {
+		if strings.Contains(line, "Өзімен сөйлестік") {
+			code = strings.Fields(line)[2]
+		}
+	}
+	if !strings.Contains(paper, "+7 701 123 45 67") || len(code) != 13 {
+		t.Fatalf("%q on:\n%s", code, paper)
+	}
+	page := filepath.Join(t.TempDir(), "slip.pdf")
+	saule.ok("slips", "print", id, "--pdf", page)
+	if b, err := os.ReadFile(page); err != nil || !strings.HasPrefix(string(b), "%PDF-") {
+		t.Error(err)
+	}
+	if _, errs, ok := saule.try("answer", "--code", code[:12]+"U"); ok == exitOK || !strings.Contains(errs, "typed wrong") {
+		t.Errorf("a code that was typed wrong: %s", errs)
+	}
+	saule.ok("answer", "--code", strings.ToLower(code), "She is well, she has bread.")
 	if list := slips(saule); len(list) != 0 {
 		t.Errorf("the helper still has %+v", list)
 	}

@@ -133,3 +133,41 @@ func extract(t *testing.T, name string) string {
 	}
 	return strings.ReplaceAll(string(out), "\u00a0", " ")
 }
+
+// TestSlip prints a reply slip in three languages, as a page and as text.
+func TestSlip(t *testing.T) {
+	s := &Slip{ID: "0a1b2c3d", Name: "Әсел Нұрғалиқызы", Phone: "+7 701 000 00 00", Address: "Алматы, Абай к. 150", Question: "Тірі ме? Не керек?", From: "ағасы Берлиннен", Until: noon}
+	for i, o := range []string{"spoke", "close", "neighbour", "no-answer", "not-there", "other"} {
+		code := fmt.Sprintf("AAAA-BBBB-%dCC", i+1)
+		s.Answers = append(s.Answers, Answer{Outcome: o, Code: code, QR: "JAUAP-REPLY:1:" + strings.ReplaceAll(code, "-", "")})
+	}
+	for lang, want := range map[string][]string{"kk": {"Жауап парағы", "Өзімен сөйлестік", "Кім туралы сұрайды"}, "ru": {"Листок для ответа", "Никто не ответил"}, "en": {"Reply slip", "A neighbour says"}} {
+		b, err := SlipPDF(s, lang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		if d := os.Getenv("JAUAP_SHOTS"); d != "" {
+			dir = d
+		}
+		name := filepath.Join(dir, "slip-"+lang+".pdf")
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		text := SlipText(s, lang)
+		for _, w := range append(want, "Әсел Нұрғалиқызы", "Алматы, Абай к. 150", "AAAA-BBBB-6CC", "ағасы Берлиннен") {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s: the text does not say %q", lang, w)
+			}
+		}
+		if n := bytes.Count(b, []byte("/Type /Page\n")); n != 1 {
+			t.Errorf("%s: %d pages", lang, n)
+		}
+		text = extract(t, name)
+		for _, w := range append(want, "Әсел Нұрғалиқызы", "AAAA-BBBB-6CC") {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s: the page does not say %q:\n%s", lang, w, text)
+			}
+		}
+	}
+}

@@ -48,7 +48,7 @@ const FileHeader = "Jauap-File"
 //	GET  /api/v1/slips, /api/v1/slips/team
 //	GET  /api/v1/{told,promises}
 //	POST /api/v1/{safe,words,notes,note,promise}
-//	POST /api/v1/slips/{ask,act,team,export,import}
+//	POST /api/v1/slips/{ask,act,team,export,import,print}
 //	POST /api/v1/{invite,accept,verify,send,read,conversation,carry,broadcast,tune,page}
 //	GET  /api/v1/sticks, POST /api/v1/sticks/ignore
 //	POST /api/v1/{draft,delete,search,fetch,picture,sound}

@@ -53,10 +53,18 @@ type AskAfter struct {
 
 // SlipAct says what the owner does about a slip.
 type SlipAct struct {
-	ID      string `json:"id"`   // or its unambiguous beginning
-	Kind    string `json:"kind"` // taken, given-back, answered, withdrawn, deleted
+	ID      string `json:"id,omitempty"`   // or its unambiguous beginning
+	Kind    string `json:"kind,omitempty"` // taken, given-back, answered, withdrawn, deleted
 	Outcome string `json:"outcome,omitempty"`
 	Text    string `json:"text,omitempty"`
+	Code    string `json:"code,omitempty"` // of a printed slip; says ID, Kind and Outcome
+}
+
+// SlipPrint asks for a slip on paper.
+type SlipPrint struct {
+	ID   string `json:"id"`
+	Form string `json:"form"` // text or pdf
+	Lang string `json:"lang,omitempty"`
 }
 
 // SlipFile is slips in the form of other programs.
@@ -83,6 +91,7 @@ type Inquiries interface {
 	SetTeam(ctx context.Context, names []string) ([]string, error)
 	ExportSlips(ctx context.Context, ask SlipFile) (SlipFile, error)
 	ImportSlips(ctx context.Context, ask SlipFile) (SlipsRead, error)
+	PrintSlip(ctx context.Context, ask SlipPrint) (SlipFile, error)
 }
 
 func inquiries(m *http.ServeMux, b Inquiries) {
@@ -93,6 +102,7 @@ func inquiries(m *http.ServeMux, b Inquiries) {
 	m.Handle("POST /api/v1/slips/team", ask(b.SetTeam))
 	m.Handle("POST /api/v1/slips/export", ask(b.ExportSlips))
 	m.Handle("POST /api/v1/slips/import", ask(b.ImportSlips))
+	m.Handle("POST /api/v1/slips/print", ask(b.PrintSlip))
 }
 
 // AskAfter implements Inquiries.
@@ -128,4 +138,9 @@ func (c *Client) ExportSlips(ctx context.Context, a SlipFile) (SlipFile, error) 
 // ImportSlips implements Inquiries. The file may have MaxAsk bytes, encoded.
 func (c *Client) ImportSlips(ctx context.Context, a SlipFile) (SlipsRead, error) {
 	return fetch[SlipsRead](ctx, c, http.MethodPost, "slips/import", a)
+}
+
+// PrintSlip implements Inquiries.
+func (c *Client) PrintSlip(ctx context.Context, a SlipPrint) (SlipFile, error) {
+	return fetch[SlipFile](ctx, c, http.MethodPost, "slips/print", a)
 }

@@ -58,6 +58,9 @@ func (f *Fake) Slips(context.Context) ([]api.Slip, error) {
 func (f *Fake) Act(_ context.Context, a api.SlipAct) (api.Slip, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err := f.fails["Act"]; err != nil {
+		return api.Slip{}, err
+	}
 	i := slices.IndexFunc(f.slips, func(s api.Slip) bool { return s.ID == a.ID })
 	if i < 0 {
 		return api.Slip{}, api.ErrNotFound
@@ -130,4 +133,16 @@ func (f *Fake) ImportSlips(ctx context.Context, a api.SlipFile) (out api.SlipsRe
 		out.Asked++
 	}
 	return out, nil
+}
+
+// PrintSlip implements api.Backend.
+func (f *Fake) PrintSlip(_ context.Context, a api.SlipPrint) (api.SlipFile, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.slips {
+		if s.ID == a.ID {
+			return api.SlipFile{Form: a.Form, Data: []byte(a.Form + " of " + s.Name)}, nil
+		}
+	}
+	return api.SlipFile{}, api.ErrNotFound
 }
