@@ -26,11 +26,11 @@ const (
 	tunnelRetry = 15 * time.Second
 	// heardFor is how long a tunnel counts as open after an answer.
 	heardFor = time.Minute
-	// What is new is asked for so often, at uneven times: soon after something
-	// moved, seldom after busyFor.
-	pollBusy = 6 * time.Second
-	pollIdle = 40 * time.Second
-	busyFor  = 5 * time.Minute
+	// What is new is asked for at uneven times: soon after something moved, more and
+	// more seldom after that.
+	pollLeast = 1500 * time.Millisecond
+	pollMost  = 40 * time.Second
+	pollPart  = 8 // of the time since something moved
 	// largeFor bounds one go at units of 1,024 bytes: small ones go before.
 	largeFor = 20 * time.Second
 	// A list of what to give is made anew so long after the last one, and
@@ -302,10 +302,7 @@ func (tn *tunnel) pull(ctx context.Context) {
 			done()
 		}
 		tn.mu.Lock()
-		every := pollIdle
-		if time.Since(tn.moved) < busyFor {
-			every = pollBusy
-		}
+		every := min(max(time.Since(tn.moved)/pollPart, pollLeast), pollMost)
 		tn.mu.Unlock()
 		select {
 		case <-ctx.Done():
