@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -82,19 +81,18 @@ func (d *Daemon) event(m *meeting, frame []byte) node.Event {
 	if key == "" {
 		return node.Tick{}
 	}
-	d.meet(m, key)
-	return node.Named{Link: m.id, Key: key}
+	return node.Named{Link: m.id, Key: key, HideOwn: !d.meet(m, key)}
 }
 
-// meet notes whose device a meeting is with.
-func (d *Daemon) meet(m *meeting, key string) {
-	var id account.ContactID
-	if n, err := hex.Decode(id[:], []byte(strings.TrimPrefix(key, contactKey))); err != nil || n != len(id) {
-		return
+// meet notes whose device a meeting is with, and says whether its owner is one whom
+// this person has checked: others need not know what was written here.
+func (d *Daemon) meet(m *meeting, key string) (checked bool) {
+	c, err := d.acc.Contact(strings.TrimPrefix(key, contactKey))
+	if err != nil {
+		return false
 	}
-	who := d.nameOf(id)
 	d.courier.Lock()
-	d.row(m.kind, m.addr).who = who
+	d.row(m.kind, m.addr).who = c.Name
 	d.courier.Unlock()
 	d.spawn(func() {
 		d.people.Lock()
@@ -103,9 +101,10 @@ func (d *Daemon) meet(m *meeting, key string) {
 		if !known {
 			return
 		}
-		if err := d.acc.Met(at, id); err != nil {
+		if err := d.acc.Met(at, c.ID); err != nil {
 			d.log.Warn("met", "error", err)
 		}
 		d.changes.bump()
 	})
+	return c.Verified >= account.ByVoice && !c.KeyChanged && !c.Forked
 }

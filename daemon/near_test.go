@@ -11,6 +11,7 @@ import (
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/node"
 	"github.com/jauap/jauap/routing"
+	"github.com/jauap/jauap/web/api"
 )
 
 // beside opens a device that listens on the loopback.
@@ -177,6 +178,9 @@ func TestFloodOnDevices(t *testing.T) {
 	b := beside(t, "Bearer", quota)
 	a, s := beside(t, "Aigerim", 64<<20), beside(t, "Somebody", 64<<20)
 	befriend(t, a, b, "Aigerim", "Bearer")
+	if _, err := a.Verify(t.Context(), api.VerifyAsk{Name: "Bearer", Compared: true}); err != nil {
+		t.Fatal(err) // only who was checked is told which units are a's own
+	}
 	carry(t, t.TempDir(), a, b, a)
 
 	mail, mailIDs := units(t, each)
@@ -205,5 +209,80 @@ func TestFloodOnDevices(t *testing.T) {
 	}
 	if left > each*3/4 {
 		t.Fatal("the stranger's units are all here: there was no flood")
+	}
+}
+
+// TestOwnIsHidden: a contact whom nobody checked is not told which units were written
+// here; they are carried as near all the same.
+func TestOwnIsHidden(t *testing.T) {
+	t.Parallel()
+	a, b := beside(t, "Aigerim", 64<<20), beside(t, "Timur", 64<<20)
+	befriend(t, a, b, "Aigerim", "Timur")
+	carry(t, t.TempDir(), a, b, a)
+	fixed := func(ids []envelope.ID) (n int) {
+		b.courier.Lock()
+		defer b.courier.Unlock()
+		for _, id := range ids {
+			if e, ok := b.shelf.Entry(id); ok && e.Fixed {
+				n++
+			}
+		}
+		return n
+	}
+	for _, checked := range []bool{false, true} {
+		if checked {
+			if _, err := a.Verify(t.Context(), api.VerifyAsk{Name: "Timur", Compared: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list, ids := units(t, 3)
+		put(a, list, func(b []byte) node.Event { return node.Submit{Raw: b} })
+		visit(t, a, b, func() bool { _, near := held(b, ids); return near == len(ids) })
+		if got := fixed(ids) == len(ids); got != checked {
+			t.Errorf("checked %v: told %v", checked, got)
+		}
+	}
+}
+
+// TestRecognisedAgain: a neighbour whose address is known is recognised anew at each
+// meeting, also where letters precede the handshake.
+func TestRecognisedAgain(t *testing.T) {
+	t.Parallel()
+	b := beside(t, "Timur", 64<<20)
+	o := newOne(t, "Aigerim", time.Now)
+	c := config.Default()
+	c.Listen, c.Multicast, c.Links = "127.0.0.1:0", false, []string{b.ListenAddr()}
+	a, err := Open(Options{Dir: o.dir, Config: c, Prompt: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
+	befriend(t, a, b, "Aigerim", "Timur")
+	carry(t, t.TempDir(), a, b, a)
+	if err := a.Start(); err != nil {
+		t.Fatal(err)
+	}
+	up := func(d *Daemon) (who string, m *meeting) {
+		d.courier.Lock()
+		defer d.courier.Unlock()
+		for _, r := range d.rows {
+			if r.kind == "lan" && r.state == "up" && r.m.conn != nil {
+				return r.who, r.m
+			}
+		}
+		return "", nil
+	}
+	var last *meeting
+	for range 3 {
+		wait(t, "a meeting of two who know each other", func() bool {
+			x, m := up(a)
+			y, _ := up(b)
+			return x == "Timur" && y == "Aigerim" && m != last
+		})
+		_, last = up(a)
+		list, ids := units(t, 1)
+		put(a, list, func(b []byte) node.Event { return node.Submit{Raw: b} })
+		wait(t, "a unit", func() bool { _, near := held(b, ids); return near == 1 })
+		last.conn.Close()
 	}
 }

@@ -282,7 +282,7 @@ func (n *Node) notes(m *meeting) bool {
 		}
 		ids := map[routing.Label][]envelope.ID{}
 		for _, u := range page {
-			l := routing.LabelOf(u.Rank, !n.c.HideOwn)
+			l := routing.LabelOf(u.Rank, !n.c.HideOwn && !m.hide)
 			ids[l] = append(ids[l], u.ID)
 		}
 		if m.credit < noteRoom {

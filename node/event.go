@@ -36,6 +36,8 @@ type Up struct {
 type Named struct {
 	Link LinkID
 	Key  string
+	// HideOwn keeps from this contact which units were written here.
+	HideOwn bool
 }
 
 // Frame is one frame received, without its length prefix. The node may keep

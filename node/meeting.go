@@ -23,6 +23,7 @@ type meeting struct {
 	from      uint32                        // who brings what comes over it
 	edge      *edge                         // of contacts
 	sure      told                          // what the contact knows for certain
+	hide      bool                          // it is not told which units are own
 	labels    map[envelope.ID]routing.Label // what a contact said of its units
 	s         *exchange.Session
 	credit    int
@@ -119,7 +120,7 @@ func (n *Node) named(ev Named) {
 	if m == nil || m.peer.Key != "" || m.peer.Relay || ev.Key == "" {
 		return
 	}
-	m.peer.Key = ev.Key
+	m.peer.Key, m.hide = ev.Key, ev.HideOwn
 	m.from = n.giver(m.peer)
 	m.edge, m.labels = n.edge(m.from), map[envelope.ID]routing.Label{}
 	m.surely()
@@ -137,7 +138,7 @@ func (n *Node) nonce(l LinkID) (x [8]byte) {
 // arrange puts units in the order in which somebody who is met hears of them.
 func (n *Node) arrange(m *meeting, nonce uint64) func([]exchange.Item) {
 	return func(items []exchange.Item) {
-		near := contact(m.peer)
+		near := contact(m.peer) && !m.hide && !n.c.HideOwn // own units go first
 		units := make([]routing.Unit, len(items))
 		for i, it := range items {
 			units[i] = routing.Unit{Class: it.Class, Rank: it.Rank, From: it.From, Size: it.Size, Seq: it.Seq}
