@@ -492,3 +492,39 @@ func BenchmarkTrial(b *testing.B) {
 		}
 	}
 }
+
+// TestReceipts: a relay counts when it holds all pieces, once, and a message is
+// ripe when as many as were asked for do.
+func TestReceipts(t *testing.T) {
+	v := account.NewMemVault()
+	x := opened1(t, v)
+	card, _ := x.Create(noon, "Desk")
+	s, err := x.Send(noon, card, Post{Kind: Report, Content: noise(10_000), Forget: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	units, _ := x.Outbox()
+	hand := func(relay string, n int) {
+		for _, u := range units[:n] {
+			if _, err := x.Handed(envelope.IDOf(u), relay); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	hand("one", len(units))
+	hand("two", len(units)-1)
+	if fresh, _ := x.Handed(envelope.IDOf(units[0]), "one"); fresh {
+		t.Error("a relay counts twice")
+	}
+	if fresh, _ := x.Handed(envelope.ID{1}, "one"); fresh {
+		t.Error("a foreign envelope counts")
+	}
+	if l := x.SentAll(); l[0].Relays != 1 || l[0].Arrived || len(x.Ripe()) != 0 {
+		t.Errorf("%+v", l[0])
+	}
+	x = opened1(t, v)
+	hand("two", len(units))
+	if l := x.Ripe(); len(l) != 1 || l[0].ID != s.ID || l[0].Relays != 2 {
+		t.Errorf("%+v", l)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/jauap/jauap/bulletin/evidence"
+	"github.com/jauap/jauap/scan"
 	"github.com/jauap/jauap/web/api"
 )
 
@@ -96,5 +97,28 @@ func TestInbox(t *testing.T) {
 	desk.ok("inbox", "close", "Newsroom")
 	if out := desk.ok("inbox"); !strings.Contains(out, "closed") {
 		t.Error(out)
+	}
+}
+
+// TestInboxOnPaper: the card's code is read back from its picture.
+func TestInboxOnPaper(t *testing.T) {
+	t.Parallel()
+	desk := newProgram(t, "Desk")
+	var box api.Inbox
+	desk.json(&box, "inbox", "open", "Азаттық редакциясы, Алматы", "--json")
+	png := filepath.Join(t.TempDir(), "card.png")
+	desk.ok("inbox", "card", box.ID[:8], "--png", png)
+	b, err := os.ReadFile(png)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := scan.Read(b)
+	if err != nil || text != box.QR {
+		t.Fatalf("%.40q %v", text, err)
+	}
+	var again api.Inbox
+	newProgram(t, "Witness").json(&again, "inbox", "save", text, "--json")
+	if again.ID != box.ID || again.Mine {
+		t.Errorf("%+v", again)
 	}
 }
