@@ -19,14 +19,14 @@ const (
 // screen. What cannot be learned is not known.
 func (x *turn) sentence() {
 	s, err := x.p.b.Status(x.ctx())
-	x.NetIcon = networkIcon(s.Network.State)
+	x.NetIcon = networkIcon(networkOf(s))
 	if err != nil {
 		x.NetIcon = "not-known"
 		x.Sentence = x.T("net.not-known")
 		return
 	}
 	x.Status = s
-	x.Sentence = x.T(networkWord(s.Network.State)) + x.outlook(s) + " "
+	x.Sentence = x.T(networkWord(networkOf(s))) + x.outlook(s) + " "
 	if s.Waiting > 0 {
 		x.Sentence += x.T("wait.some", "n", s.Waiting)
 	} else {
@@ -35,6 +35,20 @@ func (x *turn) sentence() {
 	if s.Clock != "" || len(s.Trouble) > 0 {
 		x.Sentence += " " + x.T("net.trouble")
 	}
+}
+
+// networkOf is the state to show: where no relay answers and name servers carry
+// letters, that is said instead.
+func networkOf(s api.Status) string {
+	if s.Network.State == "open" || s.Network.State == "restricted" {
+		return s.Network.State
+	}
+	for _, l := range s.Links {
+		if l.Kind == "dns" && l.State == "up" {
+			return "names"
+		}
+	}
+	return s.Network.State
 }
 
 // networkIcon is the sign of a state; of one that we do not know, a question.
@@ -48,7 +62,7 @@ func networkIcon(state string) string {
 		return "dark"
 	case "domestic-only":
 		return "nearby"
-	case "restricted":
+	case "restricted", "names":
 		return "open"
 	}
 	return "not-known"
@@ -65,6 +79,8 @@ func networkWord(state string) string {
 		return "net.domestic"
 	case "restricted":
 		return "net.restricted"
+	case "names":
+		return "net.names"
 	case "no-link":
 		return "net.no-link"
 	case "dark":
