@@ -18,15 +18,17 @@
 //     it wrote before was read.
 //   - Whatever is on the network, memory and work are bounded: conns, handshakes,
 //     neighbours, notes and what a beacon can cause.
+//   - A Room asks no address that is not of its own private network, and no more than
+//     25 a second.
 //   - A Room starts without multicast too: a note says what is missing.
 //
 // # Not here
 //
 // Who a peer is and what is said (slots, exchange); when to dial whom again
 // (daemon). A walker who does not want two networks to know that the same
-// device came by closes the Room and listens anew.
+// device came by closes the Room when it says Moved, and listens anew.
 //
 // # Read next
 //
-// link, link/linktest; then room.go, conn.go and beacon.go.
+// spec/lan.md, link, link/linktest; then room.go, conn.go and beacon.go.
 package lan
