@@ -16,5 +16,5 @@ func airtime(a *api.Airtime) string {
 	if a.LastHeard != nil {
 		heard = "another station heard " + age(a.LastHeard)
 	}
-	return fmt.Sprintf("(on the air %v of %v in this hour, %v left; %s)", a.Used.Round(100*time.Millisecond), a.Limit, a.Left().Round(100*time.Millisecond), heard)
+	return fmt.Sprintf(" (on the air %v of %v in this hour, %v left; %s)", a.Used.Round(100*time.Millisecond), a.Limit, a.Left().Round(100*time.Millisecond), heard)
 }
