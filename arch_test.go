@@ -31,6 +31,8 @@ var house = map[string]room{
 	"group":             {kind: 'C', may: []string{"account", "chat", "roster", "seal", "seal/group", "envelope"}, never: []string{"node", "link"}, reason: "a group's letters give no routing hints"},
 	"store":             {kind: 'C', may: []string{"envelope", "internal/durable"}, never: []string{"seal", "identity", "routing"}, reason: "the shelf does not decide who gets what"},
 	"exchange":          {kind: 'C', may: []string{"envelope"}, never: []string{"seal", "identity"}, reason: "two shelves even out without sockets or keys"},
+	"sticks":            {kind: 'E', may: []string{"link/folder", "mounts"}, never: []string{"seal", "identity", "account"}, reason: "when to visit a stick depends on no letter"},
+	"mounts":            {kind: 'E', reason: "what is plugged in says nothing of letters"},
 	"link":              {kind: 'C', never: []string{"envelope", "identity"}, reason: "a link knows no envelope and no person"},
 	"link/linktest":     {kind: 'E', may: []string{"link"}, reason: "the suite knows only the contract"},
 	"link/pace":         {kind: 'C', reason: "how fast to send depends on what the path shows, and on nothing that is sent"},

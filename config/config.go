@@ -56,6 +56,8 @@ type Config struct {
 	Links     []string      // neighbours to call by address, host:port
 	Relays    []string      // relay addresses abroad, https://host:port/#key
 	Inland    []string      // relays inside the country, of the same form
+	Folders   []string      // that other programs synchronise
+	Sticks    Sticks        // which sticks are visited by themselves
 	Tune      []string      // broadcasts to listen to, ip:port; "auto", also when empty, or "off"
 	DNS       []string      // tunnels through name servers, ZONE#KEY[@RESOLVER,…]
 	Serial    []string      // radio modems on serial ports: PORT,kiss|rnode|meshcore,key=value…
@@ -83,6 +85,7 @@ func Default() Config {
 		Listen:    ":0",
 		Multicast: true,
 		Sweep:     true,
+		Sticks:    SticksKnown,
 		Page:      "127.0.0.1:7727",
 		Quota:     512 << 20,
 		Receipts:  ReceiptsLate,
@@ -95,7 +98,7 @@ func Default() Config {
 
 // Parse reads settings over the defaults. Blank lines and lines that begin
 // with # are skipped; "link", "relay",
-// "relay-inland", "dns", "tune" and "serial" may be repeated.
+// "relay-inland", "dns", "folder", "tune" and "serial" may be repeated.
 func Parse(r io.Reader) (Config, error) {
 	c := Default()
 	err := c.read(r)
@@ -143,6 +146,10 @@ func (c *Config) set(key, value string) (err error) {
 		c.Relays, err = appendTo(c.Relays, value)
 	case "relay-inland":
 		c.Inland, err = appendTo(c.Inland, value)
+	case "folder":
+		c.Folders, err = appendTo(c.Folders, value)
+	case "sticks":
+		c.Sticks, err = parseSticks(value)
 	case "tune":
 		c.Tune, err = appendTo(c.Tune, value)
 	case "dns":
@@ -334,6 +341,13 @@ func (c Config) Text() string {
 		b.WriteString("# A radio modem on a serial port (docs/carriers.md); may stand several times.\n# serial = /dev/ttyUSB0,rnode,freq=868.1,sf=8\n\n")
 	}
 	put("Tickets let the first packet to a known relay carry letters, which saves a round trip. They are kept per network, used once, and never shown in another one; a relay can then tell that two connections from the same network are one device's: on or off.", "tickets", map[bool]string{true: "on", false: "off"}[c.Tickets])
+	for _, f := range c.Folders {
+		put("A folder that other programs synchronise, visited by itself.", "folder", f)
+	}
+	if len(c.Folders) == 0 {
+		b.WriteString("# A folder that other programs synchronise (Syncthing, a share), visited by itself; may stand several times.\n# folder = /home/me/Sync\n\n")
+	}
+	put("Sticks that are visited by themselves when they are plugged in (Linux): known for those on which this device left letters before, any, or off. The page asks for others.", "sticks", string(c.Sticks))
 	put("Where the page opens. Loopback only.", "page", c.Page)
 	put("Disk space for envelopes, own and carried.", "quota", fmt.Sprintf("%dB", c.Quota))
 	put("When others learn that their letters arrived: late, prompt or off.", "receipts", string(c.Receipts))

@@ -4,16 +4,12 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/exchange"
 	"github.com/jauap/jauap/link/folder"
+	"github.com/jauap/jauap/sticks"
 )
-
-// tokenSize is the part of an ask by which its maker knows it again.
-// spec/folder.md, 5.
-const tokenSize = 16
 
 // asks are what the visitors of a stick lacked.
 type asks struct {
@@ -26,11 +22,11 @@ type asks struct {
 func (d *Daemon) asksOf(drop *folder.Folder) (a asks) {
 	a.wanted = map[envelope.ID]bool{}
 	for _, ask := range drop.Asks() {
-		if len(ask) <= tokenSize+exchange.AskNonce {
+		if len(ask) <= sticks.TokenSize+exchange.AskNonce {
 			continue
 		}
 		d.courier.Lock()
-		lacks, even, ok := d.node.Lacking(ask[tokenSize:])
+		lacks, even, ok := d.node.Lacking(ask[sticks.TokenSize:])
 		d.courier.Unlock()
 		if d.myAsk(ask) {
 			a.mine, a.even = true, a.even || ok && even
@@ -55,7 +51,7 @@ func (d *Daemon) leaveAsk(ctx context.Context, drop *folder.Folder, a asks) {
 	d.courier.Lock()
 	sketch := d.node.Ask(nonce)
 	d.courier.Unlock()
-	if len(sketch)+tokenSize <= folder.MaxAsk {
+	if len(sketch)+sticks.TokenSize <= folder.MaxAsk {
 		_ = drop.Ask(ctx, append(d.askToken(nonce[:]), sketch...), d.myAsk)
 	}
 }
@@ -66,19 +62,15 @@ func (d *Daemon) askToken(nonce []byte) []byte {
 	d.courier.Lock()
 	defer d.courier.Unlock()
 	secret := d.shelf.Mark(name)
-	if len(secret) != sha256.Size {
-		secret = make([]byte, sha256.Size)
+	if len(secret) == 0 {
+		secret = make([]byte, 32)
 		_, _ = rand.Read(secret)
-		if err := d.shelf.SetMark(name, secret); err != nil {
-			return make([]byte, tokenSize) // a stick is not known again; the shelf has told of its trouble
-		}
+		_ = d.shelf.SetMark(name, secret) // failing, a stick is not known again; the shelf tells of its trouble
 	}
-	h := hmac.New(sha256.New, secret)
-	h.Write(nonce)
-	return h.Sum(nil)[:tokenSize]
+	return sticks.Token(secret, nonce)
 }
 
 func (d *Daemon) myAsk(ask []byte) bool {
-	return len(ask) > tokenSize+exchange.AskNonce &&
-		hmac.Equal(ask[:tokenSize], d.askToken(ask[tokenSize:tokenSize+exchange.AskNonce]))
+	const head = sticks.TokenSize + exchange.AskNonce
+	return len(ask) > head && hmac.Equal(ask[:sticks.TokenSize], d.askToken(ask[sticks.TokenSize:head]))
 }

@@ -19,10 +19,10 @@ const foundAtOnce = 256
 // Carry implements api.Net: both ways in one visit, one visit at a time. Nobody
 // waits for a slow stick who does not want one: the account is free meanwhile.
 func (d *Daemon) Carry(ctx context.Context, ask api.CarryAsk) (api.Haul, error) {
-	d.sticks.one.Lock()
-	defer d.sticks.one.Unlock()
-	defer d.endVisit(ask.Path)
-	drop, err := folder.Open(ask.Path, folder.Options{Keep: d.stillGood, MaxWrite: ask.Max, Progress: d.progressOf(ask.Path)})
+	d.sticks.One.Lock()
+	defer d.sticks.One.Unlock()
+	defer d.sticks.End(ask.Path)
+	drop, err := folder.Open(ask.Path, folder.Options{Keep: d.stillGood, MaxWrite: ask.Max, Progress: d.sticks.Progress(ask.Path)})
 	if err != nil {
 		return api.Haul{}, fmt.Errorf("%w: %v", api.ErrUsage, err)
 	}

@@ -32,6 +32,7 @@ import (
 	"github.com/jauap/jauap/pairing"
 	"github.com/jauap/jauap/routing"
 	"github.com/jauap/jauap/status"
+	"github.com/jauap/jauap/sticks"
 	"github.com/jauap/jauap/store"
 	"github.com/jauap/jauap/web"
 	"github.com/jauap/jauap/web/api"
@@ -55,6 +56,8 @@ type Options struct {
 	Log        *slog.Logger
 	// Place names the network that this device is in; nil for probe.Place.
 	Place func() string
+	// Plugged watches for sticks; nil for mounts.Watch.
+	Plugged func(ctx context.Context, tell func(sticks []string)) error
 	// Prompt lets receipts, proofs and hellos leave at once instead of after
 	// a random delay: for the demo and for tests.
 	Prompt bool
@@ -118,7 +121,7 @@ type Daemon struct {
 	notice  *notice
 	changes *changes
 	eyes    eyes
-	sticks  sticks
+	sticks  sticks.Desk
 	stop    context.CancelFunc
 	ctx     context.Context
 	group   sync.WaitGroup
@@ -240,6 +243,7 @@ func Open(o Options) (*Daemon, error) {
 		meetings: map[node.LinkID]*meeting{}, rows: map[string]*row{}, trouble: map[string]string{},
 		changes: newChanges(), watch: &observe.Log{}, notice: newNotice(), ways: newWays(),
 	}
+	d.sticks.Now, d.sticks.Changed = d.opts.Now, d.changes.bump
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	if err := d.open(); err != nil {
 		return nil, errors.Join(err, d.Close())

@@ -55,6 +55,7 @@ func (d *Daemon) Start() error {
 	if err := d.startBundles(); err != nil {
 		return err
 	}
+	d.startSticks()
 	d.spawn(d.tick)
 	d.spawn(d.clear)
 	return nil

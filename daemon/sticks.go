@@ -2,85 +2,87 @@ package daemon
 
 import (
 	"context"
-	"slices"
-	"sync"
 	"time"
 
+	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/link/folder"
+	"github.com/jauap/jauap/sticks"
 	"github.com/jauap/jauap/web/api"
 )
 
-// sticks is the visit that is under way, and what waits for a word.
-type sticks struct {
-	one sync.Mutex // held by the visit; taken before people
-
-	mu       sync.Mutex
-	visit    *api.Visit
-	began    time.Time // the visit's phase
-	told     time.Time
-	appeared []api.Stick
-}
-
-// tellEvery is how often a page hears of progress.
-const tellEvery = time.Second
-
-var phases = [...]string{folder.Reading: "reading", folder.Restoring: "restoring", folder.Writing: "writing", folder.Protecting: "protecting"}
-
-// progressOf keeps what a visit tells of itself.
-func (d *Daemon) progressOf(path string) func(folder.Progress) {
-	return func(p folder.Progress) {
-		s := &d.sticks
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		now := d.opts.Now()
-		v := &api.Visit{Path: path, Phase: phases[p.Phase], Done: p.Done, Total: p.Total}
-		if s.visit == nil || s.visit.Phase != v.Phase {
-			s.began = now
-		}
-		if spent := now.Sub(s.began); spent > 0 && p.Done > 0 && p.Total > p.Done {
-			v.Seconds = int((spent.Seconds()*float64(p.Total-p.Done))/float64(p.Done)) + 1
-		}
-		s.visit = v
-		if now.Sub(s.told) >= tellEvery || now.Before(s.told) {
-			s.told = now
-			d.changes.bump()
-		}
-	}
-}
-
-// endVisit forgets a visit, and that its stick waits for a word.
-func (d *Daemon) endVisit(path string) {
-	s := &d.sticks
-	s.mu.Lock()
-	s.visit = nil
-	s.mu.Unlock()
-	d.forgetStick(path)
-	d.changes.bump()
-}
-
-func (d *Daemon) forgetStick(path string) {
-	s := &d.sticks
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.appeared = slices.DeleteFunc(slices.Clone(s.appeared), func(a api.Stick) bool { return a.Path == path })
-}
+// folderEvery is how often a synchronised folder is looked at.
+const folderEvery = 20 * time.Second
 
 // Sticks implements api.Carriers.
 func (d *Daemon) Sticks(context.Context) (api.Sticks, error) {
-	s := &d.sticks
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	list := api.Sticks{Appeared: slices.Clone(s.appeared)}
-	if s.visit != nil {
-		v := *s.visit
-		list.Visit = &v
+	visit, appeared := d.sticks.State()
+	var list api.Sticks
+	for _, s := range appeared {
+		list.Appeared = append(list.Appeared, api.Stick{Path: s.Path, Known: s.Known})
+	}
+	if v := visit; v != nil {
+		phase := map[folder.Phase]string{folder.Reading: "reading", folder.Restoring: "restoring", folder.Writing: "writing", folder.Protecting: "protecting"}[v.Phase]
+		list.Visit = &api.Visit{Path: v.Path, Phase: phase, Done: v.Done, Total: v.Total, Seconds: int((v.Left + time.Second - 1) / time.Second)}
 	}
 	return list, nil
 }
 
 // IgnoreStick implements api.Carriers.
 func (d *Daemon) IgnoreStick(ctx context.Context, ask api.StickAsk) (api.Sticks, error) {
-	d.forgetStick(ask.Path)
-	d.changes.bump()
+	d.sticks.Forget(ask.Path)
 	return d.Sticks(ctx)
+}
+
+// visit is Carry without an answer.
+func (d *Daemon) visit(ctx context.Context, path string) error {
+	_, err := d.Carry(ctx, api.CarryAsk{Path: path})
+	if err != nil && ctx.Err() == nil {
+		d.log.Warn("a stick or folder could not be visited", "why", err)
+	}
+	return err
+}
+
+// startSticks watches what is plugged in, and folders that others synchronise.
+func (d *Daemon) startSticks() {
+	for _, path := range d.opts.Config.Folders {
+		d.spawn(func() { d.keepFolder(path, folderEvery) })
+	}
+	if d.opts.Config.Sticks == config.SticksOff {
+		return
+	}
+	d.spawn(func() {
+		err := d.sticks.Keep(d.ctx, sticks.Guide{Any: d.opts.Config.Sticks == config.SticksAny, Mine: d.myAsk, Visit: d.visit, Watch: d.opts.Plugged})
+		if err != nil {
+			d.log.Warn("sticks are not noticed", "why", err)
+		}
+	})
+}
+
+func (d *Daemon) keepFolder(path string, every time.Duration) {
+	sticks.Follow(d.ctx, path, every, d.newest(), d.visit, func(err error) {
+		why := ""
+		if err != nil {
+			why = "the folder " + path + ": " + err.Error()
+		}
+		d.setTrouble("folder "+path, why)
+	})
+}
+
+// newest packs what waits and tells the number of the unit that came last to the
+// shelf.
+func (d *Daemon) newest() func() uint64 {
+	seq := uint64(0)
+	return func() uint64 {
+		d.people.Lock()
+		d.settleLocked()
+		for d.pack(packBytes) {
+		}
+		d.people.Unlock()
+		d.courier.Lock()
+		defer d.courier.Unlock()
+		for page := d.shelf.Since(seq, 1024); len(page) > 0; page = d.shelf.Since(seq, 1024) {
+			seq = page[len(page)-1].Seq
+		}
+		return seq
+	}
 }

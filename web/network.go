@@ -268,6 +268,12 @@ func (x *turn) carry() error {
 		x.view("carry", http.StatusBadRequest, x.T("carry.title"), s)
 		return nil
 	}
+	if x.form.Get("do") == "ignore" {
+		if _, err := x.p.b.IgnoreStick(x.ctx(), api.StickAsk{Path: s.Path}); err != nil {
+			return err
+		}
+		return x.see(x.Path("carry"))
+	}
 	haul, err := x.p.b.Carry(x.ctx(), api.CarryAsk{Path: s.Path})
 	if err != nil {
 		s.Problem = x.T("carry.bad", "why", isolate(err.Error()))

@@ -23,3 +23,26 @@ func TestVisitShowsProgress(t *testing.T) {
 		t.Error("a visit that ended is still shown")
 	}
 }
+
+// TestStickAsks: a stick that appeared is on every screen, with one tap to each
+// answer.
+func TestStickAsks(t *testing.T) {
+	w := newWorld(t)
+	b := w.enter(t)
+	w.SetSticks(api.Sticks{Appeared: []api.Stick{{Path: "/media/usb"}}})
+	for _, screen := range []string{"/", "/carry", "/me"} {
+		_, body := b.get(screen)
+		has(t, body, "A stick was plugged in", `name="path" value="/media/usb"`)
+	}
+	if resp, _ := b.submit("/carry", "path", "/media/usb", "do", "ignore"); resp.StatusCode != 200 {
+		t.Errorf("saying no: %d", resp.StatusCode)
+	}
+	_, body := b.get("/")
+	hasNot(t, body, "A stick was plugged in")
+	w.SetSticks(api.Sticks{Appeared: []api.Stick{{Path: "/media/usb"}}})
+	resp, body := b.submit("/carry", "path", "/media/usb")
+	if resp.StatusCode != 200 {
+		t.Errorf("saying yes: %d", resp.StatusCode)
+	}
+	has(t, body, "Done. You may take the stick out now.")
+}

@@ -34,6 +34,7 @@ type turn struct {
 	Status   api.Status // of the network, for the line on every screen
 	Sentence string
 	NetIcon  string
+	Plugged  []api.Stick
 	Data     any // of the screen
 }
 
@@ -171,6 +172,9 @@ func (x *turn) view(look string, status int, title string, data any) {
 	x.Look, x.Title, x.Data = look, title, data
 	if x.Open() {
 		x.sentence()
+		if now, err := x.p.b.Sticks(x.ctx()); err == nil {
+			x.Plugged = now.Appeared
+		}
 	}
 	var b bytes.Buffer
 	if err := x.p.looks.get(look).ExecuteTemplate(&b, "frame", x); err != nil {

@@ -34,6 +34,8 @@ func netCommands(d *door) []*cli.Command {
 				&cli.StringSliceFlag{Name: "tune", Usage: "a broadcast to listen to, ip:port, or off", Local: true},
 				&cli.StringFlag{Name: "serial", Usage: "a radio modem: PORT,kiss|rnode|meshcore,key=value,… such as /dev/ttyUSB0,rnode,freq=868.1,sf=8 (docs/carriers.md)", Local: true},
 				&cli.StringSliceFlag{Name: "bp", Usage: "a bundle node (DTN) that carries mail: tcpcl://host:4556,to=EID,as=EID; mtcp:// or stcp://; ,listen to be called (see `jauap bp`)", Local: true},
+				&cli.StringSliceFlag{Name: "folder", Usage: "a folder that other programs synchronise", Local: true},
+				&cli.StringFlag{Name: "sticks", Usage: "known, any or off: visit sticks by themselves when plugged in (Linux)", Local: true},
 				&cli.StringFlag{Name: "page", Usage: "where the page opens, loopback only", Local: true},
 				&cli.BoolFlag{Name: "save", Usage: "keep these settings in jauap.conf for the next time", Local: true},
 				&cli.BoolFlag{Name: "no-browser", Usage: "print the page's address and leave it at that", Local: true},
@@ -197,7 +199,7 @@ func (d *door) firstRun(c *cli.Command) error {
 
 func overrides(c *cli.Command, cfg *config.Config) error {
 	text := ""
-	for _, name := range []string{"listen", "page", "receipts", "metered", "metered-order", "serial"} {
+	for _, name := range []string{"listen", "page", "receipts", "metered", "metered-order", "serial", "sticks"} {
 		if c.IsSet(name) {
 			text += name + " = " + c.String(name) + "\n"
 		}
@@ -213,6 +215,11 @@ func overrides(c *cli.Command, cfg *config.Config) error {
 	}
 	for _, l := range c.StringSlice("link") {
 		text += "link = " + l + "\n"
+	}
+	for _, f := range c.StringSlice("folder") {
+		if abs, err := filepath.Abs(f); err == nil {
+			text += "folder = " + abs + "\n"
+		}
 	}
 	for _, r := range c.StringSlice("relay") {
 		text += "relay = " + r + "\n"

@@ -68,6 +68,9 @@ type walk struct {
 	marked []*foundPack
 	asks   []foundAsk
 	stale  []foundAsk // too many
+
+	peek bool // only asks are read
+	ours bool // a file of ours was seen
 }
 
 func (w *walk) note(where, format string, args ...any) {
@@ -125,8 +128,9 @@ func (w *walk) entry(name string, e fs.DirEntry, depth int) error {
 		return errLimit
 	}
 	switch t := e.Type(); {
-	case t.IsRegular() && (strings.HasPrefix(e.Name(), ".") || strings.HasPrefix(e.Name(), "~")):
-		w.foreign++ // what another program is still writing, as Syncthing does
+	case w.peeked(e):
+	case t.IsRegular() && unfinished(e.Name()):
+		w.foreign++
 	case t.IsRegular():
 		return w.file(name)
 	case t.IsDir() && private(e.Name()):
@@ -187,9 +191,14 @@ func (w *walk) file(name string) error {
 	}
 	version, ok := isPack(head[:])
 	switch {
+	case !ok && w.peek:
+		return nil
 	case !ok:
 		w.foreign++
 		w.strange(name, info.Size())
+		return nil
+	case w.peek && version != askVersion:
+		w.ours = true
 		return nil
 	case version == packVersion:
 		return w.pack(name, f, head[:], info)

@@ -102,6 +102,11 @@ func (f *Folder) enter() (disk, error) {
 	return d, nil
 }
 
+// hash is a number for a file, only good within this process.
+func (f *Folder) hash(name string, size, time int64) uint64 {
+	return maphash.String(f.seed, fmt.Sprint(name, size, time))
+}
+
 // remember keeps in mind what a whole pack holds.
 func (f *Folder) remember(name string, p knownPack) {
 	f.mu.Lock()
