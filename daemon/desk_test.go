@@ -3,6 +3,7 @@ package daemon
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -55,7 +56,7 @@ func TestHostilePackages(t *testing.T) {
 		if err == nil {
 			_, err = w.Write(data)
 		}
-		if err = z.Close(); err != nil {
+		if err := errors.Join(err, z.Close()); err != nil {
 			t.Fatal(err)
 		}
 		return b.Bytes()

@@ -191,8 +191,12 @@ func (d *device) settle() {
 func (d *device) open(raws [][]byte) {
 	var known [][]byte
 	for _, raw := range raws {
-		if e, err := envelope.Parse(raw); err == nil && (e.Class() == envelope.Done || d.acc.Knows(e.Tag())) {
+		e, err := envelope.Parse(raw)
+		if err == nil && (e.Class() == envelope.Done || d.acc.Knows(e.Tag())) {
 			known = append(known, raw)
+		}
+		if err == nil && e.Class() == envelope.Done {
+			delete(d.sealed, e.Proves()) // and the proof may be evicted before the watchers look
 		}
 	}
 	if len(known) == 0 {

@@ -3,6 +3,10 @@ package town
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 )
 
 // Report of a soak.
@@ -52,4 +56,24 @@ func Soak(ctx context.Context, first uint64, shrinkRuns int, more func(Report) b
 		}
 	}
 	return r, nil
+}
+
+// String says in words what a run showed.
+func (r Result) String() string {
+	return fmt.Sprintf("%d letters acknowledged, all shown once, at the latest after %d h of meetings; about %d a disk had lied\n%d frames carried; %d envelopes sealed, each under a key of its own; faults: %s",
+		r.Letters, r.Drained, r.Excused, r.Frames, r.Commits, counts(r.Faults))
+}
+
+// String says in words what a soak showed.
+func (r Report) String() string {
+	return fmt.Sprintf("%d towns from seed %d, %d broke a promise; %d letters acknowledged, about %d of them a disk had lied; the slowest drained in %d h\n%d frames; %d envelopes sealed; faults: %s",
+		r.Towns, r.First, len(r.Broken), r.Letters, r.Excused, r.Slowest, r.Frames, r.Sealed, counts(r.Faults))
+}
+
+func counts(m map[Fault]int) string {
+	var list []string
+	for _, f := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, fmt.Sprintf("%s %d", f, m[f]))
+	}
+	return strings.Join(list, ", ")
 }
