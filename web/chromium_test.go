@@ -382,6 +382,7 @@ func story(t *testing.T) (*world, api.Person) {
 		Network: api.Network{State: "dark", Since: ago(41 * time.Hour)}, LeftAt: ago(5 * time.Hour),
 		Links: []api.Link{
 			{Kind: "lan", Addr: "192.168.1.14:40123", State: "up", Since: ago(9 * time.Minute)},
+			{Kind: "radio", Addr: "/dev/ttyUSB0 (rnode)", State: "up", Since: ago(9 * time.Minute), Airtime: &api.Airtime{Used: 4200 * time.Millisecond, Limit: 36 * time.Second}},
 			{Kind: "relay", Addr: "203.0.113.7:443", State: "trying", Error: "no answer", Tried: []api.Tried{
 				{Transport: "tls", Port: 443, Saw: "portal", Instead: "redirect"}, {Transport: "tls", Port: 179, Saw: "key", Instead: "another key"},
 				{Transport: "quic", Port: 443}, {Transport: "quic", Port: 53}, {Transport: "tls", Port: 3785},
