@@ -196,7 +196,7 @@ func fit(img image.Image, side int) image.Image {
 		return img
 	}
 	out := image.NewRGBA(image.Rect(0, 0, w, h))
-	draw.ApproxBiLinear.Scale(out, out.Bounds(), img, b, draw.Src, nil)
+	draw.BiLinear.Scale(out, out.Bounds(), img, b, draw.Src, nil)
 	return out
 }
 

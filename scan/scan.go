@@ -75,7 +75,11 @@ func shrink(img image.Image, most int) *image.Gray {
 		w, h = max(w*most/long, 1), max(h*most/long, 1)
 	}
 	out := image.NewGray(image.Rect(0, 0, w, h))
-	draw.ApproxBiLinear.Scale(out, out.Bounds(), img, r, draw.Src, nil)
+	if out.Bounds().Size() == r.Size() {
+		draw.Draw(out, out.Bounds(), img, r.Min, draw.Src)
+		return out
+	}
+	draw.BiLinear.Scale(out, out.Bounds(), img, r, draw.Src, nil)
 	return out
 }
 

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/tyler-smith/go-bip39/wordlists"
 )
 
 // ErrWords: these are not eight words of one list. The text says which is not.
@@ -21,6 +19,9 @@ const (
 	listSize = 2048
 	shortest = 4 // letters that are enough when one word begins so
 )
+
+//go:embed en.txt
+var english string // BIP-39's English list
 
 //go:embed ru.txt
 var russian string
@@ -39,7 +40,7 @@ func list(lang string) []string {
 	case "kk":
 		return strings.Fields(kazakh)
 	}
-	return wordlists.English
+	return strings.Fields(english)
 }
 
 // Encode writes 88 bits as eight words of a language, the highest bits first.
