@@ -43,6 +43,7 @@ var house = map[string]room{
 	"link/serial":       {kind: 'E', may: []string{"link"}, reason: "carriers do not know each other"},
 	"link/broadcast":    {kind: 'E', may: []string{"link", "link/fountain"}, reason: "carriers do not know each other"},
 	"link/bundle":       {kind: 'C', reason: "a bundle is bytes: no line, no clock, no envelope"},
+	"link/tor":          {kind: 'E', reason: "a program of the system knows nothing of what goes through it"},
 	"link/bp":           {kind: 'E', may: []string{"link", "link/bundle"}, reason: "carriers do not know each other"},
 	"link/relay":        {kind: 'E', may: []string{"link", "link/pace", "relay", "relay/udp"}, never: []string{"seal", "identity"}, reason: "a courier cannot read what it carries"},
 	"relay/udp":         {kind: 'E', may: []string{"link/pace", "relay"}, never: []string{"seal", "identity"}, reason: "a relay cannot read what it keeps"},

@@ -62,6 +62,8 @@ type Config struct {
 	DNS       []string      // tunnels through name servers, ZONE#KEY[@RESOLVER,…]
 	Serial    []string      // radio modems on serial ports: PORT,kiss|rnode|meshcore,key=value…
 	Bundles   []string      // nodes of delay-tolerant networks, tcpcl://host:port and what stands behind it
+	Tor       bool          // go to relays through Tor: the one that runs, or the system's own as a child
+	Bridges   []string      // for such a child
 	Proxy     string        // HTTP or SOCKS 5 proxy for relays, empty for none
 	Tickets   bool          // let the first packet to a relay carry letters
 	Page      string        // host:port of the page, loopback only
@@ -158,6 +160,10 @@ func (c *Config) set(key, value string) (err error) {
 		c.Serial, err = appendTo(c.Serial, value)
 	case "bp":
 		c.Bundles, err = appendTo(c.Bundles, value)
+	case "tor":
+		c.Tor, err = onOff(value)
+	case "tor-bridge":
+		c.Bridges, err = appendTo(c.Bridges, value)
 	case "proxy":
 		c.Proxy = value
 	case "tickets":
@@ -321,6 +327,12 @@ func (c Config) Text() string {
 	}
 	for _, t := range c.DNS {
 		put("A tunnel through name servers, for networks in which only names still resolve: ZONE#KEY as its relay printed it, then @ and the resolvers to ask if not the system's. Whoever runs a resolver sees that a tunnel is in use.", "dns", t)
+	}
+	if c.Tor {
+		put("Go to relays through Tor and by no other way: the Tor that runs here, or the installed one, started by this node.", "tor", "on")
+	}
+	for _, b := range c.Bridges {
+		put("A bridge for a Tor that this node starts, as bridges are given out.", "tor-bridge", b)
 	}
 	if c.Proxy != "" {
 		put("Proxy on the way to relays: http://HOST:PORT, or socks5://127.0.0.1:9050 for Tor. QUIC does not pass through it.", "proxy", c.Proxy)

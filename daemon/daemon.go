@@ -61,6 +61,9 @@ type Options struct {
 	// Prompt lets receipts, proofs and hellos leave at once instead of after
 	// a random delay: for the demo and for tests.
 	Prompt bool
+	// TorPorts are where a running Tor is looked for, nil for the usual ones; TorMore
+	// are settings for a Tor of our own. For tests.
+	TorPorts, TorMore []string
 }
 
 // Daemon is one running node with its person. Its methods may be called from
@@ -114,6 +117,7 @@ type Daemon struct {
 	leftAt    time.Time
 	smalls    int // links that are up and carry little more than S0
 	unsent    int // bytes of S0 that they have yet to send
+	tor       *api.Tor
 	lines     int // open sessions with bundle nodes
 
 	ways    *ways

@@ -194,7 +194,7 @@ func (d *Daemon) Status(context.Context) (api.Status, error) {
 		Links:   []api.Link{}, Windows: []api.Window{},
 		Shelf:   api.Shelf{Envelopes: st.Envelopes, Bytes: st.Bytes, Quota: st.Quota},
 		Waiting: waiting, Clock: doubt, Trouble: d.troubles(), LeftAt: known(d.leftAt), Progress: progress,
-		Metered: d.metered.status(),
+		Metered: d.metered.status(), Tor: d.tor,
 	}
 	if doubt == "" { // else its hours mean nothing
 		s.Forecast = forecast(d.watch.Forecast(d.opts.Now()))

@@ -23,6 +23,9 @@ func (d *Daemon) Start() error {
 	if err := d.startLAN(); err != nil {
 		return err
 	}
+	if err := d.startTor(); err != nil {
+		return err
+	}
 	ways, err := waysOf(d.opts.Config)
 	if err != nil {
 		return err

@@ -170,7 +170,7 @@ func (x *turn) networkScreen(st api.Status, out []api.Outgoing) networkScreen {
 	for _, l := range st.Links {
 		v := wayView{Link: l, Kind: x.T("way.other"), Now: x.T("unknown")}
 		switch l.Kind {
-		case "lan", "relay", "folder", "broadcast", "dns", "radio", "dtn":
+		case "lan", "relay", "folder", "broadcast", "dns", "radio", "dtn", "tor":
 			v.Kind = x.T("way." + l.Kind)
 		}
 		switch l.State {

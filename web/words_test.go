@@ -26,7 +26,7 @@ func madeKeys() []string {
 		"say.":     "safe moved hurt looking",
 		"promise.": "waiting reported cancelled overdue place-dark",
 		"call.":    "out.waiting out.here out.carried out.relay",
-		"way.":     "lan relay folder broadcast dns radio dtn up down trying resting",
+		"way.":     "lan relay folder broadcast dns radio dtn tor up down trying resting",
 		"slip.":    "open taken answered withdrawn expired",
 		"group.":   "asking left removed",
 		"month.":   "1 2 3 4 5 6 7 8 9 10 11 12",

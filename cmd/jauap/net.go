@@ -36,6 +36,8 @@ func netCommands(d *door) []*cli.Command {
 				&cli.StringSliceFlag{Name: "bp", Usage: "a bundle node (DTN) that carries mail: tcpcl://host:4556,to=EID,as=EID; mtcp:// or stcp://; ,listen to be called (see `jauap bp`)", Local: true},
 				&cli.StringSliceFlag{Name: "folder", Usage: "a folder that other programs synchronise", Local: true},
 				&cli.StringFlag{Name: "sticks", Usage: "known, any or off: visit sticks by themselves when plugged in (Linux)", Local: true},
+				&cli.BoolFlag{Name: "tor", Usage: "go to relays through Tor: the one that runs here, or the installed one, started by this node", Local: true},
+				&cli.StringSliceFlag{Name: "tor-bridge", Usage: "a bridge for a Tor that this node starts; snowflake needs snowflake-client", Local: true},
 				&cli.StringFlag{Name: "page", Usage: "where the page opens, loopback only", Local: true},
 				&cli.BoolFlag{Name: "save", Usage: "keep these settings in jauap.conf for the next time", Local: true},
 				&cli.BoolFlag{Name: "no-browser", Usage: "print the page's address and leave it at that", Local: true},
@@ -227,6 +229,12 @@ func overrides(c *cli.Command, cfg *config.Config) error {
 	if c.IsSet("tune") {
 		cfg.Tune = nil
 	}
+	if c.Bool("tor") {
+		text += "tor = on\n"
+	}
+	for _, b := range c.StringSlice("tor-bridge") {
+		text += "tor-bridge = " + b + "\n"
+	}
 	for _, b := range c.StringSlice("bp") {
 		text += "bp = " + b + "\n"
 	}
@@ -281,6 +289,9 @@ func (d *door) status(ctx context.Context, c *cli.Command) error {
 		}
 		d.say("waiting   %d letters have not left this device (something last left: %s)", s.Waiting, age(s.LeftAt))
 		d.say("shelf     %d envelopes, %s of %s", s.Shelf.Envelopes, config.FormatBytes(s.Shelf.Bytes), config.FormatBytes(s.Shelf.Quota))
+		if line := torLine(s.Tor); line != "" {
+			d.say("tor       %s", line)
+		}
 		if m := s.Metered; m != nil {
 			d.say("metered   %s of %s left this %s for relays (%s)", config.FormatBytes(m.Left), config.FormatBytes(m.Budget), m.Per, m.Order)
 		}
@@ -308,6 +319,19 @@ func (d *door) status(ctx context.Context, c *cli.Command) error {
 		}
 		return nil
 	})
+}
+
+// torLine tells of a Tor that could be used; one that is in use is a link.
+func torLine(t *api.Tor) string {
+	switch {
+	case t == nil || t.Used:
+		return ""
+	case t.Running != "":
+		return "runs at " + plain(t.Running) + "; `jauap up --tor` goes to relays through it"
+	case t.Snowflake:
+		return "is installed, snowflake-client too; `jauap up --tor` starts it"
+	}
+	return "is installed; `jauap up --tor` starts it"
 }
 
 // sayTried tells by which way a relay is reached, what answered in its place on

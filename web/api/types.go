@@ -213,8 +213,18 @@ type Status struct {
 	LeftAt  *time.Time `json:"left_at,omitempty"` // when anything last left this device
 
 	Metered  *Metered  `json:"metered,omitempty"`  // absent without a budget
+	Tor      *Tor      `json:"tor,omitempty"`      // absent where there is none
 	Progress *Progress `json:"progress,omitempty"` // absent unless a window is open, for a day at most
 	Forecast *Forecast `json:"forecast,omitempty"` // absent when nothing can be said
+}
+
+// Tor is what there is of Tor on this device.
+type Tor struct {
+	Used      bool   `json:"used"`                // links to relays go through it
+	Child     bool   `json:"child,omitempty"`     // it was started by this node
+	Running   string `json:"running,omitempty"`   // SOCKS port of one that runs
+	Installed bool   `json:"installed,omitempty"` // the program is here
+	Snowflake bool   `json:"snowflake,omitempty"` // and snowflake-client
 }
 
 // Metered is the budget of links to relays, which may cost money by the byte.
