@@ -161,20 +161,27 @@ func (d *Daemon) noteHanded(list []node.Handed) {
 // bytes are sealed and held by nobody else. people is held.
 func (d *Daemon) packAhead(most int) bool {
 	d.courier.Lock()
+	ahead := 0
 	for _, size := range d.ahead {
-		most -= size
+		ahead += size
 	}
 	d.courier.Unlock()
-	if most < aheadLeast {
+	if most -= ahead; most < aheadLeast {
 		return false
 	}
 	short := d.packSmall()
+	// An attachment is not cut smaller because something is sealed already.
+	if ahead > 0 && most < envelope.S4.Size() {
+		return d.packWith(most, d.acc.PackTexts) || short
+	}
 	return d.pack(most) || short
 }
 
 // pack seals what waits, at most most bytes, and puts it on the shelf, together with
 // the proofs that are due; it says whether anything moved. people is held.
-func (d *Daemon) pack(most int) bool {
+func (d *Daemon) pack(most int) bool { return d.packWith(most, d.acc.Pack) }
+
+func (d *Daemon) packWith(most int, seal func(account.Moment, int) ([]account.Packed, error)) bool {
 	m, known := d.clock.moment()
 	if !known {
 		return false // Status tells of the clock
@@ -193,7 +200,7 @@ func (d *Daemon) pack(most int) bool {
 		d.step(evs...)
 		d.forget(proofs)
 	}
-	packed, err := d.acc.Pack(m, most)
+	packed, err := seal(m, most)
 	why := ""
 	if err != nil {
 		why = err.Error()

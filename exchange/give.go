@@ -609,10 +609,10 @@ type sendQueue struct {
 func (q *sendQueue) Len() int { return len(q.units) }
 func (q *sendQueue) Less(i, j int) bool {
 	a, b := q.units[i], q.units[j]
-	// Of one class, what the far end has the beginning of goes first: short
-	// windows would else leave many beginnings and nothing whole.
-	if begun := a.at > 0; a.item.Class == b.item.Class && begun != (b.at > 0) && a.at < a.item.Size && b.at < b.item.Size {
-		return begun
+	// Of one class, what the far end has most of goes first: short windows would
+	// else leave many beginnings and nothing whole.
+	if a.item.Class == b.item.Class && a.at != b.at && a.at < a.item.Size && b.at < b.item.Size {
+		return a.at > b.at
 	}
 	if q.line {
 		return a.number < b.number

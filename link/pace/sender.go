@@ -49,6 +49,7 @@ const (
 
 	lossThresh  = 0.02 // of a round: loss beyond it is looked at
 	queueThresh = 1.25 // times the shortest round trip: a queue has formed
+	fewPackets  = 6    // on a path that holds no more the queue may be ours alone
 	othersAfter = 6    // rounds with a queue that is not ours: others want their share, and so do we
 	beta        = 0.7  // what is left of the bound when a queue runs over
 	mostFloor   = 0.5  // loss of the path itself that is made up for
@@ -225,7 +226,7 @@ func (s *Sender) endRound(r sample) {
 	}
 	queue := s.rtt > 0 && float64(s.roundRTT) > queueThresh*float64(s.rtt+s.airTime(s.packet))
 	over := queue && s.roundLost >= 2*s.packet && lost-s.floor() > lossThresh
-	if queue && s.mode == cruise && s.phase > 2 {
+	if queue && s.mode == cruise && s.phase > 2 && s.path(1) >= fewPackets*s.packet {
 		s.crowd = min(s.crowd+1, 2*othersAfter)
 	} else if !queue {
 		s.crowd = 0
