@@ -141,6 +141,8 @@ type round struct {
 	left    int  // bytes
 	full    bool // what is next would only fit in pieces smaller than is good
 	texting bool // no envelopes for attachments alone
+	late    bool // what does not fill a large envelope waits behind large ones
+	large   bool // there are large ones before it
 	out     []Packed
 	skip    map[ContactID]bool // contacts with whom something is wrong
 	with    *person            // whose turn it is
@@ -387,6 +389,10 @@ func (r *round) streams(p *person) error {
 			r.full = true
 			return nil
 		}
+		if full := c >= envelope.S4 && total >= int64(s.s.Room(c)); r.late && r.large && !full {
+			return nil
+		}
+		r.large = r.large || c >= envelope.S4
 		cargo := &cargo{room: s.s.Room(c), ends: map[string]bool{}}
 		for _, w := range list {
 			if err := r.add(cargo, w, cargo.room); err != nil {

@@ -174,7 +174,9 @@ func (d *Daemon) packAhead(most int) bool {
 	if ahead > 0 && most < envelope.S4.Size() {
 		return d.packWith(most, d.acc.PackTexts) || short
 	}
-	return d.pack(most) || short
+	return d.packWith(most, func(at account.Moment, most int) ([]account.Packed, error) {
+		return d.acc.PackAhead(at, most, ahead)
+	}) || short
 }
 
 // pack seals what waits, at most most bytes, and puts it on the shelf, together with
