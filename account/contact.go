@@ -218,7 +218,7 @@ func (a *Account) Contacts() []Contact {
 	for _, p := range a.people {
 		list = append(list, a.shown(p))
 	}
-	slices.SortFunc(list, func(x, y Contact) int { return strings.Compare(x.Name, y.Name) })
+	slices.SortStableFunc(list, func(x, y Contact) int { return strings.Compare(x.Name, y.Name) })
 	return list
 }
 

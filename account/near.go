@@ -44,7 +44,7 @@ func (a *Account) Near() []Near {
 			list = append(list, n)
 		}
 	}
-	slices.SortFunc(list, func(x, y Near) int { return strings.Compare(string(x.ID[:]), string(y.ID[:])) })
+	slices.SortStableFunc(list, func(x, y Near) int { return strings.Compare(string(x.ID[:]), string(y.ID[:])) })
 	return list
 }
 

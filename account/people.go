@@ -105,7 +105,7 @@ func (a *Account) AnsweredBy(card identity.CardID) (list []Contact) {
 			list = append(list, a.shown(p))
 		}
 	}
-	slices.SortFunc(list, func(x, y Contact) int { return strings.Compare(x.Name, y.Name) })
+	slices.SortStableFunc(list, func(x, y Contact) int { return strings.Compare(x.Name, y.Name) })
 	return list
 }
 

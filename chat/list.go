@@ -149,7 +149,7 @@ func (c *Chat) Unread(from account.ContactID) (list []Letter, err error) {
 			return true, err
 		})
 	})
-	slices.SortFunc(list, func(x, y Letter) int { return int(int64(seqs[x.ID]) - int64(seqs[y.ID])) })
+	slices.SortStableFunc(list, func(x, y Letter) int { return int(int64(seqs[x.ID]) - int64(seqs[y.ID])) })
 	return list, err
 }
 

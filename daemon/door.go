@@ -210,7 +210,7 @@ func (d *Daemon) Status(context.Context) (api.Status, error) {
 		}
 		s.Links = append(s.Links, l)
 	}
-	slices.SortFunc(s.Links, func(a, b api.Link) int { return strings.Compare(a.Kind+" "+a.Addr, b.Kind+" "+b.Addr) })
+	slices.SortStableFunc(s.Links, func(a, b api.Link) int { return strings.Compare(a.Kind+" "+a.Addr, b.Kind+" "+b.Addr) })
 	for _, w := range d.watch.Windows() {
 		s.Windows = append(s.Windows, api.Window{From: w.From.UTC(), To: known(w.To), Sent: w.Sent, Received: w.Received, Out: w.Out, In: w.In})
 	}

@@ -124,7 +124,7 @@ func (d *Daemon) anchors() (list []evidence.Anchor, err error) {
 			all = append(all, seen{n.At, anchor(b, n)})
 		}
 	}
-	slices.SortFunc(all, func(a, b seen) int { return b.at.Compare(a.at) })
+	slices.SortStableFunc(all, func(a, b seen) int { return b.at.Compare(a.at) })
 	for _, s := range all[:min(len(all), anchorNotices)] {
 		list = append(list, s.Anchor)
 	}

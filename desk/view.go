@@ -278,7 +278,7 @@ func (v *View) arrange() {
 		})
 		v.Series = append(v.Series, Series{k[0], k[1], list})
 	}
-	slices.SortFunc(v.Series, func(a, b Series) int {
+	slices.SortStableFunc(v.Series, func(a, b Series) int {
 		return cmp.Or(strings.Compare(a.Topic, b.Topic), strings.Compare(a.What, b.What))
 	})
 }

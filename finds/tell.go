@@ -263,7 +263,7 @@ func (b *Book) mine(tx account.Tx) (list []told, err error) {
 			list = append(list, told{h, k.Find})
 		}
 	}
-	slices.SortFunc(list, func(x, y told) int { return int(y.Day) - int(x.Day) })
+	slices.SortStableFunc(list, func(x, y told) int { return int(y.Day) - int(x.Day) })
 	return list[:min(maxTold, len(list))], nil
 }
 

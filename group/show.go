@@ -125,7 +125,7 @@ func (g *Groups) List() (list []Info, asked []Asked, err error) {
 			return true, err
 		})
 	})
-	slices.SortFunc(list, func(a, b Info) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(list, func(a, b Info) int { return strings.Compare(a.Name, b.Name) })
 	return list, asked, err
 }
 
@@ -193,8 +193,8 @@ func (g *Groups) info(tx account.Tx, x *group) (Info, error) {
 	}
 	i.Removals = g.removals(l, all, x, name)
 	byName := func(a, b Person) int { return strings.Compare(a.Name+a.Key, b.Name+b.Key) }
-	slices.SortFunc(i.Members, byName)
-	slices.SortFunc(i.Proposed, byName)
+	slices.SortStableFunc(i.Members, byName)
+	slices.SortStableFunc(i.Proposed, byName)
 	slices.Sort(i.Asked)
 	return i, nil
 }

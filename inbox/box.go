@@ -230,7 +230,7 @@ func (x *Inboxes) List() []Info {
 		}
 		list = append(list, i)
 	}
-	slices.SortFunc(list, func(a, b Info) int { return cmp.Or(cmp.Compare(a.Name, b.Name), bytes.Compare(a.ID[:], b.ID[:])) })
+	slices.SortStableFunc(list, func(a, b Info) int { return cmp.Or(cmp.Compare(a.Name, b.Name), bytes.Compare(a.ID[:], b.ID[:])) })
 	return list
 }
 

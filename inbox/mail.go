@@ -44,7 +44,7 @@ func (x *Inboxes) Messages() []Message {
 			list = append(list, m.message())
 		}
 	}
-	slices.SortFunc(list, func(a, b Message) int { return cmp.Or(a.Came.Compare(b.Came), bytes.Compare(a.ID[:], b.ID[:])) })
+	slices.SortStableFunc(list, func(a, b Message) int { return cmp.Or(a.Came.Compare(b.Came), bytes.Compare(a.ID[:], b.ID[:])) })
 	return list
 }
 

@@ -261,7 +261,7 @@ func (x *Inboxes) SentAll() []Sent {
 	for _, s := range x.sent {
 		list = append(list, s.view())
 	}
-	slices.SortFunc(list, func(a, b Sent) int { return cmp.Or(b.At.Compare(a.At), bytes.Compare(a.ID[:], b.ID[:])) })
+	slices.SortStableFunc(list, func(a, b Sent) int { return cmp.Or(b.At.Compare(a.At), bytes.Compare(a.ID[:], b.ID[:])) })
 	return list
 }
 

@@ -185,7 +185,7 @@ type View struct {
 
 // order sorts events the same way on every device.
 func order(list []Event) {
-	slices.SortFunc(list, func(a, b Event) int {
+	slices.SortStableFunc(list, func(a, b Event) int {
 		return cmp.Or(a.At.Compare(b.At), bytes.Compare(a.ID[:], b.ID[:]))
 	})
 }

@@ -42,7 +42,7 @@ func (b *Board) seenPart(tx account.Tx, at account.Moment, to account.ContactID,
 			list = append(list, sign{id, spans[n-1].To})
 		}
 	}
-	slices.SortFunc(list, func(a, b sign) int { return cmp.Or(b.at.Compare(a.at), slices.Compare(a.id[:], b.id[:])) })
+	slices.SortStableFunc(list, func(a, b sign) int { return cmp.Or(b.at.Compare(a.at), slices.Compare(a.id[:], b.id[:])) })
 	p.Kind = kindSeen
 	for _, s := range list[:min(len(list), maxSeen)] {
 		tag := mentionTag(key, s.id)

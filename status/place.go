@@ -85,7 +85,7 @@ func (s *signs) note(wrote, came time.Time) bool {
 // Join puts spans in order and makes one of those that lie at most gap apart.
 func Join(list []Span, gap time.Duration) []Span {
 	list = slices.Clone(list)
-	slices.SortFunc(list, func(a, b Span) int { return a.From.Compare(b.From) })
+	slices.SortStableFunc(list, func(a, b Span) int { return a.From.Compare(b.From) })
 	out := list[:0]
 	for _, s := range list {
 		if n := len(out); n > 0 && s.From.Sub(out[n-1].To) <= gap {

@@ -211,7 +211,7 @@ func (m *Mem) List() ([]Info, error) {
 	for name, i := range m.names {
 		list = append(list, Info{Name: name, Size: int64(len(i.data))})
 	}
-	slices.SortFunc(list, func(a, b Info) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(list, func(a, b Info) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
 }
 

@@ -44,7 +44,7 @@ func (w *walk) ask(name string, f file, info fs.FileInfo) error {
 
 // newestAsks forgets all but the newest asks.
 func (w *walk) newestAsks() {
-	slices.SortFunc(w.asks, func(a, b foundAsk) int { return cmp.Or(b.time.Compare(a.time), cmp.Compare(a.name, b.name)) })
+	slices.SortStableFunc(w.asks, func(a, b foundAsk) int { return cmp.Or(b.time.Compare(a.time), cmp.Compare(a.name, b.name)) })
 	w.stale = append(w.stale, w.asks[min(len(w.asks), maxAsks):]...)
 	w.asks = w.asks[:min(len(w.asks), maxAsks)]
 }

@@ -117,7 +117,7 @@ func triples(centres []*detector.FinderPattern) []*detector.FinderPatternInfo {
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b triple) int { return cmp.Compare(a.bad, b.bad) })
+	slices.SortStableFunc(found, func(a, b triple) int { return cmp.Compare(a.bad, b.bad) })
 	var infos []*detector.FinderPatternInfo
 	for _, t := range found[:min(len(found), maxTriples)] {
 		bl, tl, tr := gozxing.ResultPoint_OrderBestPatterns(t.list[0], t.list[1], t.list[2])
