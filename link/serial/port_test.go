@@ -98,7 +98,7 @@ func TestModems(t *testing.T) {
 			f.air = func(data []byte) {
 				time.Sleep(300 * time.Millisecond)
 				for _, o := range all {
-					if o != f && rng.Float64() > 0.2 {
+					if o != f && rand.Float64() > 0.2 {
 						o.tell(heard{cmdData, data})
 					}
 				}
@@ -152,6 +152,7 @@ func TestModems(t *testing.T) {
 		for _, f := range all {
 			f.line.Close()
 		}
+		synctest.Wait()
 		var lock []byte
 		for _, h := range all[1].said {
 			if h.command == rnLong {
@@ -161,7 +162,6 @@ func TestModems(t *testing.T) {
 		if !bytes.Equal(lock, []byte{0, 0}) {
 			t.Errorf("the RNode's own lock: % x", lock)
 		}
-		synctest.Wait()
 	})
 }
 
