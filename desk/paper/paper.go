@@ -3,10 +3,12 @@ package paper
 import (
 	"bytes"
 	"cmp"
+	"compress/gzip"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -16,8 +18,21 @@ import (
 	"github.com/jauap/jauap/desk"
 )
 
-//go:embed font.ttf
-var font []byte
+//go:embed font.ttf.gz
+var packed []byte
+
+// font unpacks what is built in.
+func font() []byte {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		panic("paper: internal error: the font is damaged")
+	}
+	b, err := io.ReadAll(r)
+	if err != nil {
+		panic("paper: internal error: the font is damaged")
+	}
+	return b
+}
 
 // page is A4 with its margins, in millimetres.
 const (
@@ -37,7 +52,7 @@ func newSheet(lang, title string, at time.Time) *sheet {
 	f.SetModificationDate(at)
 	f.SetProducer("Jauap", true)
 	f.SetTitle(title, true)
-	f.AddUTF8FontFromBytes("sans", "", font)
+	f.AddUTF8FontFromBytes("sans", "", font())
 	f.SetMargins(margin, margin, margin)
 	f.SetAutoPageBreak(true, 20)
 	p := &sheet{f, wordsOf(lang)}
