@@ -152,6 +152,7 @@ func TestModems(t *testing.T) {
 		for _, f := range all {
 			f.line.Close()
 		}
+		time.Sleep(time.Minute) // what is on the air comes down
 		synctest.Wait()
 		var lock []byte
 		for _, h := range all[1].said {
