@@ -8,7 +8,8 @@
 // # Invariants
 //
 //   - Nothing is mounted, unmounted or read here: only the system's own list is.
-//   - Waiting costs nothing: the system wakes the watcher.
+//   - Waiting costs next to nothing: the system wakes the watcher, which looks of
+//     its own accord every two seconds.
 //
 // # Not here
 //

@@ -15,6 +15,10 @@ import (
 // table is the system's list for this process.
 const table = "/proc/self/mountinfo"
 
+// lookEvery is in how many milliseconds the list is read although the kernel said
+// nothing: not every kernel tells of every change.
+const lookEvery = 2000
+
 // Watch calls tell with the folders of all sticks that are plugged in, at once and
 // whenever these change, until ctx ends; then it answers nil. tell must return soon.
 func Watch(ctx context.Context, tell func(sticks []string)) error { return watch(ctx, table, tell) }
@@ -51,7 +55,7 @@ func watch(ctx context.Context, table string, tell func([]string)) error {
 		}
 		// The kernel says POLLERR|POLLPRI when the table changed (proc(5)).
 		fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLPRI}, {Fd: int32(wake.Fd()), Events: unix.POLLIN}}
-		if _, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, syscall.EINTR) {
+		if _, err := unix.Poll(fds, lookEvery); err != nil && !errors.Is(err, syscall.EINTR) {
 			return fmt.Errorf("mounts: %w", err)
 		}
 	}
