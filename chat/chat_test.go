@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -583,8 +584,13 @@ func FuzzDeliver(f *testing.F) {
 		if err != nil || len(list) > 1 {
 			t.Fatal(len(list), err)
 		}
-		if l, ok := parseLetter(body); ok && l.at.UnixMilli() < maxTime && !bytes.Equal(l.part().Body, body) {
-			t.Fatalf("two encodings of one letter: %x", body)
+		// A bit that only a newer Jauap knows is passed over: what is understood
+		// comes back the same.
+		if l, ok := parseLetter(body); ok {
+			again, ok := parseLetter(l.part().Body)
+			if !ok || !bytes.Equal(again.part().Body, l.part().Body) || !reflect.DeepEqual(again.files, l.files) || !bytes.Equal(again.text, l.text) || again.id != l.id || again.vanish != l.vanish {
+				t.Fatalf("not the same letter again: %x", body)
+			}
 		}
 		if p, ok := parsePiece(body); ok && !bytes.Equal(p.part().Body, body) {
 			t.Fatalf("two encodings of one piece: %x", body)

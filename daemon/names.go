@@ -70,3 +70,11 @@ func (r *Relay) Tunnel() string {
 	}
 	return string(r.names.zone) + "#" + r.names.key.Public().String()
 }
+
+// NameServer is where the relay answers as one; nil without DNS.
+func (r *Relay) NameServer() net.Addr {
+	if r.names == nil {
+		return nil
+	}
+	return r.names.pc.LocalAddr()
+}

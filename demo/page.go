@@ -92,6 +92,10 @@ func (w *world) Scene(ctx context.Context) (web.Scene, error) {
 		{Key: "meet", Label: "Aigerim and Timur meet"},
 		{Key: "travel", Label: "Timur abroad", Switch: true, On: w.abroad},
 		{Key: "carry", Label: "Carry a stick to Dana and back"},
+		{Key: "names", Label: "Only names are looked up", Switch: true, On: w.asks},
+	}
+	if w.asks {
+		s.Text = "The country's network is off, but names are still looked up: what Aigerim writes to Dana leaves hidden in the questions."
 	}
 	if w.open {
 		s.Network, s.Text = "open", "The country's network is on. What waited has left; nobody knows for how long."
@@ -108,11 +112,13 @@ func (w *world) Scene(ctx context.Context) (web.Scene, error) {
 // Press implements web.World: it carries out one button.
 func (w *world) Press(ctx context.Context, key string) error {
 	w.mu.Lock()
-	open, abroad := w.open, w.abroad
+	open, abroad, asks := w.open, w.abroad, w.asks
 	w.mu.Unlock()
 	switch key {
 	case "net":
 		w.network(!open)
+	case "names":
+		w.lookUp(!asks)
 	case "travel":
 		w.travel(!abroad)
 	case "meet":

@@ -35,11 +35,13 @@ type world struct {
 	dir   string
 	relay *daemon.Relay
 	ways  [people]*border
+	names *resolver // Aigerim's
 	nodes [people]*daemon.Daemon
 	stick string
 
 	mu     sync.Mutex
 	open   bool // the country's network
+	asks   bool // names are looked up although it is off
 	abroad bool // Timur's place
 	log    []web.Event
 	seen   uint64
@@ -65,8 +67,11 @@ func newWorld(ctx context.Context, log *slog.Logger) (w *world, err error) {
 	if err := os.Mkdir(w.stick, 0o700); err != nil {
 		return w, err
 	}
-	w.relay, err = daemon.OpenRelay(daemon.RelayOptions{Dir: filepath.Join(dir, "relay"), Listen: "127.0.0.1:0", Quota: 256 << 20, Log: log})
+	w.relay, err = daemon.OpenRelay(daemon.RelayOptions{Dir: filepath.Join(dir, "relay"), Listen: "127.0.0.1:0", Quota: 256 << 20, DNS: "127.0.0.1:0", Zone: "t.example", Log: log})
 	if err != nil {
+		return w, err
+	}
+	if w.names, err = newResolver(w.relay.NameServer().String()); err != nil {
 		return w, err
 	}
 	go w.relay.Serve(ctx)
@@ -100,6 +105,9 @@ func (w *world) settle(i int, log *slog.Logger) error {
 	c := config.Default()
 	c.Listen, c.Multicast = "127.0.0.1:0", false
 	c.Relays = []string{"https://" + w.ways[i].addr() + "/#" + key}
+	if i == aigerim {
+		c.DNS = []string{w.relay.Tunnel() + "@" + w.names.addr()}
+	}
 	c.Poll, c.Receipts = 300*time.Millisecond, config.ReceiptsPrompt
 	w.nodes[i], err = daemon.Open(daemon.Options{Dir: dir, Config: c, Log: log.With("node", names[i]), Prompt: true})
 	if err != nil {
@@ -138,6 +146,9 @@ func (w *world) close() error {
 			errs = append(errs, w.nodes[i].Close())
 		}
 	}
+	if w.names != nil {
+		errs = append(errs, w.names.close())
+	}
 	if w.relay != nil {
 		errs = append(errs, w.relay.Close())
 	}
@@ -166,6 +177,20 @@ func (w *world) network(open bool) {
 		w.say("The network is back. What waited is leaving.")
 	} else {
 		w.say("The network is off again.")
+	}
+}
+
+// lookUp switches the country's name servers, which often still answer when
+// nothing else does.
+func (w *world) lookUp(open bool) {
+	w.mu.Lock()
+	w.asks = open
+	w.mu.Unlock()
+	w.names.set(open)
+	if open {
+		w.say("Nothing but names is looked up in Almaty. Aigerim's device hides short letters in the questions.")
+	} else {
+		w.say("Names are not looked up any more.")
 	}
 }
 

@@ -89,6 +89,10 @@ func TestWorld(t *testing.T) {
 	do("net")
 	reads(dana, "Aigerim", "by the window")
 	state(aigerim, api.Delivered, api.Read)
+	do("net")
+	do("names")
+	send(aigerim, "Dana", "by names alone")
+	reads(dana, "Aigerim", "by names alone")
 	if err := w.Press(ctx, "meet"); err == nil {
 		t.Error("Aigerim met Timur, who is abroad")
 	}

@@ -37,7 +37,9 @@ func Read(b []byte) (text string, err error) {
 	if err != nil {
 		return "", err
 	}
-	for _, side := range []int{workSide, smallSide} {
+	long := max(img.Bounds().Dx(), img.Bounds().Dy())
+	work := min(workSide, long)
+	for _, side := range []int{work, min(smallSide, long), work * 4 / 5, work * 3 / 5, work / 2} {
 		if text = find(shrink(img, side)); text != "" {
 			return text, nil
 		}
@@ -94,15 +96,18 @@ func find(g *image.Gray) (text string) {
 		}
 	}()
 	src := gozxing.NewLuminanceSourceFromImage(g)
-	hints := map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true}
-	for _, b := range []gozxing.Binarizer{gozxing.NewHybridBinarizer(src), gozxing.NewGlobalHistgramBinarizer(src)} {
-		m, err := gozxing.NewBinaryBitmap(b)
-		if err != nil {
-			continue
-		}
-		r, err := qrcode.NewQRCodeReader().Decode(m, hints)
-		if err == nil && len(r.GetText()) <= maxText {
-			return r.GetText()
+	for _, hint := range []gozxing.DecodeHintType{gozxing.DecodeHintType_TRY_HARDER, gozxing.DecodeHintType_PURE_BARCODE} {
+		// The second for pictures that a program drew: the first now and then
+		// takes a mark inside for a corner.
+		for _, b := range []gozxing.Binarizer{gozxing.NewHybridBinarizer(src), gozxing.NewGlobalHistgramBinarizer(src)} {
+			m, err := gozxing.NewBinaryBitmap(b)
+			if err != nil {
+				continue
+			}
+			r, err := qrcode.NewQRCodeReader().Decode(m, map[gozxing.DecodeHintType]any{hint: true})
+			if err == nil && len(r.GetText()) <= maxText {
+				return r.GetText()
+			}
 		}
 	}
 	return ""

@@ -38,11 +38,43 @@ type downState struct {
 	life    int    // of the numbers
 	since   uint16 // the newest count that was used when it showed
 	at      Cursor
-	base    uint8 // all numbers before it came
+	passed  int // all numbers before it came, counted on beyond eight bits
 	came    uint64
+	asked   [askedMost]asked
 	gathers map[uint8]*parts
 	ready   []whole
 	pause   time.Time // the relay has nothing to send before
+}
+
+// asked tells how far the stream was when a query left: what its answer holds has
+// a number from then on, or at most a window before.
+type asked struct {
+	count  uint16
+	life   int
+	passed int
+}
+
+// askedMost is how many queries are remembered so; an answer to an older one says
+// nothing of the stream.
+const askedMost = 1024
+
+// note remembers how far the stream is when a query leaves.
+func (s *downState) note(count uint16) {
+	s.asked[count%askedMost] = asked{count, s.life, s.passed}
+}
+
+// place tells how far ahead of the first missing one a number of an answer is.
+func (s *downState) place(no uint8, count uint16) (ahead int, ok bool) {
+	a := s.asked[count%askedMost]
+	if a.count != count {
+		return 0, false
+	}
+	from := -wire.Window // before the stream was open
+	if a.life == s.life {
+		from += a.passed
+	}
+	ahead = from + int(no-uint8(from)) - s.passed
+	return ahead, ahead >= 0 && ahead < wire.Window
 }
 
 // whole is a unit that came and was not given out yet; nil when there is none
@@ -121,11 +153,11 @@ func (s *downState) arrived(w whole) {
 	if w.life != s.life {
 		return // it was begun anew meanwhile; the unit comes again
 	}
-	s.came |= 1 << (w.no - s.base)
+	s.came |= 1 << (w.no - uint8(s.passed))
 	for s.came&1 == 1 {
-		delete(s.gathers, s.base)
+		delete(s.gathers, uint8(s.passed))
 		s.came >>= 1
-		s.base++
+		s.passed++
 	}
 	s.pause = time.Time{}
 }
@@ -144,7 +176,7 @@ func (s *downState) heard(d wire.Down, newest uint16, now time.Time) {
 		return
 	}
 	if !s.opened {
-		s.opened, s.base, s.came, s.ready = true, 0, 0, nil
+		s.opened, s.passed, s.came, s.ready = true, 0, 0, nil
 		s.life++
 		s.since = newest
 		clear(s.gathers)
@@ -153,7 +185,9 @@ func (s *downState) heard(d wire.Down, newest uint16, now time.Time) {
 		s.at = c
 	}
 	for _, r := range d.Runs {
-		s.run(r)
+		if ahead, ok := s.place(r.No, d.Count); ok && s.came>>ahead&1 == 0 {
+			s.run(r)
+		}
 	}
 	if len(d.Runs) == 0 {
 		s.pause = now.Add(emptyPause)
@@ -181,12 +215,8 @@ type parts struct {
 	over   bool
 }
 
-// run takes symbols of one unit.
+// run takes symbols of one unit that has not come.
 func (s *downState) run(r wire.Run) {
-	ahead := r.No - s.base
-	if ahead >= wire.Window || s.came>>ahead&1 == 1 {
-		return
-	}
 	p := s.gathers[r.No]
 	if p == nil {
 		p = &parts{code: r.Code.First(), blocks: map[int]*wire.Gather{}, whole: map[int][]byte{}}
@@ -250,7 +280,7 @@ func (t *Tunnel) ask(now time.Time, r *route) (wire.Up, *query, bool) {
 		}
 		return u, &query{}, true
 	}
-	return wire.Up{Kind: wire.Ask, Gen: s.gen, Room: r.room(), Cookie: t.cookie, Base: s.base, Came: s.came}, &query{}, true
+	return wire.Up{Kind: wire.Ask, Gen: s.gen, Room: r.room(), Cookie: t.cookie, Base: uint8(s.passed), Came: s.came}, &query{}, true
 }
 
 // Each implements link.Drop: all that the relay holds, from the beginning.

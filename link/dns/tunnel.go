@@ -337,6 +337,7 @@ func (t *Tunnel) message(now time.Time, r *route, blind bool) (sealed []byte, wa
 	u.Count = t.count
 	q.at, q.route, q.kind = now, r, u.Kind
 	t.pending[u.Count] = q
+	t.down.note(u.Count)
 	return t.ses.SealUp(u.Bytes()), 0
 }
 

@@ -25,6 +25,7 @@ const (
 type stream struct {
 	opened  bool
 	gen     uint8
+	acked   uint16 // count of the newest Ask that was believed
 	code    wire.Code
 	slots   relay.Slots
 	mine    map[envelope.ID]bool // not to be given back; nil: all is wanted
@@ -58,9 +59,10 @@ func (e *entry) all() int {
 	return e.code.K() * e.code.Blocks()
 }
 
-// open begins a stream anew, unless it is the one that runs.
+// open begins a stream anew, unless it is the one that runs or came late from
+// before it.
 func (s *stream) open(ctx context.Context, box relay.Box, u wire.Up, mine map[envelope.ID]bool) {
-	if s.opened && s.gen == u.Gen {
+	if s.opened && int8(u.Gen-s.gen) <= 0 {
 		return
 	}
 	head, err := box.Head(ctx)
@@ -83,11 +85,14 @@ func (s *stream) open(ctx context.Context, box relay.Box, u wire.Up, mine map[en
 	}
 }
 
-// ack takes the client's word for what came.
+// ack takes the client's word for what came. A word that was overtaken by a newer
+// one is not believed: numbers have eight bits, and by an old base what is under
+// way now would look like what came long ago.
 func (s *stream) ack(u wire.Up) {
-	if !s.opened || u.Gen != s.gen {
+	if !s.opened || u.Gen != s.gen || u.Count <= s.acked {
 		return
 	}
+	s.acked = u.Count
 	for i := range s.entries {
 		ahead := int8(s.entries[i].no - u.Base)
 		if ahead < 0 || u.Came>>uint(ahead)&1 == 1 {
