@@ -22,7 +22,7 @@ type cursor struct {
 func (c *cursor) eat(n int) []byte {
 	if n < 0 || n > len(c.rest) {
 		c.bad = true
-		return bytes.Repeat([]byte{0}, max(n, 0))
+		return bytes.Repeat([]byte{0}, min(max(n, 0), 64))
 	}
 	out := c.rest[:n]
 	c.rest = c.rest[n:]
