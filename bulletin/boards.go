@@ -150,7 +150,7 @@ func (s *Boards) Create(name string, editors [][32]byte, need int) (*Card, error
 	}
 	seed := make([]byte, 32)
 	rand.Read(seed)
-	c := &Card{Name: clean(name), Need: need, Editors: editors}
+	c := &Card{Name: account.Clean(name), Need: need, Editors: editors}
 	rand.Read(c.read[:])
 	for i := range c.first {
 		c.first[i] = tagOf(seed, uint64(i))
@@ -418,7 +418,7 @@ func (s *Boards) Draft(at account.Moment, id ID, p Post) (d Draft, err error) {
 	if err != nil {
 		return d, err
 	}
-	if p.Text = clean(p.Text); p.Text == "" && len(p.Files) == 0 || len(p.Text) > MaxText || len(p.Files) > maxFiles || p.Days < 1 || p.Days > MaxDays {
+	if p.Text = account.Clean(p.Text); p.Text == "" && len(p.Files) == 0 || len(p.Text) > MaxText || len(p.Files) > maxFiles || p.Days < 1 || p.Days > MaxDays {
 		return d, fmt.Errorf("%w: 1 to %d bytes of text, at most %d files, shown for 1 to %d days", ErrNotice, MaxText, maxFiles, MaxDays)
 	}
 	err = s.vault.View(func(tx account.Tx) error {

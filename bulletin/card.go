@@ -122,20 +122,6 @@ func parseCard(b []byte) (*Card, bool) {
 	for i := range c.first {
 		c.first[i] = envelope.Tag(f.Raw(16))
 	}
-	good := f.Done() == nil && c.Name != "" && len(c.Name) <= MaxName && c.Name == clean(c.Name) && bytes.Equal(c.bytes(), b)
+	good := f.Done() == nil && c.Name != "" && len(c.Name) <= MaxName && c.Name == account.Clean(c.Name) && bytes.Equal(c.bytes(), b)
 	return c, good
-}
-
-// clean makes a text fit to be shown.
-func clean(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, s))
 }

@@ -99,7 +99,7 @@ func (s *Boards) Set(id ID, name string, muted, pinned bool) error {
 		if err != nil {
 			return err
 		}
-		if name = clean(name); name != "" && len(name) <= MaxName {
+		if name = account.Clean(name); name != "" && len(name) <= MaxName {
 			b.name = name
 		}
 		b.muted, b.pinned = muted, pinned

@@ -89,7 +89,7 @@ func (d *Desk) load() error {
 func (d *Desk) Name(by string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if by = clean(by); by == "" || len(by) > 100 {
+	if by = account.Clean(by); by == "" || len(by) > 100 {
 		return fmt.Errorf("%w: a desk's name has 1 to 100 bytes", ErrEntry)
 	}
 	if err := d.load(); err != nil {
@@ -129,7 +129,7 @@ func (d *Desk) Enter(at time.Time, list ...Entry) ([]Entry, error) {
 		e := &list[i]
 		e.Format, e.Desk, e.By = format, hex.EncodeToString(d.key.Public().(ed25519.PublicKey)), d.by
 		e.At = at.UTC().Add(time.Duration(i) * time.Millisecond).Format(timeForm) // in the order in which they are given
-		e.Text, e.State = clean(e.Text), clean(e.State)
+		e.Text, e.State = account.Clean(e.Text), account.Clean(e.State)
 		if e.Kind == KindIncident || e.Kind == KindClaim {
 			var b [8]byte
 			rand.Read(b[:])

@@ -11,9 +11,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
+	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/bulletin/evidence"
 )
 
@@ -147,7 +147,7 @@ func receive(b []byte) (*Entry, error) {
 // check says what an entry may not say.
 func (e *Entry) check() error {
 	bad := func(what string) error { return fmt.Errorf("%w: %s", ErrEntry, what) }
-	if len(e.Text) > maxText || len(e.By) > 100 || len(e.State) > 100 || e.Text != clean(e.Text) || e.State != clean(e.State) || e.By != clean(e.By) {
+	if len(e.Text) > maxText || len(e.By) > 100 || len(e.State) > 100 || e.Text != account.Clean(e.Text) || e.State != account.Clean(e.State) || e.By != account.Clean(e.By) {
 		return bad("its words are too long or hold what cannot be shown")
 	}
 	if slices.Contains([]string{KindReport, KindClaimed, KindPut, KindSource}, e.Kind) && !isHex(e.Of, 64) {
@@ -196,7 +196,7 @@ func (e *Entry) check() error {
 func (c *Claim) check() error {
 	bad := func(what string) error { return fmt.Errorf("%w: %s", ErrEntry, what) }
 	for _, s := range []string{c.Topic, c.Who, c.Scope, c.Ref} {
-		if len(s) > maxShort || s != clean(s) {
+		if len(s) > maxShort || s != account.Clean(s) {
 			return bad("the words of a claim have at most 500 bytes")
 		}
 	}
@@ -228,18 +228,4 @@ func saidAt(s string) (time.Time, bool) {
 
 func isHex(s string, n int) bool {
 	return len(s) == n && strings.Trim(s, "0123456789abcdef") == ""
-}
-
-// clean makes a text fit to be shown.
-func clean(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, s))
 }

@@ -79,7 +79,7 @@ func newCard(name string, day envelope.Day) (*Card, *secrets, error) {
 	for shard[0] == 0 {
 		rand.Read(shard[:])
 	}
-	c := &Card{Name: clean(name), Shard: shard[0], first: weekOf(day), kem: k.PublicKey().Bytes()}
+	c := &Card{Name: account.Clean(name), Shard: shard[0], first: weekOf(day), kem: k.PublicKey().Bytes()}
 	s := &secrets{kem: seed, sk: k}
 	for range Weeks {
 		x, err := ecdh.X25519().GenerateKey(rand.Reader)
@@ -118,7 +118,7 @@ func parseCard(b []byte) (*Card, bool) {
 		c.weeks = append(c.weeks, [32]byte(f.Raw(32)))
 	}
 	c.kem = bytes.Clone(f.Raw(kemSize))
-	if f.Done() != nil || c.Name == "" || len(c.Name) > MaxName || c.Name != clean(c.Name) || !bytes.Equal(c.bytes(), b) {
+	if f.Done() != nil || c.Name == "" || len(c.Name) > MaxName || c.Name != account.Clean(c.Name) || !bytes.Equal(c.bytes(), b) {
 		return nil, false
 	}
 	_, err := hpke.MLKEM768X25519().NewPublicKey(c.kem)
@@ -179,18 +179,4 @@ func ParseCard(s string) (*Card, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: some letters are missing or wrong", ErrCard)
-}
-
-// clean makes a text fit to be shown.
-func clean(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, s))
 }

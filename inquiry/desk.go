@@ -49,7 +49,7 @@ func Kinds() []uint8 { return []uint8{kindSlip, kindEvent} }
 
 // New makes the desk of one person. me is how the owner signs events.
 func New(post Post, v account.Vault, me string) *Desk {
-	me = clean(me)
+	me = account.Clean(me)
 	for len(me) > maxWho {
 		r := []rune(me)
 		me = string(r[:len(r)-1])

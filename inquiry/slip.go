@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/jauap/jauap/account"
 )
@@ -69,7 +68,7 @@ func (s *Slip) texts() []*string {
 func (s *Slip) check() error {
 	n := 0
 	for _, t := range s.texts() {
-		*t = clean(*t)
+		*t = account.Clean(*t)
 		n += len(*t)
 	}
 	switch {
@@ -81,20 +80,6 @@ func (s *Slip) check() error {
 		return fmt.Errorf("%w: it may be open for 1 to %d days", ErrSlip, MaxDays)
 	}
 	return nil
-}
-
-// clean makes a text fit to be shown.
-func clean(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, s))
 }
 
 // Kind of an event. spec/inquiry.md, 1.
@@ -153,7 +138,7 @@ type Event struct {
 }
 
 func (e *Event) ok() bool {
-	e.Who, e.Text = clean(e.Who), clean(e.Text)
+	e.Who, e.Text = account.Clean(e.Who), account.Clean(e.Text)
 	return e.Kind >= Took && e.Kind <= Withdrawn && (e.Kind == Answered) == (e.Outcome >= Spoke && e.Outcome <= Other) &&
 		len(e.Who) <= maxWho && len(e.Text) <= MaxAnswer
 }
