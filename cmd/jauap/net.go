@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v3"
 	"golang.org/x/term"
@@ -116,6 +117,9 @@ func (d *door) up(ctx context.Context, c *cli.Command, browser bool) error {
 		openBrowser(node.PageURL())
 	}
 	small()
+	// Once more when the first rounds over shelf and vault are done.
+	later := time.AfterFunc(settled, debug.FreeOSMemory)
+	defer later.Stop()
 	<-ctx.Done()
 	return node.Close()
 }
@@ -160,9 +164,15 @@ func (d *door) onPage(ctx context.Context, c *cli.Command, browser bool) error {
 		d.say("listening %s", a)
 	}
 	small()
+	// Once more when the first rounds over shelf and vault are done.
+	later := time.AfterFunc(settled, debug.FreeOSMemory)
+	defer later.Stop()
 	<-ctx.Done()
 	return node.Close()
 }
+
+// settled is how long the start of a node keeps it busy, with a large shelf.
+const settled = 10 * time.Second
 
 // small makes a process that mostly waits give memory back: its heap is an
 // index that hardly changes, so collecting more often costs little.
