@@ -506,22 +506,33 @@ func (r *round) seal(p *person, s *session, c envelope.Class, cargo *cargo) erro
 	if err != nil {
 		return err
 	}
+	rec, err := r.sent(p, s, out, w.Expiry)
+	if err != nil {
+		return err
+	}
+	if out.Start {
+		if err := r.a.keepParts(r.tx, rec, left, cargo.parts); err != nil {
+			return err
+		}
+	}
+	return r.keep(rec, out.Bytes, cargo)
+}
+
+// sent begins the record of an envelope that s sealed, by the acknowledgement that
+// will be asked for; a Start has none.
+func (r *round) sent(p *person, s *session, out seal.Sealed, expiry envelope.Day) (*sent, error) {
 	e, err := envelope.Parse(out.Bytes)
 	if err != nil {
-		return fmt.Errorf("account: internal error: %w", err)
+		return nil, fmt.Errorf("account: internal error: %w", err)
 	}
 	s.sealed(out)
 	r.a.step(p, s)
-	rec := &sent{id: out.ID, tag: e.Tag(), key: e.Key(), to: p.ID, expiry: w.Expiry, at: r.a.now}
+	rec := &sent{id: out.ID, tag: e.Tag(), key: e.Key(), to: p.ID, expiry: expiry, at: r.a.now}
 	if !out.Start {
 		rec.ackKey = ackKey(s.id, seal.Acked{Epoch: out.Epoch, Index: out.Index})
-		if err := r.tx.Put(tableAcks, rec.ackKey, rec.id[:]); err != nil {
-			return err
-		}
-	} else if err := r.a.keepParts(r.tx, rec, left, cargo.parts); err != nil {
-		return err
+		err = r.tx.Put(tableAcks, rec.ackKey, rec.id[:])
 	}
-	return r.keep(rec, out.Bytes, cargo)
+	return rec, err
 }
 
 // keep writes an envelope that was sealed, until the shelf and then its reader

@@ -161,16 +161,8 @@ func (r *round) sealShort(p *person, s *session, part seal.Part, left int, c *ca
 	if err != nil {
 		return err
 	}
-	e, err := envelope.Parse(out.Bytes)
+	rec, err := r.sent(p, s, out, r.at.Day.Add(min(max(left, 1), envelope.Lifetime)))
 	if err != nil {
-		return fmt.Errorf("account: internal error: %w", err)
-	}
-	s.sealed(out)
-	r.a.step(p, s)
-	rec := &sent{id: out.ID, tag: e.Tag(), to: p.ID, at: r.a.now}
-	rec.expiry = r.at.Day.Add(min(max(left, 1), envelope.Lifetime))
-	rec.ackKey = ackKey(s.id, seal.Acked{Epoch: out.Epoch, Index: out.Index})
-	if err := r.tx.Put(tableAcks, rec.ackKey, rec.id[:]); err != nil {
 		return err
 	}
 	return r.keep(rec, out.Bytes, c)

@@ -185,10 +185,17 @@ func ServeFile(w http.ResponseWriter, r *http.Request, b Letters, id string) err
 	if err != nil {
 		return err
 	}
-	defer body.Close()
 	if f.Have < f.Bytes {
+		body.Close()
 		return fmt.Errorf("%w: %d of %d bytes of this file have arrived so far", ErrNotFound, f.Have, f.Bytes)
 	}
+	return Download(w, r, f, body)
+}
+
+// Download answers with a file that no browser opens by itself, and closes
+// body. It returns an error only while nothing was written.
+func Download(w http.ResponseWriter, r *http.Request, f File, body io.ReadCloser) error {
+	defer body.Close()
 	about, err := json.Marshal(f)
 	if err != nil {
 		return err

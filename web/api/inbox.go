@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -143,22 +141,6 @@ func inboxes(m *http.ServeMux, b Inboxes) {
 			fail(w, err)
 		}
 	})
-}
-
-// Download answers with a file that no browser opens by itself, and closes
-// body. It returns an error only while nothing was written.
-func Download(w http.ResponseWriter, r *http.Request, f File, body io.ReadCloser) error {
-	defer body.Close()
-	about, err := json.Marshal(f)
-	if err != nil {
-		return err
-	}
-	downloadHeaders(w.Header(), f.Name)
-	w.Header().Set(FileHeader, base64.RawURLEncoding.EncodeToString(about))
-	if n, err := pour(r.Context(), w, body); err != nil || n != f.Bytes {
-		panic(http.ErrAbortHandler) // the documented way to break an answer off
-	}
-	return nil
 }
 
 // Inboxes implements Inboxes.

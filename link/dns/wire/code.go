@@ -1,6 +1,10 @@
 package wire
 
-import "errors"
+import (
+	"errors"
+
+	"rsc.io/qr/gf256"
+)
 
 // Symbol is how many bytes of a unit travel together.
 const Symbol = 16
@@ -89,50 +93,29 @@ func (c Code) Size() int { return min(c.Unit(), Block) }
 // K is how many symbols the block is cut into.
 func (c Code) K() int { return (c.Size() + Symbol - 1) / Symbol }
 
-// field is GF(2^8) over x^8+x^4+x^3+x^2+1.
-type field struct{ log, exp [512]uint8 }
-
-func newField() *field {
-	f := &field{}
-	x := 1
-	for i := range 255 {
-		f.exp[i], f.exp[i+255], f.log[x] = uint8(x), uint8(x), uint8(i)
-		if x <<= 1; x > 255 {
-			x ^= 0x11d
-		}
-	}
-	return f
-}
-
-func (f *field) mul(a, b uint8) uint8 {
-	if a == 0 || b == 0 {
-		return 0
-	}
-	return f.exp[int(f.log[a])+int(f.log[b])]
-}
-
-func (f *field) inv(a uint8) uint8 { return f.exp[255-int(f.log[a])] }
+// gf is GF(2^8) over x^8+x^4+x^3+x^2+1.
+var gf = gf256.NewField(0x11d, 2)
 
 // addTo adds m times src to dst.
-func (f *field) addTo(dst, src []byte, m uint8) {
+func addTo(dst, src []byte, m uint8) {
 	if m == 0 {
 		return
 	}
 	for i := range src {
-		dst[i] ^= f.mul(m, src[i])
+		dst[i] ^= gf.Mul(m, src[i])
 	}
 }
 
-// row is what symbol i is made of: one source symbol for i < k, then a row of a
+// rowOf is what symbol i is made of: one source symbol for i < k, then a row of a
 // Cauchy matrix, of which all square parts can be inverted.
-func (f *field) row(i, k int) []uint8 {
+func rowOf(i, k int) []uint8 {
 	row := make([]uint8, k)
 	if i < k {
 		row[i] = 1
 		return row
 	}
 	for j := range row {
-		row[j] = f.inv(uint8(i) ^ uint8(j))
+		row[j] = gf.Inv(uint8(i) ^ uint8(j))
 	}
 	return row
 }
@@ -141,7 +124,6 @@ func (f *field) row(i, k int) []uint8 {
 type Spread struct {
 	Code Code
 	data []byte // filled up with zeros
-	f    *field
 }
 
 // ErrUnit: no unit of that size goes through a tunnel.
@@ -161,7 +143,7 @@ func Cut(unit []byte) (list []*Spread, err error) {
 
 // NewSpread copies a block of the code's size.
 func NewSpread(c Code, block []byte) *Spread {
-	s := &Spread{Code: c, data: make([]byte, c.K()*Symbol), f: newField()}
+	s := &Spread{Code: c, data: make([]byte, c.K()*Symbol)}
 	copy(s.data, block)
 	return s
 }
@@ -173,8 +155,8 @@ func (s *Spread) Append(b []byte, i uint8) []byte {
 		return append(b, s.data[int(i)*Symbol:(int(i)+1)*Symbol]...)
 	}
 	var sum [Symbol]byte
-	for j, m := range s.f.row(int(i), k) {
-		s.f.addTo(sum[:], s.data[j*Symbol:(j+1)*Symbol], m)
+	for j, m := range rowOf(int(i), k) {
+		addTo(sum[:], s.data[j*Symbol:(j+1)*Symbol], m)
 	}
 	return append(b, sum[:]...)
 }
@@ -222,12 +204,11 @@ func (g *Gather) Add(i uint8, symbol []byte) (block []byte, whole bool) {
 
 // solve inverts what came by elimination: k rows of k coefficients.
 func (g *Gather) solve(k int) []byte {
-	f := newField()
 	data := make([]byte, k*Symbol)
 	var rows [][]uint8
 	var sums [][]byte
 	for i, sym := range g.have {
-		row, sum := f.row(int(i), k), append([]byte(nil), sym[:]...)
+		row, sum := rowOf(int(i), k), append([]byte(nil), sym[:]...)
 		if int(i) < k {
 			copy(data[int(i)*Symbol:], sum)
 			continue
@@ -242,7 +223,7 @@ func (g *Gather) solve(k int) []byte {
 			continue
 		}
 		for r := range rows {
-			f.addTo(sums[r], sym[:], rows[r][j])
+			addTo(sums[r], sym[:], rows[r][j])
 		}
 	}
 	for n, j := range missing {
@@ -251,13 +232,13 @@ func (g *Gather) solve(k int) []byte {
 			p++ // there is one: the matrix can be inverted
 		}
 		rows[n], rows[p], sums[n], sums[p] = rows[p], rows[n], sums[p], sums[n]
-		m := f.inv(rows[n][j])
-		scale(f, rows[n], m)
-		scale(f, sums[n], m)
+		m := gf.Inv(rows[n][j])
+		scale(rows[n], m)
+		scale(sums[n], m)
 		for r := range rows {
 			if m := rows[r][j]; r != n && m != 0 {
-				f.addTo(rows[r], rows[n], m)
-				f.addTo(sums[r], sums[n], m)
+				addTo(rows[r], rows[n], m)
+				addTo(sums[r], sums[n], m)
 			}
 		}
 	}
@@ -267,8 +248,8 @@ func (g *Gather) solve(k int) []byte {
 	return data
 }
 
-func scale(f *field, row []uint8, m uint8) {
+func scale(row []uint8, m uint8) {
 	for i := range row {
-		row[i] = f.mul(row[i], m)
+		row[i] = gf.Mul(row[i], m)
 	}
 }
