@@ -54,6 +54,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		return exitOK
 	}
 	fmt.Fprintln(errs, "jauap: "+err.Error())
+	if errors.Is(err, api.ErrUnknownPerson) {
+		fmt.Fprintln(errs, "`jauap people` lists whom you can write to; `jauap invite` and `jauap accept` add somebody.")
+	}
 	var wrong usageError
 	if errors.As(err, &wrong) || errors.Is(err, api.ErrUsage) || errors.Is(err, api.ErrBadInvite) || errors.Is(err, api.ErrMistyped) {
 		fmt.Fprintln(errs, "See `jauap help`.")
