@@ -42,7 +42,8 @@ func (a About) append(b []byte) []byte {
 	return append(b, a.Preview...)
 }
 
-// cut reads what append wrote; false when it is above a limit.
+// cut reads what append wrote; false when it is above a limit. Of a plain file
+// that comes along there is nothing to say: a width or a preview is dropped.
 func (a *About) cut(c *cutter) bool {
 	a.Sort, a.Held = Sort(c.u8()), c.u8()&bitHeld != 0
 	a.Width, a.Height, a.Seconds = c.u16(), c.u16(), c.u16()
@@ -52,6 +53,9 @@ func (a *About) cut(c *cutter) bool {
 	}
 	if n > 0 {
 		a.Preview = append([]byte(nil), c.take(n)...)
+	}
+	if !a.said() {
+		*a = About{}
 	}
 	return !c.short
 }
