@@ -164,6 +164,8 @@ func TestInvites(t *testing.T) {
 	for bad, hint := range map[string]string{
 		"":                              "must begin",
 		"hello":                         "must begin",
+		"jauap:hello":                   "must begin",
+		"jauap:2:hello":                 "newer kind",
 		"jauap:2:abc":                   "update",
 		"jauap:1:":                      "copy it whole",
 		link[:500]:                      "copy it whole",

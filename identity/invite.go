@@ -69,7 +69,7 @@ func ParseInvite(s string) (Invite, error) {
 		return r
 	}, s)
 	if len(s) < len(scheme) || !strings.EqualFold(s[:len(scheme)], scheme) {
-		if len(s) >= 6 && strings.EqualFold(s[:6], "jauap:") {
+		if kind, _, ok := strings.Cut(s[min(6, len(s)):], ":"); ok && strings.EqualFold(s[:6], "jauap:") && number(kind) {
 			return Invite{}, fmt.Errorf("%w: it is of a newer kind; update Jauap", ErrInvite)
 		}
 		return Invite{}, fmt.Errorf("%w: it must begin with %s", ErrInvite, scheme)
@@ -92,6 +92,11 @@ func ParseInvite(s string) (Invite, error) {
 		return Invite{}, fmt.Errorf("%w: it has no key", ErrInvite)
 	}
 	return i, nil
+}
+
+// number tells whether a later version's mark may be there.
+func number(s string) bool {
+	return s != "" && len(s) <= 3 && strings.Trim(s, "0123456789") == ""
 }
 
 // decodeInvite tells the forms apart by their exact lengths, since people and

@@ -36,14 +36,14 @@ func boardCommands(d *door) []*cli.Command {
 			},
 			{
 				Name: "new", Usage: "make a board of your own", ArgsUsage: "NAME",
-				Flags: []cli.Flag{jsonFlag(), &cli.StringSliceFlag{Name: "editor", Usage: "an editor's key, as `jauap board editor` prints it there; this device alone by default", Local: true},
+				Flags: []cli.Flag{jsonFlag(), &cli.StringSliceFlag{Name: "editor", Usage: "an editor's key, as jauap board editor prints it there; this device alone by default", Local: true},
 					&cli.IntFlag{Name: "need", Usage: "so many editors must sign each notice", Value: 1, Local: true}},
 				Action: d.newBoard,
 			},
 			{Name: "post", Usage: "say something on your board", ArgsUsage: "BOARD [TEXT|-]", Flags: []cli.Flag{
 				jsonFlag(), days, files, pin,
 				&cli.StringFlag{Name: "make-draft", Usage: "write a draft for the other editors to this file, and post nothing", Local: true},
-				&cli.StringFlag{Name: "draft", Usage: "post this draft", Local: true}, &cli.StringSliceFlag{Name: "signed", Usage: "an editor's signature, as `jauap board sign` prints it", Local: true},
+				&cli.StringFlag{Name: "draft", Usage: "post this draft", Local: true}, &cli.StringSliceFlag{Name: "signed", Usage: "an editor's signature, as jauap board sign prints it", Local: true},
 			}, Action: d.postBoard},
 			{Name: "editor", Usage: "print this device's key as an editor", Flags: []cli.Flag{jsonFlag()}, Action: d.editor},
 			{Name: "sign", Usage: "sign another editor's draft; its text is shown", ArgsUsage: "DRAFT", Flags: []cli.Flag{jsonFlag()}, Action: d.signDraft},

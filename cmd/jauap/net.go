@@ -34,7 +34,7 @@ func netCommands(d *door) []*cli.Command {
 				&cli.StringSliceFlag{Name: "dns", Usage: "a tunnel through name servers where nothing else passes, ZONE#KEY, or ZONE#KEY@RESOLVER to ask another than the system's", Local: true},
 				&cli.StringSliceFlag{Name: "tune", Usage: "a broadcast to listen to, ip:port, or off", Local: true},
 				&cli.StringFlag{Name: "serial", Usage: "a radio modem: PORT,kiss|rnode|meshcore,key=value,… such as /dev/ttyUSB0,rnode,freq=868.1,sf=8 (docs/carriers.md)", Local: true},
-				&cli.StringSliceFlag{Name: "bp", Usage: "a bundle node (DTN) that carries mail: tcpcl://host:4556,to=EID,as=EID; mtcp:// or stcp://; ,listen to be called (see `jauap bp`)", Local: true},
+				&cli.StringSliceFlag{Name: "bp", Usage: "a bundle node (DTN) that carries mail: tcpcl://host:4556,to=EID,as=EID; mtcp:// or stcp://; ,listen to be called (see jauap bp)", Local: true},
 				&cli.StringSliceFlag{Name: "folder", Usage: "a folder that other programs synchronise", Local: true},
 				&cli.StringFlag{Name: "sticks", Usage: "known, any or off: visit sticks by themselves when plugged in (Linux)", Local: true},
 				&cli.BoolFlag{Name: "tor", Usage: "go to relays through Tor: the one that runs here, or the installed one, started by this node", Local: true},
@@ -112,6 +112,9 @@ func (d *door) up(ctx context.Context, c *cli.Command, browser bool) error {
 	d.say("page %s", node.PageURL())
 	if a := node.ListenAddr(); a != "" {
 		d.say("listening %s", a)
+	}
+	for _, port := range absent(o.Config.Serial) {
+		fmt.Fprintf(d.errs, "There is no modem at %s yet; it is used as soon as it is plugged in.\n", port)
 	}
 	if browser {
 		openBrowser(node.PageURL())
