@@ -112,6 +112,7 @@ type Daemon struct {
 	firstUnit envelope.ID
 	firstLook uint64
 	watch     *observe.Log
+	ear       observe.Ear
 	rows      map[string]*row
 	trouble   map[string]string
 	leftAt    time.Time

@@ -16,6 +16,7 @@ import (
 const (
 	tickEvery = time.Second
 	saveEvery = time.Minute
+	tellEvery = 10 * time.Minute // that the network is open
 )
 
 // Start brings up the links of the settings and keeps them up.
@@ -90,6 +91,9 @@ func (d *Daemon) tick() {
 		d.settle()
 		if err := d.finds.Flush(d.today()); err != nil {
 			d.log.Warn("finds", "error", err)
+		}
+		if n%int(tellEvery/tickEvery) == 0 {
+			d.tellNear()
 		}
 		if n%int(saveEvery/tickEvery) == 0 {
 			d.retry()

@@ -118,6 +118,7 @@ func (d *Daemon) attach(m *meeting, conn link.Conn, addr string, carried int) er
 		d.step(node.Ready{Link: m.id, Bytes: gone})
 	}
 	d.rowUp(m)
+	d.tell(m)
 	d.count(m, first)
 
 	done := make(chan struct{})

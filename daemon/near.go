@@ -9,6 +9,7 @@ import (
 	"github.com/jauap/jauap/exchange"
 	"github.com/jauap/jauap/link"
 	"github.com/jauap/jauap/node"
+	"github.com/jauap/jauap/observe"
 	"github.com/jauap/jauap/slots"
 )
 
@@ -66,7 +67,10 @@ func (m *meeting) pushSecond(frame []byte) {
 // event is what a frame means to the courier.
 func (d *Daemon) event(m *meeting, frame []byte) node.Event {
 	b, bound := m.conn.(link.Bound)
-	if !bound || len(frame) == 0 || frame[0] != slots.FrameType {
+	switch {
+	case bound && len(frame) > 0 && frame[0] == observe.WordType:
+		return d.hear(m, frame)
+	case !bound || len(frame) == 0 || frame[0] != slots.FrameType:
 		return node.Frame{Link: m.id, Data: frame}
 	}
 	l, ok := boundNow(b)
@@ -94,6 +98,7 @@ func (d *Daemon) meet(m *meeting, key string) (checked bool) {
 	d.courier.Lock()
 	d.row(m.kind, m.addr).who = c.Name
 	d.courier.Unlock()
+	d.tell(m)
 	d.spawn(func() {
 		d.people.Lock()
 		defer d.people.Unlock()

@@ -133,9 +133,13 @@ func (d *Daemon) observe(e observe.Evidence) {
 	before, _ := d.watch.Verdict(now)
 	changed := d.watch.Note(now, e)
 	after, _ := d.watch.Verdict(now)
+	if after.Answers() {
+		d.ear.Opened(now)
+	}
 	d.courier.Unlock()
 	if before.Answers() != after.Answers() {
 		d.notice.try.ring()
+		d.tellNear()
 	}
 	if changed {
 		d.log.Info("network", "state", string(after), "way", e.Way)
@@ -149,7 +153,7 @@ func (d *Daemon) pause(w way, since time.Time) time.Duration {
 	o := observe.Occasion{Now: d.opts.Now(), Poll: d.opts.Config.Poll, Since: since}
 	d.courier.Lock()
 	o.Answers = d.watch.Others(w.names()...)
-	o.History = d.watch.Lately(o.Now)
+	o.History, o.Told = d.watch.Lately(o.Now), d.ear.Told()
 	d.courier.Unlock()
 	return d.notice.wait(o)
 }

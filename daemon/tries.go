@@ -22,6 +22,7 @@ type tried struct {
 	said    string // the same in words
 	at      time.Time
 	answers bool
+	abroad  bool // answers, and is no inland relay
 }
 
 // foreignFor is how long the status prefers what answered in the relay's place
@@ -110,6 +111,6 @@ func (d *Daemon) rowWay(w way, by race.Way) {
 	defer d.courier.Unlock()
 	r := d.row("relay", w.addr.HostPort())
 	r.tries.used = by
-	r.tries.note(tried{way: by, at: d.opts.Now(), answers: true})
+	r.tries.note(tried{way: by, at: d.opts.Now(), answers: true, abroad: !w.inland})
 	d.changes.bump()
 }

@@ -180,8 +180,8 @@ func (d *Daemon) sweptAll(w way) {
 
 // won notes which way answered, and lets contacts know of an odd port.
 func (d *Daemon) won(w way, c *watched) {
-	d.observe(w.evidence(c.way, observe.Answered))
 	d.rowWay(w, c.way)
+	d.observe(w.evidence(c.way, observe.Answered))
 	if c.udp != nil {
 		if _, trip := c.udp.Heard(); trip > 0 {
 			d.ways.mu.Lock()

@@ -5,7 +5,8 @@
 // A Log takes evidence (an interface came up, a relay answered with its key,
 // something else answered in its place) and holds the verdict with its age and
 // the windows in which relays abroad answered. Forecast says between which
-// hours windows used to open and close; Wait says when to try next.
+// hours windows used to open and close; Wait says when to try next. A Word is what
+// devices on one LAN say to each other of it, and an Ear decides whom to heed.
 //
 // # Invariants
 //
@@ -14,6 +15,7 @@
 //   - Nothing is extrapolated: a window ends when an answer was last seen.
 //   - A forecast is a range of hours seen on two days or more, or nothing; it is
 //     never a countdown.
+//   - A neighbour's word changes when to try and nothing else, a bounded number of times.
 //   - Local time is that of the zone of the time that is passed in.
 //
 // # Not here
