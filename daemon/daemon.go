@@ -134,6 +134,7 @@ type Daemon struct {
 	site    *web.Site
 	base    string // of the page's address
 	door    api.Door
+	end     end
 }
 
 // arrival is an envelope that the courier kept and the person may own.
@@ -381,6 +382,11 @@ func (d *Daemon) Close() error {
 	}
 	if d.vault != nil {
 		errs = append(errs, d.vault.Close())
+	}
+	if d.erased() {
+		// That what is gone could not be saved is no fault.
+		_, err := erase(d.opts.Dir)
+		errs = []error{err}
 	}
 	if d.unlock != nil {
 		errs = append(errs, d.unlock())

@@ -144,6 +144,8 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 	m.Handle("GET /me", p.screen((*turn).me))
 	m.Handle("POST /lang", p.act((*turn).language))
 	m.Handle("POST /leave", p.act((*turn).leave))
+	m.Handle("GET /wipe", p.screen((*turn).askWipe))
+	m.Handle("POST /wipe", p.act((*turn).wipe))
 	m.Handle("GET /events", p.screen((*turn).events))
 	m.Handle("/", p.screen(func(*turn) error { return api.ErrNotFound }))
 	p.mux = m

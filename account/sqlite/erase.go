@@ -14,12 +14,19 @@ import (
 // controller keeps of the two small files are out of reach: a passphrase
 // protects those.
 func Erase(path string) error {
+	errs := []error{EraseKey(path)}
+	for _, name := range []string{path + ".tmp", draftPath(path), path, path + "-wal", path + "-shm", path + "-journal"} {
+		errs = append(errs, gone(os.Remove(name)))
+	}
+	return errors.Join(errs...)
+}
+
+// EraseKey overwrites and removes the two small files without which the vault is
+// noise. A vault that is open stays usable until it is closed.
+func EraseKey(path string) error {
 	var errs []error
 	for _, name := range []string{keyPath(path), headerPath(path)} {
 		errs = append(errs, overwrite(name), gone(os.Remove(name)))
-	}
-	for _, name := range []string{path + ".tmp", draftPath(path), path, path + "-wal", path + "-shm", path + "-journal"} {
-		errs = append(errs, gone(os.Remove(name)))
 	}
 	return errors.Join(errs...)
 }

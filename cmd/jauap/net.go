@@ -123,8 +123,7 @@ func (d *door) up(ctx context.Context, c *cli.Command, browser bool) error {
 	// Once more when the first rounds over shelf and vault are done.
 	later := time.AfterFunc(settled, debug.FreeOSMemory)
 	defer later.Stop()
-	<-ctx.Done()
-	return node.Close()
+	return d.rest(ctx, node)
 }
 
 // byPage tells whether a person makes or opens the profile on the page: `jauap`
@@ -170,8 +169,21 @@ func (d *door) onPage(ctx context.Context, c *cli.Command, browser bool) error {
 	// Once more when the first rounds over shelf and vault are done.
 	later := time.AfterFunc(settled, debug.FreeOSMemory)
 	defer later.Stop()
-	<-ctx.Done()
-	return node.Close()
+	return d.rest(ctx, node)
+}
+
+// rest waits for the end: the person's word, or that the profile was erased.
+func (d *door) rest(ctx context.Context, node *daemon.Daemon) error {
+	select {
+	case <-ctx.Done():
+		return node.Close()
+	case <-node.Gone():
+		if err := node.Close(); err != nil {
+			return err
+		}
+		fmt.Fprintln(d.errs, "The profile is erased; this node has ended.")
+		return nil
+	}
 }
 
 // settled is how long the start of a node keeps it busy, with a large shelf.

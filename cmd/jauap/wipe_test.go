@@ -1,7 +1,11 @@
 package main
 
 import (
+	"io"
 	"io/fs"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,15 +94,82 @@ func TestSeizure(t *testing.T) {
 	if _, errs, code := a.try("read"); code == 0 || !strings.Contains(errs, "jauap init") {
 		t.Errorf("reading a wiped profile: exit %d, %s", code, errs)
 	}
-	// Under a running node, too: the key is gone from the disk at once.
+	// Under a running node, too: it ends, and its last words are gone with the rest.
 	node := up(b, "--listen", "off")
-	defer node.stop()
-	if _, errs, code := b.try("wipe", "--yes"); code == 0 || !strings.Contains(errs, "still runs") {
-		t.Errorf("under a running node: exit %d, %s", code, errs)
+	if out := b.ok("wipe", "--yes"); !strings.Contains(out, "ends now") {
+		t.Errorf("under a running node: %s", out)
 	}
-	for _, name := range []string{"vault.db", "vault.db.key", "vault.db.head"} {
-		if _, err := os.Stat(filepath.Join(b.dir, name)); err == nil {
-			t.Errorf("%s is still there", name)
-		}
+	wiped(t, b, node)
+}
+
+// wiped waits for the end of a node whose profile was erased and looks at what
+// it left.
+func wiped(t *testing.T, p program, node *running) {
+	t.Helper()
+	select {
+	case <-node.done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the node did not end")
 	}
+	if code := node.cmd.ProcessState.ExitCode(); code != 0 || !strings.Contains(node.errs.String(), "is erased") {
+		t.Errorf("ended with %d: %s", code, node.errs)
+	}
+	if entries, err := os.ReadDir(p.dir); err != nil || len(entries) > 0 {
+		t.Errorf("left in the folder: %v %v", entries, err)
+	}
+}
+
+// TestWipeFromThePage: the person's last word before the device is taken away.
+func TestWipeFromThePage(t *testing.T) {
+	p := newProgram(t, "Aigerim")
+	node := up(p, "--listen", "off")
+	link := node.lines["page"]
+	u, err := url.Parse(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar, _ := cookiejar.New(nil)
+	b := visitor{t, &http.Client{Jar: jar, Timeout: 30 * time.Second}, "http://" + u.Host}
+	b.get(strings.TrimPrefix(link, b.base))
+	if page := b.get("/wipe"); !strings.Contains(page, "Erase everything on this device") {
+		t.Fatalf("not asked: %s", page)
+	}
+	b.post("/wipe", "sure", "")
+	if _, err := os.Stat(filepath.Join(p.dir, "vault.db")); err != nil {
+		t.Fatal("erased without being sure")
+	}
+	if page := b.post("/wipe", "sure", "yes"); !strings.Contains(page, "Everything is erased") {
+		t.Errorf("not told: %s", page)
+	}
+	wiped(t, p, node)
+}
+
+// visitor is a browser without a screen.
+type visitor struct {
+	t    *testing.T
+	c    *http.Client
+	base string
+}
+
+func (v visitor) get(path string) string {
+	v.t.Helper()
+	return v.body(v.c.Get(v.base + path))
+}
+
+func (v visitor) body(r *http.Response, err error) string {
+	v.t.Helper()
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, _ := io.ReadAll(r.Body)
+	return string(b)
+}
+
+// post sends the form of a screen with its token.
+func (v visitor) post(path, name, value string) string {
+	v.t.Helper()
+	_, rest, _ := strings.Cut(v.get(path), `name="csrf" value="`)
+	csrf, _, _ := strings.Cut(rest, `"`)
+	return v.body(v.c.PostForm(v.base+path, url.Values{"csrf": {csrf}, name: {value}}))
 }

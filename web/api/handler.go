@@ -56,6 +56,7 @@ const FileHeader = "Jauap-File"
 //	GET, POST /api/v1/introductions: see Pairing
 //	GET  /api/v1/here; POST /api/v1/meet
 //	POST /api/v1/codes/show
+//	POST /api/v1/wipe               the end: see Eraser
 //	POST /api/v1/codes/look         the bytes of a picture
 //
 // Errors are {"error","kind"} with a status; see Fault. A letter or draft with
@@ -80,6 +81,7 @@ func Handler(b Backend, token string) http.Handler {
 	screen(inner, b)
 	near(inner, b)
 	carriers(inner, b)
+	eraser(inner, b)
 	bundles(inner, b)
 	inner.Handle("GET /api/v1/wait", wait(b))
 	inner.Handle("POST /api/v1/page", page(b))

@@ -383,4 +383,5 @@ type Backend interface {
 	Bundles
 	Safety
 	Pairing
+	Eraser
 }
