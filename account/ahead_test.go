@@ -2,6 +2,9 @@ package account
 
 import (
 	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jauap/jauap/envelope"
@@ -44,7 +47,7 @@ func TestPackAhead(t *testing.T) {
 			continue
 		}
 		seal := func(unsent int) (large, small int) {
-			list, err := a.a.PackAhead(a.at, most, unsent)
+			list, err := a.a.PackAhead(a.at, most, Ahead{Unsent: unsent})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,5 +68,132 @@ func TestPackAhead(t *testing.T) {
 		if got := b.streamed(); got != 170_000 {
 			t.Errorf("%d bytes arrived", got)
 		}
+	}
+}
+
+// attach queues files of so many bytes for B, each in a letter of its own.
+func (u *user) attach(n int, size uint64) {
+	u.t.Helper()
+	c := u.contact("B")
+	for i := range n {
+		name := fmt.Sprint("file", i)
+		err := u.vault.Update(func(tx Tx) error {
+			if err := tx.Put(tableNotes, []byte("left"+name), binary.BigEndian.AppendUint64(nil, size)); err != nil {
+				return err
+			}
+			return u.a.Queue(tx, u.at, Outgoing{To: c.ID, Letter: LetterID{byte(i + 1)}, Parts: []seal.Part{{Kind: kindNote}}, Streams: []StreamID{StreamID(name)}})
+		})
+		if err != nil {
+			u.t.Fatal(err)
+		}
+	}
+}
+
+func (u *user) ahead(max int, h Ahead) []Packed {
+	u.t.Helper()
+	list, err := u.a.PackAhead(u.at, max, h)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return list
+}
+
+// TestPackSlow: for a slow link photos are sealed small, one after the other, so that of
+// the same bytes more are whole; for others as before.
+func TestPackSlow(t *testing.T) {
+	const photo, photos = 60_000, 14
+	for _, slow := range []bool{true, false} {
+		a, b := newUser(t, "A"), newUser(t, "B")
+		befriend(t, a, b)
+		exchange(t, a, b)
+		a.attach(photos, photo)
+		var list []Packed
+		for unsent := 0; len(list) < 60; {
+			more := a.ahead(128<<10, Ahead{Unsent: unsent, Slow: slow})
+			if len(more) == 0 {
+				break
+			}
+			list, unsent = append(list, more...), 2*envelope.S4.Size()
+		}
+		whole, bytes, sizes := 0, 0, map[int]int{}
+		last := map[LetterID]int{} // the envelope in which it ends
+		for i, p := range list {
+			for _, l := range p.Letters {
+				last[l] = i
+			}
+		}
+		for i, p := range list {
+			bytes += len(p.Bytes)
+			sizes[len(p.Bytes)]++
+			b.receive(p.Bytes)
+			if i > 0 && slices.Contains(p.Letters, LetterID{byte(whole + 2)}) && last[LetterID{byte(whole + 1)}] > i {
+				t.Errorf("slow %v: photo %d is begun before %d is whole", slow, whole+2, whole+1)
+			}
+			for last[LetterID{byte(whole + 1)}] == i && whole < photos-1 {
+				whole++
+			}
+			// What 64 kbit/s bring in two minutes beside 500 texts.
+			if bytes <= 763_000 && bytes+len(p.Bytes) > 763_000 {
+				if want := map[bool]int{true: 12, false: 11}[slow]; whole != want {
+					t.Errorf("slow %v: %d photos are whole after %d bytes, want %d; %v", slow, whole, bytes, want, sizes)
+				}
+			}
+		}
+		if n := sizes[envelope.S4.Size()] + sizes[envelope.S5.Size()]; slow && n > 0 || !slow && n == 0 || bytes < 763_000 {
+			t.Errorf("slow %v: %d bytes in envelopes %v", slow, bytes, sizes)
+		}
+	}
+}
+
+// TestPackSlowKeys: where nobody answers, attachments are cut small only as long as many
+// keys are left, and films never are.
+func TestPackSlowKeys(t *testing.T) {
+	a, b := newUser(t, "A"), newUser(t, "B")
+	befriend(t, a, b)
+	exchange(t, a, b)
+	a.attach(30, 60_000)
+	var small, large int
+	for range 40 {
+		for _, p := range a.ahead(1<<20, Ahead{Unsent: 1 << 20, Slow: true}) {
+			if len(p.Bytes) > envelope.S3.Size() {
+				large++
+			} else {
+				small++
+			}
+		}
+	}
+	if small == 0 || small > soonKeys || large == 0 {
+		t.Errorf("%d small and %d large envelopes without an answer", small, large)
+	}
+	c, d := newUser(t, "C"), newUser(t, "B")
+	befriend(t, c, d)
+	exchange(t, c, d)
+	c.attach(1, 2_000_000)
+	for _, p := range c.ahead(1<<20, Ahead{Slow: true}) {
+		if len(p.Bytes) < envelope.S4.Size() && len(p.Letters) > 0 && len(p.Bytes) > envelope.S2.Size() {
+			t.Errorf("%d bytes around a piece of a film", len(p.Bytes))
+		}
+	}
+}
+
+// TestPackSlowTexts: a text that is written while photos are under way does not get in
+// line behind them: what holds it is smaller.
+func TestPackSlowTexts(t *testing.T) {
+	a, b := newUser(t, "A"), newUser(t, "B")
+	befriend(t, a, b)
+	exchange(t, a, b)
+	a.attach(3, 60_000)
+	a.ahead(64<<10, Ahead{Slow: true})
+	for i := range 60 {
+		a.write("B", fmt.Sprint(i, strings.Repeat(" news", 40)))
+	}
+	n := 0
+	for _, p := range a.ahead(2<<20, Ahead{Unsent: 64 << 10, Slow: true, Texts: true}) {
+		if n++; len(p.Bytes) > envelope.S2.Size() {
+			t.Errorf("texts in %d bytes", len(p.Bytes))
+		}
+	}
+	if n < 3 {
+		t.Errorf("only %d envelopes", n)
 	}
 }

@@ -10,6 +10,7 @@ type load struct {
 	wish  int                      // room that the session asks for
 	first bool                     // nothing was sealed for this contact yet in this round
 	most  int                      // bytes that the envelope may have
+	top   envelope.Class           // no larger one unless a single entry needs it
 }
 
 // fill is how many entries fit the class, in order, and their bytes.
@@ -29,7 +30,7 @@ func (l load) fill(c envelope.Class) (n, bytes int) {
 }
 
 // choose takes the class in which the fewest bytes are padding; among nearly
-// equal ones the larger, which costs fewer keys. Texts do not go above S3
+// equal ones the larger, which costs fewer keys. Texts do not go above top
 // unless a single one needs it: what is small leaves early. For the same
 // reason the first envelope of a long queue is the smallest. n is 0 when
 // nothing fits.
@@ -45,7 +46,7 @@ func (l load) choose() (best envelope.Class, n int) {
 	}
 	share := -1.0
 	for c := envelope.S1; c <= envelope.S5; c++ {
-		if c > envelope.S3 && n > 0 {
+		if c > l.top && n > 0 {
 			break
 		}
 		fits, bytes := l.fill(c)

@@ -218,7 +218,7 @@ func (r *round) room(id ContactID, first bool) (done bool, err error) {
 	if err != nil || room == nil {
 		return false, err
 	}
-	c, n, err := r.roomClass(load{room: room, first: first, more: more, most: r.left}, &list, &riders, streams)
+	c, n, err := r.roomClass(load{room: room, first: first, more: more, most: r.left, top: envelope.S3}, &list, &riders, streams)
 	if err != nil || c == 0 {
 		return false, err
 	}

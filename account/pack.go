@@ -107,7 +107,7 @@ func (a *Account) packed(at Moment, max int, run func(*round) error) ([]Packed, 
 	}
 	skip := map[ContactID]bool{}
 	for {
-		r := &round{a: a, at: at, left: max, skip: skip}
+		r := &round{a: a, at: at, left: max, skip: skip, bar: envelope.S4}
 		err := a.update(at, func(tx Tx) error {
 			r.tx = tx
 			return run(r)
@@ -138,11 +138,12 @@ type round struct {
 	a       *Account
 	tx      Tx
 	at      Moment
-	left    int  // bytes
-	full    bool // what is next would only fit in pieces smaller than is good
-	texting bool // no envelopes for attachments alone
-	late    bool // what does not fill a large envelope waits behind large ones
-	large   bool // there are large ones before it
+	left    int            // bytes
+	full    bool           // what is next would only fit in pieces smaller than is good
+	texting bool           // no envelopes for attachments alone
+	late    bool           // what does not fill a large envelope waits behind large ones
+	large   bool           // there are large ones before it
+	bar     envelope.Class // from here on they are large
 	out     []Packed
 	skip    map[ContactID]bool // contacts with whom something is wrong
 	with    *person            // whose turn it is
@@ -273,7 +274,10 @@ func (r *round) text(p *person, s *session, list, riders []*waiting, more, first
 	if err := r.a.renew(p, s); err != nil {
 		return false, err
 	}
-	l := load{room: s.s.Room, first: first, more: more, most: r.left}
+	l := load{room: s.s.Room, first: first, more: more, most: r.left, top: envelope.S3}
+	if r.bar == envelope.S3 && r.large {
+		l.top = envelope.S2 // it would wait behind attachments of the same size
+	}
 	if len(list) == 0 {
 		// Only riders, and one of them is due: they all go.
 		list, riders = riders, nil
@@ -378,21 +382,18 @@ func (r *round) streams(p *person) error {
 		if err := r.a.renew(p, s); err != nil {
 			return err
 		}
-		if !s.soon() {
-			next = total
-		}
-		c := chooseStream(total, next, s.s.Room, r.left)
+		c := r.stream(s, total, next, r.left)
 		if c == 0 {
 			return nil
 		}
-		if len(r.out) > 0 && chooseStream(total, next, s.s.Room, wholeMost) > c {
+		if len(r.out) > 0 && r.stream(s, total, next, wholeMost) > c {
 			r.full = true
 			return nil
 		}
-		if full := c >= envelope.S4 && total >= int64(s.s.Room(c)); r.late && r.large && !full {
+		if full := c >= r.bar && total >= int64(s.s.Room(c)); r.late && r.large && !full {
 			return nil
 		}
-		r.large = r.large || c >= envelope.S4
+		r.large = r.large || c >= r.bar
 		cargo := &cargo{room: s.s.Room(c), ends: map[string]bool{}}
 		for _, w := range list {
 			if err := r.add(cargo, w, cargo.room); err != nil {

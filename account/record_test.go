@@ -166,19 +166,21 @@ func TestChoose(t *testing.T) {
 		c    envelope.Class
 		n    int
 	}{
-		{"one", load{sizes: many[:1], room: room, most: 1 << 30}, envelope.S1, 1},
-		{"three", load{sizes: many[:3], room: room, most: 1 << 30}, envelope.S1, 3},
-		{"twelve", load{sizes: many[:12], room: room, most: 1 << 30}, envelope.S2, 12},
-		{"many, first", load{sizes: many, room: room, most: 1 << 30, first: true}, envelope.S1, 3},
-		{"many", load{sizes: many, room: room, most: 1 << 30}, envelope.S3, 71},
-		{"many, small window", load{sizes: many, room: room, most: 5000}, envelope.S2, 17},
-		{"no window", load{sizes: many, room: room, most: 1000}, 0, 0},
-		{"start", load{sizes: many[:1], room: starting, most: 1 << 30}, envelope.S2, 1},
-		{"start, long", load{sizes: []int{3000}, room: starting, most: 1 << 30}, envelope.S3, 1},
-		{"wish", load{sizes: many[:1], room: room, most: 1 << 30, wish: 1220}, envelope.S2, 1},
-		{"huge", load{sizes: []int{20_000}, room: room, most: 1 << 30}, envelope.S4, 1},
-		{"empty", load{sizes: []int{0}, room: room, most: 1 << 30}, envelope.S1, 1},
-		{"nothing", load{room: room, most: 1 << 30}, 0, 0},
+		{"one", load{top: envelope.S3, sizes: many[:1], room: room, most: 1 << 30}, envelope.S1, 1},
+		{"three", load{top: envelope.S3, sizes: many[:3], room: room, most: 1 << 30}, envelope.S1, 3},
+		{"twelve", load{top: envelope.S3, sizes: many[:12], room: room, most: 1 << 30}, envelope.S2, 12},
+		{"many, first", load{top: envelope.S3, sizes: many, room: room, most: 1 << 30, first: true}, envelope.S1, 3},
+		{"many", load{top: envelope.S3, sizes: many, room: room, most: 1 << 30}, envelope.S3, 71},
+		{"many, small window", load{top: envelope.S3, sizes: many, room: room, most: 5000}, envelope.S2, 17},
+		{"no window", load{top: envelope.S3, sizes: many, room: room, most: 1000}, 0, 0},
+		{"start", load{top: envelope.S3, sizes: many[:1], room: starting, most: 1 << 30}, envelope.S2, 1},
+		{"start, long", load{top: envelope.S3, sizes: []int{3000}, room: starting, most: 1 << 30}, envelope.S3, 1},
+		{"wish", load{top: envelope.S3, sizes: many[:1], room: room, most: 1 << 30, wish: 1220}, envelope.S2, 1},
+		{"huge", load{top: envelope.S3, sizes: []int{20_000}, room: room, most: 1 << 30}, envelope.S4, 1},
+		{"empty", load{top: envelope.S3, sizes: []int{0}, room: room, most: 1 << 30}, envelope.S1, 1},
+		{"many, slow", load{top: envelope.S2, sizes: many, room: room, most: 1 << 30}, envelope.S2, 17},
+		{"long, slow", load{top: envelope.S2, sizes: []int{9000}, room: room, most: 1 << 30}, envelope.S3, 1},
+		{"nothing", load{top: envelope.S3, room: room, most: 1 << 30}, 0, 0},
 	} {
 		if c, n := x.l.choose(); c != x.c || n != x.n {
 			t.Errorf("%s: %d in %v, want %d in %v", x.name, n, c, x.n, x.c)

@@ -20,16 +20,6 @@ func (a *Account) PackShort(at Moment, max int) ([]Packed, error) {
 	return a.packed(at, max, (*round).shorts)
 }
 
-// PackAhead is Pack for links, where ahead bytes are sealed that nobody holds yet. Small
-// envelopes leave before large ones: the end of the attachments, sealed at once, would
-// overtake what is to be whole first. It is sealed when the large ones have gone.
-func (a *Account) PackAhead(at Moment, max, ahead int) ([]Packed, error) {
-	return a.packed(at, max, func(r *round) error {
-		r.late, r.large = true, ahead >= envelope.S4.Size()
-		return r.run()
-	})
-}
-
 // PackTexts is Pack without envelopes for attachments alone: for a link that would
 // take days for them.
 func (a *Account) PackTexts(at Moment, max int) ([]Packed, error) {

@@ -29,6 +29,7 @@ type end struct {
 	partial        map[string]struct{} // files that are not whole
 	first, all     *float64
 	everything     *float64
+	each           []*float64 // the first text of each window, since it opened
 }
 
 // Names of what is sent, so that both kinds can be told apart.
@@ -50,16 +51,37 @@ func (m *meter) payload() int64 {
 	return int64(f.texts)*textBytes + int64(f.photos)*photoBytes + int64(f.videos)*videoBytes
 }
 
+// another waits until both ends know that the link is gone, and lets each write one more
+// text, so that something is to be the first in the next window.
+func (m *meter) another(ctx context.Context, p *pair) error {
+	if err := p.apart(ctx); err != nil {
+		return err
+	}
+	for side, to := range []*end{&m.far, &m.near} {
+		text := fmt.Sprintf("%s %s more %d ", textName, people[side], len(to.each))
+		text += strings.Repeat("n", textBytes-len(text))
+		if err := p.send(ctx, side, text, "", 0, nil); err != nil {
+			return err
+		}
+		to.want++
+		to.everything = nil
+	}
+	return nil
+}
+
 // watch looks until the window ends or everything is there.
 func (m *meter) watch(ctx context.Context, up time.Duration) error {
 	begin := time.Now()
+	for _, e := range []*end{&m.far, &m.near} {
+		e.each = append(e.each, nil)
+	}
 	all, cancel := context.WithTimeout(ctx, up)
 	defer cancel()
 	var work sync.WaitGroup
 	errs := make([]error, 2)
 	for i, e := range []*end{&m.far, &m.near} {
 		work.Go(func() {
-			errs[i] = e.watch(all, func() float64 { return (m.open + time.Since(begin)).Seconds() })
+			errs[i] = e.watch(all, func() float64 { return (m.open + time.Since(begin)).Seconds() }, m.open)
 		})
 	}
 	work.Wait()
@@ -82,7 +104,7 @@ func errors1(errs []error) error {
 // lookEach bounds how often one end is read: looking must not be what takes time.
 const lookEach = 5 * time.Millisecond
 
-func (e *end) watch(ctx context.Context, now func() float64) error {
+func (e *end) watch(ctx context.Context, now func() float64, before time.Duration) error {
 	seen := uint64(0)
 	for e.everything == nil {
 		n, err := e.node.Wait(ctx, seen)
@@ -90,11 +112,16 @@ func (e *end) watch(ctx context.Context, now func() float64) error {
 			return nil // the window is over
 		}
 		seen = n
+		texts := e.texts
 		if err := e.look(ctx, now); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
 			return err
+		}
+		if last := len(e.each) - 1; e.texts > texts && e.each[last] == nil {
+			t := now() - before.Seconds()
+			e.each[last] = &t
 		}
 		if sleep(ctx, lookEach) != nil {
 			return nil
@@ -181,6 +208,15 @@ func medianWindow(runs []Window) Window {
 		func(w *Window) **float64 { return &w.Everything },
 	} {
 		*f(&w) = medianTime(runs, f)
+	}
+	w.FirstEach = make([]*float64, len(runs[0].FirstEach))
+	for i := range w.FirstEach {
+		w.FirstEach[i] = medianTime(runs, func(w *Window) **float64 {
+			if i >= len(w.FirstEach) {
+				return new(*float64) // everything was there before
+			}
+			return &w.FirstEach[i]
+		})
 	}
 	return w
 }

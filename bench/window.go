@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/jauap/jauap/internal/netem"
@@ -58,6 +59,9 @@ type Window struct {
 	FirstBack    *float64 `json:"first_text_back_s"`
 	AllTextsBack *float64 `json:"all_texts_back_s"`
 	Everything   *float64 `json:"everything_s"`
+	// FirstEach is the first text in each window, since it opened; before each but the
+	// first another text was written on both sides.
+	FirstEach []*float64 `json:"first_text_each_s"`
 	Texts        int      `json:"texts"`
 	Photos       int      `json:"photos"`
 	Videos       int      `json:"videos"`
@@ -131,7 +135,7 @@ func (o WindowOptions) run(ctx context.Context, seed uint64) (Window, error) {
 			break
 		}
 		if i+1 < o.Windows {
-			if err := p.apart(ctx); err != nil {
+			if err := m.another(ctx, p); err != nil {
 				return Window{}, err
 			}
 		}
@@ -160,7 +164,7 @@ func (m *meter) result(o WindowOptions) Window {
 	w := Window{
 		Rate: o.Rate, RTT: o.RTT.Seconds(), Loss: o.Loss, Up: o.Up.Seconds(), Windows: max(o.Windows, 1),
 		FirstText: m.far.first, AllTexts: m.far.all, FirstBack: m.near.first, AllTextsBack: m.near.all,
-		Everything: m.far.everything, Texts: m.far.texts, Photos: m.far.photos, Videos: m.far.videos, Payload: m.payload(),
+		Everything: m.far.everything, FirstEach: m.far.each, Texts: m.far.texts, Photos: m.far.photos, Videos: m.far.videos, Payload: m.payload(),
 	}
 	took := m.open.Seconds()
 	if w.Everything != nil {
@@ -174,6 +178,18 @@ func (m *meter) result(o WindowOptions) Window {
 	return w
 }
 
+// eachFirst words the first texts of several windows.
+func eachFirst(list []*float64, at func(*float64) string) string {
+	if len(list) < 2 {
+		return ""
+	}
+	words := make([]string, len(list))
+	for i, t := range list {
+		words[i] = at(t)
+	}
+	return "; of each window " + strings.Join(words, ", ")
+}
+
 // Report words a window for a person, a line for each figure.
 func (w Window) Report() []string {
 	at := func(t *float64) string {
@@ -184,7 +200,7 @@ func (w Window) Report() []string {
 	}
 	return []string{
 		fmt.Sprintf("link                  %.0f bit/s, %.0f ms round trip, %.1f %% loss, up for %.0f s, %d time(s)", w.Rate, 1000*w.RTT, 100*w.Loss, w.Up, w.Windows),
-		"first text            " + at(w.FirstText) + ", back " + at(w.FirstBack),
+		"first text            " + at(w.FirstText) + ", back " + at(w.FirstBack) + eachFirst(w.FirstEach, at),
 		"all texts             " + at(w.AllTexts) + ", back " + at(w.AllTextsBack),
 		"everything            " + at(w.Everything),
 		fmt.Sprintf("delivered             %d texts, %d photos, %d videos: %.1f kB", w.Texts, w.Photos, w.Videos, float64(w.Payload)/1e3),

@@ -76,7 +76,7 @@ func (d *Daemon) settleLocked() {
 		d.courier.Lock()
 		arrived, handed := d.arrived, d.handed
 		d.arrived, d.handed = nil, nil
-		linked := d.linked()
+		linked, slow := d.linked(), d.slowLinks()
 		d.courier.Unlock()
 		d.open1(arrived)
 		more := d.again()
@@ -94,7 +94,7 @@ func (d *Daemon) settleLocked() {
 			d.setTrouble("inbox", "letters to an inbox: "+err.Error())
 		}
 		d.pair()
-		moved := linked && d.packAhead(aheadBytes)
+		moved := linked && d.packAhead(aheadBytes, slow)
 		if len(arrived)+len(handed) == 0 && !moved && !more {
 			return
 		}
@@ -158,24 +158,22 @@ func (d *Daemon) noteHanded(list []node.Handed) {
 }
 
 // packAhead seals what waits as far as the links need it, so that no more than most
-// bytes are sealed and held by nobody else. people is held.
-func (d *Daemon) packAhead(most int) bool {
+// bytes are sealed and held by nobody else; slow says that all of them are slow. people
+// is held.
+func (d *Daemon) packAhead(most int, slow bool) bool {
 	d.courier.Lock()
-	ahead := 0
+	unsent := 0
 	for _, size := range d.ahead {
-		ahead += size
+		unsent += size
 	}
 	d.courier.Unlock()
-	if most -= ahead; most < aheadLeast {
+	most, h, ok := planAhead(most, unsent, slow)
+	if !ok {
 		return false
 	}
 	short := d.packSmall()
-	// An attachment is not cut smaller because something is sealed already.
-	if ahead > 0 && most < envelope.S4.Size() {
-		return d.packWith(most, d.acc.PackTexts) || short
-	}
 	return d.packWith(most, func(at account.Moment, most int) ([]account.Packed, error) {
-		return d.acc.PackAhead(at, most, ahead)
+		return d.acc.PackAhead(at, most, h)
 	}) || short
 }
 

@@ -42,6 +42,7 @@ type meeting struct {
 	unasked  int
 	listened bool // to the far end's slots; of the reader alone
 
+	gauge   gauge
 	in, out atomic.Int64
 }
 
@@ -85,10 +86,15 @@ func (m *meeting) pull() (frames [][]byte, unasked int, ok bool) {
 // hold runs a meeting over conn until either side ends it. It answers why it
 // ended; nil means that the far end closed it in order.
 func (d *Daemon) hold(conn link.Conn, kind string) error {
+	slow := d.startsSlow(kind, conn.Peer().Addr, conn.Traits())
+	d.courier.Lock()
+	small := slow && (!d.linked() || d.slowLinks()) && !d.metered.onlyTexts()
+	d.courier.Unlock()
 	d.people.Lock()
-	d.packAhead(firstBytes) // so that the first flight holds what waits
+	d.packAhead(firstBytes, small) // so that the first flight holds what waits
 	d.people.Unlock()
 	m := d.prepare(kind, conn.Peer(), conn.Traits())
+	m.gauge.slow.Store(slow)
 	d.sayNear(m, conn)
 	return d.attach(m, conn, conn.Peer().Addr, 0)
 }
@@ -97,6 +103,9 @@ func (d *Daemon) hold(conn link.Conn, kind string) error {
 // already, until either side ends it. addr is what the status calls it.
 func (d *Daemon) attach(m *meeting, conn link.Conn, addr string, carried int) error {
 	d.courier.Lock()
+	if d.wasSlow(m.kind, addr) {
+		m.gauge.slow.Store(true)
+	}
 	m.mu.Lock()
 	m.conn, m.addr = conn, addr
 	gone := 0
@@ -222,7 +231,9 @@ func (d *Daemon) write(m *meeting) {
 		}
 		m.out.Add(int64(n))
 		d.count(m, n)
-		next := creditAfter(credit, n, time.Since(began))
+		took := time.Since(began)
+		m.gauge.add(n, took)
+		next := creditAfter(credit, n, took)
 		if back := n - unasked + next - credit; back > 0 {
 			d.step(node.Ready{Link: m.id, Bytes: back})
 		}
@@ -251,6 +262,7 @@ type row struct {
 	m                 *meeting
 	in, out           int64        // of ended meetings
 	who               string       // the contact whose device it is, when it was met last
+	slow              bool         // its last meeting was
 	tries             tries        // of a relay
 	airtime           *api.Airtime // of a radio
 }
@@ -271,7 +283,7 @@ func (d *Daemon) rowDown(kind, addr string, err error) {
 	defer d.courier.Unlock()
 	r := d.row(kind, addr)
 	if r.m != nil {
-		r.in, r.out, r.m = r.in+r.m.in.Load(), r.out+r.m.out.Load(), nil
+		r.in, r.out, r.slow, r.m = r.in+r.m.in.Load(), r.out+r.m.out.Load(), r.m.gauge.slow.Load(), nil
 	}
 	if r.state != "down" {
 		r.state, r.since = "down", d.opts.Now()

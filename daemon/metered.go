@@ -118,6 +118,12 @@ func (m *metered) traits(kind string, t link.Traits) link.Traits {
 	return t
 }
 
+// onlyTexts reports whether the owner lets nothing but texts go over some links, which
+// know them by their size.
+func (m *metered) onlyTexts() bool {
+	return m.config.Budget != 0 && m.config.Order == config.OrderTexts
+}
+
 // status says what is left; nil without a budget.
 func (m *metered) status() *api.Metered {
 	if m.config.Budget == 0 {
