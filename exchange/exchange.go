@@ -63,7 +63,7 @@ type Shelf interface {
 	// an empty answer means that there are no more. Only units that are on
 	// stable storage, with everything before them, may be listed: a crash must
 	// not give their Seq to others, and nothing may appear later below a Seq
-	// that was listed.
+	// that was listed. The answer is used until the next call of the shelf.
 	Since(seq uint64, max int) []Item
 	// Want says whether to ask for it, and from which byte. See Wait.
 	Want(it Item) (from int, ok bool)

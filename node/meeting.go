@@ -191,6 +191,12 @@ func (n *Node) end(m *meeting) {
 	if freed {
 		n.retry()
 	}
+	if len(n.meetings) == 0 {
+		n.page = nil
+		if len(n.claims) == 0 && n.claimed {
+			n.claims, n.claimed = make(map[envelope.ID]claim), false // a map keeps its size for ever
+		}
+	}
 }
 
 // retry lets all sessions ask again for what they wait for.

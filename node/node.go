@@ -74,6 +74,7 @@ type Node struct {
 
 	meetings []*meeting // by LinkID
 	claims   map[envelope.ID]claim
+	claimed  bool                   // claims has been large
 	waiting  bool                   // some session waits for a unit that another link brings
 	sweep    time.Time              // when claims are looked at next
 	authors  map[envelope.ID]LinkID // of partials that one link wrote alone
@@ -88,6 +89,7 @@ type Node struct {
 	raised     []envelope.ID
 	raisedGone uint64
 
+	page    []exchange.Item // scratch of view.Since
 	effects []Effect
 	came    int64    // bytes of units, over all links
 	dirty   bool     // the shelf has something that is not durable

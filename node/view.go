@@ -18,18 +18,19 @@ type view struct {
 // Since lists what is held; what may not be offered to this peer is mute. It
 // is called after Step's Sync only, so all of it is durable.
 func (v *view) Since(seq uint64, max int) []exchange.Item {
-	entries := v.n.sh.Since(seq, max)
-	items := make([]exchange.Item, len(entries))
-	for i, e := range entries {
-		items[i] = itemOf(e)
-		items[i].Told, items[i].Flown = v.n.told[e.ID], v.n.flown[e.ID]
+	n := v.n
+	n.page = n.page[:0]
+	n.sh.Each(seq, max, func(e store.Entry) {
+		it := itemOf(e)
+		it.Told, it.Flown = n.told[e.ID], n.flown[e.ID]
 		if v.m.unit > 0 && int(e.Size) > v.m.unit {
-			items[i].Mute = true
+			it.Mute = true
 		} else if routing.Counted(e.Class, e.Rank) {
-			items[i].Mute = !routing.MayOffer(e.Class, e.Rank, v.n.handed[e.ID], v.m.peer.Relay)
+			it.Mute = !routing.MayOffer(e.Class, e.Rank, n.handed[e.ID], v.m.peer.Relay)
 		}
-	}
-	return items
+		n.page = append(n.page, it)
+	})
+	return n.page
 }
 
 // Want judges a unit by what its giver says of it; Write judges what it is.
@@ -60,6 +61,7 @@ func (v *view) Want(it exchange.Item) (from int, ok bool) {
 		return exchange.Wait, false
 	}
 	n.claims[it.ID] = claim{link: v.m.id, at: n.now, small: small(it.Class)}
+	n.claimed = n.claimed || len(n.claims) > 8
 	if full {
 		v.m.displaced += int64(it.Class.Size())
 	}

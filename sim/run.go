@@ -149,6 +149,7 @@ type run struct {
 	units   []sealed
 	letter  map[envelope.ID]int
 	good    map[envelope.ID]bool // units whose signature was checked
+	pool    *durable.Pool        // the bytes of letters and proofs, once for all disks
 	tally   *tally
 	watch   watch
 	bytes   int64
@@ -167,7 +168,7 @@ type wire struct {
 
 func newRun(s Scenario, seed uint64) (*run, error) {
 	r := &run{s: s, seed: seed, wires: make(map[node.LinkID]*wire), letter: make(map[envelope.ID]int), hash: sha256.New(),
-		friends: make(map[[2]int]bool), good: make(map[envelope.ID]bool)}
+		friends: make(map[[2]int]bool), good: make(map[envelope.ID]bool), pool: durable.NewPool()}
 	if r.s.Quota == 0 {
 		r.s.Quota = defaultQuota
 	}
@@ -215,6 +216,7 @@ func (r *run) write(rng *rand.Rand) error {
 			return err
 		}
 		r.units = append(r.units, u)
+		r.pool.Add(u.bytes)
 		r.letter[envelope.IDOf(u.bytes)] = i
 		r.push(&event{at: l.At, kind: writes, i: i})
 	}
@@ -246,7 +248,7 @@ func (r *run) admit(p int, rng *rand.Rand) error {
 		r.people = append(r.people, &person{n: h})
 		return err
 	}
-	sh, _, err := store.Open(durable.NewMem(), store.Options{Quota: r.s.Quota, SegmentSize: 1 << 20, Today: firstDay, Shares: routing.Shares()})
+	sh, _, err := store.Open(r.pool.NewMem(), store.Options{Quota: r.s.Quota, SegmentSize: r.s.Quota / 128, Today: firstDay, Shares: routing.Shares()})
 	if err != nil {
 		return err
 	}
@@ -383,6 +385,7 @@ func (r *run) prove(l int) {
 		r.failed = err
 		return
 	}
+	r.pool.Add(done.Bytes())
 	r.step(r.letters[l].To, node.Blend{Raw: done.Bytes()})
 }
 

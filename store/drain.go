@@ -325,6 +325,7 @@ func (s *Shelf) finish(j *job) error {
 	if err := s.erase(j.src); err != nil {
 		return err
 	}
+	s.piece, s.heads, s.moved = nil, nil, nil // a small shelf rarely drains
 	if j.src.journal() {
 		s.old = s.old[1:]
 	}

@@ -67,7 +67,7 @@ func (u *unit) entry() Entry {
 
 // chunkUnits is how many units are allotted at once: few, since a simulated
 // country has thousands of small shelves.
-const chunkUnits = 128
+const chunkUnits = 32
 
 // index finds units. Slots are numbered from 1; 0 is none.
 type index struct {

@@ -16,8 +16,10 @@ import (
 const (
 	// maxBuffer is how many bytes wait for Sync; with more, Put syncs.
 	maxBuffer = 4 << 20
-	// keptBuffer is what is kept allotted from one Sync to the next.
+	// keptBuffer is what is kept allotted from one Sync to the next, at most,
+	// and keptPart the part of a segment that is.
 	keptBuffer = 2 << 20
+	keptPart   = 64
 	// seqsPerJournal is the block of seqs that a journal may give. Open goes
 	// on behind the block, since what was given may have been seen by others
 	// before a power cut took it away here.
@@ -76,7 +78,7 @@ func (s *Shelf) flush() error {
 	s.active.extent = s.active.size
 	s.active.graves = append(s.active.graves, s.bufGraves...)
 	s.bufGraves = s.bufGraves[:0]
-	if cap(s.buf) > keptBuffer {
+	if int64(cap(s.buf)) > min(keptBuffer, s.segment/keptPart) {
 		s.buf = nil
 	}
 	s.buf = s.buf[:0]

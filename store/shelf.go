@@ -315,16 +315,23 @@ func (s *Shelf) Done(id envelope.ID) bool {
 
 // Since lists at most max units with a Seq above seq, in order of arrival.
 func (s *Shelf) Since(seq uint64, max int) []Entry {
+	var list []Entry
+	s.Each(seq, max, func(e Entry) { list = append(list, e) })
+	return list
+}
+
+// Each calls take for what Since lists. take must not use the shelf.
+func (s *Shelf) Each(seq uint64, max int, take func(Entry)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []Entry
-	if max > 0 {
-		s.x.since(seq, func(u *unit) bool {
-			list = append(list, u.entry())
-			return len(list) < max
-		})
+	if max <= 0 {
+		return
 	}
-	return list
+	s.x.since(seq, func(u *unit) bool {
+		take(u.entry())
+		max--
+		return max > 0
+	})
 }
 
 // Top is a Seq that no unit here exceeds and every later one will.

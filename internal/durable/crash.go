@@ -14,7 +14,7 @@ const sector = 512
 func (m *Mem) CrashClone(rng *rand.Rand) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := NewMem()
+	out := m.pool.NewMem()
 	names := make(map[string]*inode, len(m.names))
 	for name, i := range m.kept {
 		names[name] = i
@@ -36,7 +36,7 @@ func (m *Mem) CrashClone(rng *rand.Rand) *Mem {
 	for _, name := range order {
 		i := names[name]
 		if clones[i] == nil {
-			clones[i] = &inode{data: i.afterCut(rng)}
+			clones[i] = &inode{data: i.afterCut(rng), pool: m.pool}
 		}
 		out.names[name] = clones[i]
 		out.kept[name] = clones[i]
@@ -47,7 +47,7 @@ func (m *Mem) CrashClone(rng *rand.Rand) *Mem {
 
 // afterCut are bytes that a power cut might leave of the file.
 func (i *inode) afterCut(rng *rand.Rand) []byte {
-	now := &inode{data: slices.Clone(i.data)}
+	now := &inode{data: i.bytes()}
 	fresh := make([][]byte, len(i.changes))
 	for k := len(i.changes) - 1; k >= 0; k-- {
 		c := i.changes[k]

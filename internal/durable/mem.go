@@ -23,6 +23,7 @@ type Mem struct {
 	calls   int
 	fail    failure
 	lying   bool
+	pool    *Pool // nil: every disk holds its own bytes
 }
 
 type failure struct {
@@ -31,11 +32,14 @@ type failure struct {
 	forever bool
 }
 
-// inode is a file. Its bytes on stable storage are data with all changes
+// inode is a file. Its bytes on stable storage are its bytes with all changes
 // undone, last first.
 type inode struct {
-	data    []byte
+	data    []byte // all but what stands in holes
 	changes []change
+	pool    *Pool
+	holes   []hole // in order
+	shared  int64  // bytes of them
 }
 
 // change is a write or truncation that is not on stable storage yet.
@@ -55,8 +59,12 @@ type nameChange struct {
 }
 
 // NewMem makes an empty folder in memory.
-func NewMem() *Mem {
-	return &Mem{names: map[string]*inode{}, kept: map[string]*inode{}, locks: map[string]bool{}}
+func NewMem() *Mem { return (*Pool)(nil).NewMem() }
+
+// NewMem makes an empty folder in memory that shares bytes with others of the
+// pool. Of a nil pool it shares nothing.
+func (p *Pool) NewMem() *Mem {
+	return &Mem{names: map[string]*inode{}, kept: map[string]*inode{}, locks: map[string]bool{}, pool: p}
 }
 
 // SetLimit makes the disk full at so many bytes of all files; 0 lifts it.
@@ -109,7 +117,7 @@ func (m *Mem) Image() map[string][]byte {
 	defer m.mu.Unlock()
 	image := make(map[string][]byte, len(m.names))
 	for name, i := range m.names {
-		image[name] = slices.Clone(i.data)
+		image[name] = i.bytes()
 	}
 	return image
 }
@@ -164,7 +172,7 @@ func (m *Mem) Open(name string, mode Mode) (File, error) {
 			if m.limit > 0 && m.used >= m.limit {
 				return nil, ErrNoSpace
 			}
-			i = &inode{}
+			i = &inode{pool: m.pool}
 			m.apply(nameChange{set: name, file: i})
 		}
 	case Read, Write:
@@ -185,7 +193,7 @@ func (m *Mem) Open(name string, mode Mode) (File, error) {
 // apply makes a change of names visible. The lock is held.
 func (m *Mem) apply(c nameChange) {
 	if old := m.names[c.set]; c.set != "" && old != nil {
-		m.used -= int64(len(old.data))
+		m.used -= old.size()
 	}
 	c.do(m.names)
 	m.pending = append(m.pending, c)
@@ -209,7 +217,7 @@ func (m *Mem) List() ([]Info, error) {
 	}
 	list := make([]Info, 0, len(m.names))
 	for name, i := range m.names {
-		list = append(list, Info{Name: name, Size: int64(len(i.data))})
+		list = append(list, Info{Name: name, Size: i.size()})
 	}
 	slices.SortStableFunc(list, func(a, b Info) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
@@ -246,7 +254,7 @@ func (m *Mem) Remove(name string) error {
 	if i == nil {
 		return fmt.Errorf("%w: %s", ErrNotExist, name)
 	}
-	m.used -= int64(len(i.data))
+	m.used -= i.size()
 	m.apply(nameChange{del: name})
 	return nil
 }
@@ -264,6 +272,7 @@ func (m *Mem) Sync() error {
 	for _, c := range m.pending {
 		c.do(m.kept)
 	}
+	clear(m.pending) // a file without a name is not to be held
 	m.pending = m.pending[:0]
 	return nil
 }
@@ -306,10 +315,10 @@ func (h *handle) ReadAt(b []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("durable: read at %d", off)
 	}
-	if off >= int64(len(h.i.data)) {
+	if off >= h.i.size() {
 		return 0, io.EOF
 	}
-	n := copy(b, h.i.data[off:])
+	n := h.i.read(b, off)
 	if n < len(b) {
 		return n, io.EOF
 	}
@@ -329,7 +338,7 @@ func (h *handle) WriteAt(b []byte, off int64) (int, error) {
 	if err != nil {
 		b = b[:len(b)/2]
 	}
-	grow := off + int64(len(b)) - int64(len(h.i.data))
+	grow := off + int64(len(b)) - h.i.size()
 	if room := h.m.limit - h.m.used; h.m.limit > 0 && grow > room {
 		b = b[:max(0, int64(len(b))-(grow-max(room, 0)))]
 		if err == nil {
@@ -346,21 +355,26 @@ func (i *inode) write(b []byte, off int64) int64 {
 	if len(b) == 0 {
 		return 0
 	}
-	was := int64(len(i.data))
+	was := i.size()
 	end := off + int64(len(b))
 	c := change{off: off, n: len(b), size: was}
-	if off < was {
-		c.old = slices.Clone(i.data[off:min(end, was)])
+	if off == was {
+		i.grow(b)
+	} else {
+		i.flatten()
+		if off < was {
+			c.old = slices.Clone(i.data[off:min(end, was)])
+		}
+		if end > was {
+			i.resize(end)
+		}
+		copy(i.data[off:], b)
 	}
-	if end > was {
-		i.resize(end)
-	}
-	copy(i.data[off:], b)
 	i.changes = append(i.changes, c)
-	return int64(len(i.data)) - was
+	return i.size() - was
 }
 
-// resize cuts the bytes or appends zeros.
+// resize cuts the bytes or appends zeros. There are no holes.
 func (i *inode) resize(size int64) {
 	if was := int64(len(i.data)); size > was {
 		i.data = append(i.data, make([]byte, size-was)...)
@@ -378,11 +392,12 @@ func (h *handle) Truncate(size int64) error {
 	if size < 0 {
 		return fmt.Errorf("durable: truncate to %d", size)
 	}
-	was := int64(len(h.i.data))
+	was := h.i.size()
 	if room := h.m.limit - h.m.used; h.m.limit > 0 && size-was > room {
 		return ErrNoSpace
 	}
 	c := change{off: size, size: was, trunc: true}
+	h.i.flatten()
 	if size < was {
 		c.old = slices.Clone(h.i.data[size:])
 	}
