@@ -17,7 +17,7 @@ type Item struct {
 	Shard  uint8
 	Seq    uint64 // place in the giver's arrival order; 0 when the giver is anonymous
 	Rank   uint8  // 0 own, higher goes later; from 2 on alike here; never leaves the device
-	From   uint32 // who brought it, for Config.Arrange; never leaves the device
+	From   uint32 // who brought it, for Config.Order; never leaves the device
 	Told   bool   // somebody is known to hold it: not for a first flight; never leaves the device
 	Flown  bool   // some of it left before; never leaves the device
 	Mute   bool   // held, but not to be offered to this far end; never leaves the device
@@ -79,6 +79,17 @@ type Shelf interface {
 	// Sync puts everything written on stable storage. It is called before any
 	// confirmation leaves; it should be cheap when nothing was written.
 	Sync() error
+}
+
+// Order decides which unit is offered next, and is told what became of it.
+type Order interface {
+	Add(Item)
+	Len() int
+	Next() (Item, bool) // stays in line until Take
+	Take()
+	Listed(Item)     // it was offered
+	Asked(Item, int) // so many bytes of it were asked for
+	Held(Item)       // it was not asked for: the far end has it, or will not have it
 }
 
 // Errors, usable with errors.Is.
@@ -178,10 +189,10 @@ type Config struct {
 	// the same class and rank. A random value lets short meetings of the same
 	// two strangers differ. It is ignored where marks are in use.
 	From uint64
-	// Arrange puts units in the order in which they are to be offered, in place
-	// of class, rank and age; all sizes are then in one line. It is ignored
-	// where marks are in use.
-	Arrange func([]Item)
+	// Order begins an order in which units are to be offered, in place of class,
+	// rank and age; all sizes are then in one line. It is ignored where marks are
+	// in use.
+	Order func() Order
 	// Nonce lets two anonymous sides find what differs by a sketch instead of
 	// listing everything. It must be unpredictable and never used twice; zero
 	// for no sketch. It is ignored where marks or shards are in use.
@@ -204,6 +215,7 @@ type Outcome struct {
 	// known to be still on their way, both ways, all since the session's start.
 	Sent, Received int64
 	Waiting        int
+	Answered       bool  // the far end spoke of what it heard listed since the last Take
 	Even           bool  // nothing is left to do, both ways
 	Bye            bool  // the far end said that it ends
 	Err            error // the shelf failed: nothing more is confirmed

@@ -17,7 +17,7 @@ const (
 	bigGroup = 2 // from here on a unit takes long enough to be in the way
 
 	horizon   = 4096    // units of a group that are put in order at a time
-	wide      = 1 << 16 // the same where Config.Arrange orders them
+	wide      = 1 << 16 // the same where Config.Order orders them
 	pageItems = 512     // units asked of the shelf at a time
 	perHave   = 128     // units in one HAVE: small, so that DATA comes between
 	perEarly  = 48      // units listed beside a frame of a sketch
@@ -64,6 +64,7 @@ type giver struct {
 	big    int // open units of large groups
 	queue  sendQueue
 	groups [groups]lister
+	order  Order         // of Config.Order: then only the first group has units, and they are there
 	flown  map[id]*given // the first flight
 	tracks [Lanes]track
 	begun  bool
@@ -94,11 +95,19 @@ type cursor struct {
 }
 
 func (g *giver) waiting() int {
-	n := len(g.open)
+	n := len(g.open) + g.ordered()
 	for i := range g.groups {
 		n += len(g.groups[i].pool)
 	}
 	return n
+}
+
+// ordered is how many units wait in the order.
+func (g *giver) ordered() int {
+	if g.order == nil {
+		return 0
+	}
+	return g.order.Len()
 }
 
 // marking says whether we keep a give mark for the far end.
@@ -113,10 +122,10 @@ func (s *Session) beginGiving() {
 	case s.marking() && s.c.Give.Epoch == s.peer.epoch:
 		g.base = s.c.Give
 	}
-	if s.marking() || !s.anonymous() {
-		s.c.Arrange = nil
+	if s.c.Order != nil && !s.marking() && s.anonymous() {
+		g.order = s.c.Order()
 	}
-	s.give.queue.line = s.c.Arrange != nil
+	g.queue.line = g.order != nil
 	start := cursor{at: g.base.Seq, leg: 2}
 	if s.anonymous() && !s.marking() && s.c.From > start.at {
 		start = cursor{at: s.c.From}
@@ -156,34 +165,46 @@ func (s *Session) rank(it Item) uint8 {
 // pool is the lister that a unit goes to.
 func (s *Session) pool(c envelope.Class) int {
 	k := groupOf(c)
-	if k > 0 && s.c.Arrange != nil {
+	if k > 0 && s.give.order != nil {
 		return 0
 	}
 	return k
 }
 
-// sort puts units in the order of offering.
-func (s *Session) sort(units []Item) {
-	if s.c.Arrange != nil {
-		s.c.Arrange(units)
+// add puts a unit in line to be listed.
+func (s *Session) add(k int, it Item) {
+	g := &s.give
+	if g.order != nil {
+		g.order.Add(it)
 		return
 	}
-	slices.SortFunc(units, s.compare)
+	g.groups[k].pool = append(g.groups[k].pool, it)
+	g.groups[k].raw = true
 }
 
-// pressing says whether what came meanwhile should not wait behind what is in
-// order: there is much of it, or some is own.
-func (s *Session) pressing(l *lister) bool {
-	late := l.pool[l.sorted:]
-	return s.c.Arrange != nil && (8*len(late) >= len(l.pool) || slices.ContainsFunc(late, func(it Item) bool { return it.Rank == 0 }))
-}
-
-// horizon is how many units of a lister are put in order at a time.
-func (s *Session) horizon() int {
-	if s.c.Arrange != nil {
-		return wide
+// sort puts units in the order of offering. With an Order they are all that is
+// in it, and stay there.
+func (s *Session) sort(units []Item) {
+	o := s.give.order
+	if o == nil {
+		slices.SortFunc(units, s.compare)
+		return
 	}
-	return horizon
+	for i := range units {
+		units[i], _ = o.Next()
+		o.Take()
+	}
+	for _, it := range units {
+		o.Add(it)
+	}
+}
+
+// thirsty says that a lister has less than what is put in order at a time.
+func (s *Session) thirsty(l *lister) bool {
+	if s.give.order != nil {
+		return s.give.order.Len() < wide
+	}
+	return len(l.pool) < horizon
 }
 
 func (s *Session) lane(it Item) int { return lane(it.Class, s.rank(it)) }
@@ -225,13 +246,13 @@ func (s *Session) offers(it Item) bool {
 func (s *Session) refill(gi int) {
 	g := &s.give
 	me := &g.groups[gi]
-	for me.look && len(me.pool) < s.horizon() {
+	for me.look && s.thirsty(me) {
 		cur := me.cur
 		page := s.sh.Since(cur.at, pageItems)
 		var along [groups]bool
 		for i := range g.groups {
 			l := &g.groups[i]
-			along[i] = l.look && l.cur == cur && len(l.pool) < s.horizon()
+			along[i] = l.look && l.cur == cur && s.thirsty(l)
 		}
 		next, end := cur, len(page) == 0
 		for _, it := range page {
@@ -242,8 +263,7 @@ func (s *Session) refill(gi int) {
 			next.at = it.Seq
 			g.seen = max(g.seen, it.Seq)
 			if k := s.pool(it.Class); k >= 0 && along[k] && s.offers(it) {
-				g.groups[k].pool = append(g.groups[k].pool, it)
-				g.groups[k].raw = true
+				s.add(k, it)
 			}
 		}
 		if end {
@@ -269,26 +289,26 @@ func (s *Session) refill(gi int) {
 // nextItem is the next unit to list.
 func (s *Session) nextItem() (Item, bool) {
 	g := &s.give
+	if g.order != nil {
+		return s.nextInOrder()
+	}
 	for i := range g.groups {
 		if i >= bigGroup && g.big >= s.limit()/2 {
 			break // room is kept for small ones
 		}
 		l := &g.groups[i]
 		for {
-			if len(l.pool) == 0 || l.look && s.c.Arrange != nil {
+			if len(l.pool) == 0 {
 				s.refill(i)
 			}
 			if len(l.pool) == 0 {
 				break
 			}
-			if l.raw && (l.sorted == 0 || s.pressing(l)) {
+			if l.raw && l.sorted == 0 {
 				s.sort(l.pool)
 				l.raw, l.sorted = false, len(l.pool)
 			}
 			it := l.pool[0]
-			if groupOf(it.Class) >= bigGroup && g.big >= s.limit()/2 {
-				return Item{}, false // its turn comes when some have arrived
-			}
 			l.pool = l.pool[1:]
 			l.sorted--
 			if !s.settledBefore(it) {
@@ -298,6 +318,27 @@ func (s *Session) nextItem() (Item, bool) {
 		l.pool, l.sorted = nil, 0
 	}
 	return Item{}, false
+}
+
+// nextInOrder is nextItem with an Order.
+func (s *Session) nextInOrder() (Item, bool) {
+	g := &s.give
+	for i := range g.groups {
+		if g.groups[i].look {
+			s.refill(i)
+		}
+	}
+	for {
+		it, ok := g.order.Next()
+		if !ok || groupOf(it.Class) >= bigGroup && g.big >= s.limit()/2 {
+			return Item{}, false // its turn comes when some have arrived
+		}
+		g.order.Take()
+		if !s.settledBefore(it) {
+			g.order.Listed(it)
+			return it, true
+		}
+	}
 }
 
 // settledBefore says that a unit need not be listed: it left in the first
@@ -387,6 +428,9 @@ func (s *Session) listFrame(room int) []byte {
 
 // dry says that everything there is was listed.
 func (g *giver) dry() bool {
+	if g.ordered() > 0 {
+		return false
+	}
 	for i := range g.groups {
 		if g.groups[i].look || len(g.groups[i].pool) > 0 {
 			return false
@@ -492,6 +536,7 @@ func (s *Session) enqueue(u *given, from int) {
 }
 
 func (s *Session) onWant(f *fields) error {
+	s.out.Answered = true
 	for ok := true; ok; ok = len(f.b) > 0 {
 		number, from := f.uvarint(), f.uvarint()
 		u := s.give.open[number]
@@ -502,6 +547,9 @@ func (s *Session) onWant(f *fields) error {
 			return fmt.Errorf("%w: WANT behind the end of a unit", ErrProtocol)
 		case u.asked >= maxTries:
 			return fmt.Errorf("%w: WANT too often for one unit", ErrProtocol)
+		}
+		if s.give.order != nil && u.asked == 0 {
+			s.give.order.Asked(u.item, u.item.Size-int(from))
 		}
 		s.enqueue(u, int(from))
 	}
@@ -544,6 +592,7 @@ func (s *Session) dataFrame(room int) []byte {
 }
 
 func (s *Session) onGot(f *fields) error {
+	s.out.Answered = true
 	for ok := true; ok; ok = len(f.b) > 0 {
 		v, first, count := Verdict(f.u8()), f.uvarint(), f.uvarint()
 		if f.bad || v > KeepAndOffer || count > uint64(len(s.give.open)) {
@@ -568,6 +617,9 @@ func (s *Session) close(u *given, v Verdict) {
 		g.big--
 	}
 	u.closed = true
+	if g.order != nil && u.asked == 0 {
+		g.order.Held(u.item)
+	}
 	switch {
 	case v >= Keep:
 		s.out.Handed = append(s.out.Handed, u.item)

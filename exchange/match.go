@@ -157,8 +157,7 @@ func (s *Session) settleMatch(units []Item) {
 	}
 	for _, it := range units {
 		if s.offers(it) && !told[it.ID] {
-			l := &g.groups[s.pool(it.Class)]
-			l.pool, l.raw = append(l.pool, it), true
+			s.add(s.pool(it.Class), it)
 		}
 	}
 }

@@ -249,7 +249,7 @@ func (s *Session) tell(room int) []byte {
 }
 
 // What listing may take of a link while units are in line to be sent, where
-// Config.Arrange has put the best first: a short meeting must not be spent on
+// Config.Order has put the best first: a short meeting must not be spent on
 // telling of what it has no time for. It grows with what is sent, so a long
 // link is never without work.
 const (
@@ -260,7 +260,7 @@ const (
 // mayList says whether a HAVE is due before the units in line.
 func (s *Session) mayList() bool {
 	g := &s.give
-	return s.c.Arrange == nil || g.queue.Len() == 0 || int64(g.listing) < listFree+s.sent/listPart
+	return s.give.order == nil || g.queue.Len() == 0 || int64(g.listing) < listFree+s.sent/listPart
 }
 
 func (s *Session) lastWords() []byte {

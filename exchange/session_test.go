@@ -3,6 +3,7 @@ package exchange
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -93,6 +94,29 @@ func testResumeCounts(t *testing.T, empty func() *shelf) {
 	}
 }
 
+// shuffled is an order by chance.
+type shuffled struct {
+	rng   *rand.Rand
+	items []Item
+}
+
+func (o *shuffled) Add(it Item) {
+	o.items = append(o.items, it)
+	k := o.rng.IntN(len(o.items))
+	o.items[k], o.items[len(o.items)-1] = it, o.items[k]
+}
+func (o *shuffled) Len() int { return len(o.items) }
+func (o *shuffled) Next() (it Item, ok bool) {
+	if len(o.items) == 0 {
+		return it, false
+	}
+	return o.items[len(o.items)-1], true
+}
+func (o *shuffled) Take()           { o.items = o.items[:len(o.items)-1] }
+func (o *shuffled) Listed(Item)     {}
+func (o *shuffled) Asked(Item, int) {}
+func (o *shuffled) Held(Item)       {}
+
 // Meetings too short for two large units, each with another order of listing:
 // what was begun is ended before another is begun.
 func TestBeginningsFirst(t *testing.T) { eachWay(t, testBeginningsFirst) }
@@ -104,11 +128,9 @@ func testBeginningsFirst(t *testing.T, empty func() *shelf) {
 		a.add(unit(rng, envelope.S4), 0, 1)
 	}
 	a.Sync()
-	shuffled := Config{Chunk: 4096, Arrange: func(units []Item) {
-		rng.Shuffle(len(units), func(i, j int) { units[i], units[j] = units[j], units[i] })
-	}}
+	mixed := Config{Chunk: 4096, Order: func() Order { return &shuffled{rng: rng} }}
 	for n := 0; len(b.bytes) < 8; n++ {
-		m := meet(t, [2]Config{shuffled, {}}, a, b)
+		m := meet(t, [2]Config{mixed, {}}, a, b)
 		m.run(rng, 40_000)
 		if len(b.partial) > 1 || n > 30 {
 			t.Fatalf("after %d meetings %d units are whole and %d begun", n+1, len(b.bytes), len(b.partial))

@@ -174,7 +174,7 @@ func (n *Node) grade(m *meeting, a routing.Arrival) (store.Meta, routing.Edge) {
 	if m.edge != nil {
 		before = m.edge.Edge
 	}
-	g, after := before.Grade(a)
+	g, after := before.Grade(a, n.c.Rules)
 	return store.Meta{Rank: g.Rank, Fixed: g.Fixed, From: m.from}, after
 }
 
@@ -242,6 +242,15 @@ func (n *Node) unsaid(m *meeting) {
 	}
 }
 
+// answered notes that all that the contact was told before anything was listed has
+// arrived: it spoke of what was listed. Short meetings are never even, and to say
+// the same again in each would take a tenth of them.
+func (m *meeting) answered() {
+	if m.edge != nil && m.before != nil {
+		m.sure = told{max(m.sure.told, m.before.told), max(m.sure.raised, m.before.raised)}
+	}
+}
+
 // surely notes that all that the contact was told has arrived.
 func (m *meeting) surely() {
 	if m.edge != nil {
@@ -256,6 +265,14 @@ func (n *Node) notes(m *meeting) bool {
 	if e == nil || !m.greeted {
 		return true
 	}
+	ok := n.tellAll(m, e)
+	if ok && m.before == nil {
+		m.before = &told{e.told, e.raised}
+	}
+	return ok
+}
+
+func (n *Node) tellAll(m *meeting, e *edge) bool {
 	if !e.begun {
 		e.begun, e.raised = true, n.raisedGone+uint64(len(n.raised))
 		for skip := n.sh.Stats().Envelopes - noteFirst; skip > 0; skip -= noteIDs {

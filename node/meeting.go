@@ -19,10 +19,12 @@ import (
 type meeting struct {
 	id        LinkID
 	peer      link.Peer
+	order     *order                        // of what it is offered; nil before, and of relays
 	unit      int                           // the largest that goes over it, in bytes; 0 for any
 	from      uint32                        // who brings what comes over it
 	edge      *edge                         // of contacts
 	sure      told                          // what the contact knows for certain
+	before    *told                         // what it was told before anything was listed
 	hide      bool                          // it is not told which units are own
 	labels    map[envelope.ID]routing.Label // what a contact said of its units
 	s         *exchange.Session
@@ -86,7 +88,7 @@ func (n *Node) up(ev Up) {
 		for id, have := range n.sh.Partials(partsTold) {
 			c.Parts = append(c.Parts, exchange.Part{ID: id, Have: have})
 		}
-		c.Arrange = n.arrange(m, n.rng.Uint64())
+		c.Order = n.order(m, n.rng.Uint64())
 	}
 	if first := n.sh.Since(0, 1); !ev.Peer.Relay && len(first) > 0 {
 		// Nobody remembers where the last meeting with this stranger ended.
@@ -124,6 +126,12 @@ func (n *Node) named(ev Named) {
 	m.from = n.giver(m.peer)
 	m.edge, m.labels = n.edge(m.from), map[envelope.ID]routing.Label{}
 	m.surely()
+	if m.order != nil {
+		m.order.from = m.from
+		if !m.hide && !n.c.HideOwn {
+			m.order.Befriend()
+		}
+	}
 	m.s.Retry() // it does not wait for strangers
 }
 
@@ -135,21 +143,57 @@ func (n *Node) nonce(l LinkID) (x [8]byte) {
 	return x
 }
 
-// arrange puts units in the order in which somebody who is met hears of them.
-func (n *Node) arrange(m *meeting, nonce uint64) func([]exchange.Item) {
-	return func(items []exchange.Item) {
+// order is that in which somebody who is met hears of units.
+func (n *Node) order(m *meeting, nonce uint64) func() exchange.Order {
+	return func() exchange.Order {
 		near := contact(m.peer) && !m.hide && !n.c.HideOwn // own units go first
-		units := make([]routing.Unit, len(items))
-		for i, it := range items {
-			units[i] = routing.Unit{Class: it.Class, Rank: it.Rank, From: it.From, Size: it.Size, Seq: it.Seq}
-		}
-		sorted := make([]exchange.Item, len(items))
-		for i, k := range routing.Plan(units, near, nonce) {
-			sorted[i] = items[k]
-		}
-		copy(items, sorted)
+		m.order = &order{Turns: routing.NewTurns(near, nonce, n.c.Rules), from: m.from}
+		return m.order
 	}
 }
+
+// order is routing's, of a session's items.
+type order struct {
+	*routing.Turns
+	from  uint32 // who hears of them
+	items []exchange.Item
+	free  []int // places in items
+}
+
+func (o *order) unit(it exchange.Item) routing.Unit {
+	return routing.Unit{Class: it.Class, Rank: it.Rank, From: it.From, Size: it.Size, Seq: it.Seq,
+		Back: it.From == o.from && it.From&giverContact != 0}
+}
+
+func (o *order) Add(it exchange.Item) {
+	u := o.unit(it)
+	if last := len(o.free) - 1; last >= 0 {
+		u.At, o.free = o.free[last], o.free[:last]
+		o.items[u.At] = it
+	} else {
+		u.At, o.items = len(o.items), append(o.items, it)
+	}
+	o.Turns.Add(u)
+}
+
+func (o *order) Next() (it exchange.Item, ok bool) {
+	u, ok := o.Turns.Next()
+	if ok {
+		it = o.items[u.At]
+	}
+	return it, ok
+}
+
+func (o *order) Take() {
+	if u, ok := o.Turns.Next(); ok {
+		o.free = append(o.free, u.At)
+		o.Turns.Take()
+	}
+}
+
+func (o *order) Listed(it exchange.Item)           { o.Turns.Listed(o.unit(it)) }
+func (o *order) Asked(it exchange.Item, bytes int) { o.Turns.Asked(o.unit(it), bytes) }
+func (o *order) Held(it exchange.Item)             { o.Turns.Held(o.unit(it)) }
 
 // frame takes one frame of a link.
 func (n *Node) frame(m *meeting, data []byte) {
@@ -287,6 +331,9 @@ func (n *Node) outcome(m *meeting) exchange.Outcome {
 	m.now.Sent, m.now.Received, m.now.Waiting = o.Sent, o.Received, o.Waiting
 	if o.Even && !m.even {
 		n.emit(Even{Link: m.id})
+	}
+	if o.Answered {
+		m.answered()
 	}
 	if m.even = o.Even; m.even {
 		m.surely()

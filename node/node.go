@@ -28,6 +28,8 @@ type Config struct {
 	// Verify checks a unit's signature; nil: the unit's own. A simulator that
 	// hands one unit to thousands of nodes remembers the answer.
 	Verify func(envelope.Envelope) error
+	// Rules are routing's numbers; the zero value: routing.Default.
+	Rules routing.Rules
 	// Paid says whether a stranger's unit carries valid postage; nil: none does.
 	// It must depend on its argument only.
 	Paid func(envelope.Envelope) bool
@@ -124,6 +126,9 @@ func New(c Config, sh *store.Shelf, rng *rand.Rand) *Node {
 	}
 	if c.Verify == nil {
 		c.Verify = envelope.Envelope.Verify
+	}
+	if c.Rules == (routing.Rules{}) {
+		c.Rules = routing.Default()
 	}
 	n := &Node{
 		c: c, sh: sh, rng: rng, today: c.Today,

@@ -26,7 +26,7 @@ func (v *view) Since(seq uint64, max int) []exchange.Item {
 		if v.m.unit > 0 && int(e.Size) > v.m.unit {
 			it.Mute = true
 		} else if routing.Counted(e.Class, e.Rank) {
-			it.Mute = !routing.MayOffer(e.Class, e.Rank, n.handed[e.ID], v.m.peer.Relay)
+			it.Mute = !routing.MayOffer(e.Class, e.Rank, n.handed[e.ID], n.c.Rules.Spray, v.m.peer.Relay)
 		}
 		n.page = append(n.page, it)
 	})

@@ -3,13 +3,14 @@
 // # Purpose
 //
 // Pure functions from facts about a unit to a decision: how near its depositor
-// is (Edge.Grade), admit it or not (Admit), in which order to offer (Plan,
+// is (Edge.Grade), admit it or not (Admit), in which order to offer (Turns,
 // Compare), to how many to hand it on (MayOffer), and how a full shelf is
-// shared out (Shares).
+// shared out (Rules).
 //
 // # Invariants
 //
-//   - No state, no clock, no randomness: same facts, same answer.
+//   - No clock, no randomness: same facts, same answer. What lasts longer (Edge,
+//     Turns) is a value of the caller.
 //   - Own units are always admitted and always offered.
 //   - A unit that lives longer than any honest one is refused.
 //   - More room never turns an admitted unit away.
@@ -24,6 +25,6 @@
 //
 // # Read next
 //
-// rank.go and edge.go for what a flood can do, plan.go for the order, then
+// rank.go for what a flood can do, plan.go for the order, then
 // node/view.go where each function is used.
 package routing

@@ -23,11 +23,28 @@ func drawUnits(t *rapid.T, most int) []Unit {
 	return units
 }
 
+// plan is the order in which somebody hears of units who asks for all of them.
+func plan(units []Unit, contact bool, nonce uint64) (order []int) {
+	t := NewTurns(contact, nonce, Default())
+	for i, u := range units {
+		u.At = i
+		t.Add(u)
+	}
+	for t.Len() > 0 {
+		u, _ := t.Next()
+		t.Take()
+		t.Listed(u)
+		t.Asked(u, u.Size)
+		order = append(order, u.At)
+	}
+	return order
+}
+
 func TestPlanIsAnOrderOfAll(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		units := drawUnits(t, 60)
 		contact, nonce := rapid.Bool().Draw(t, "contact"), rapid.Uint64().Draw(t, "nonce")
-		order := Plan(units, contact, nonce)
+		order := plan(units, contact, nonce)
 		seen := slices.Clone(order)
 		slices.Sort(seen)
 		for i, k := range seen {
@@ -63,14 +80,14 @@ func TestOrderDoesNotTellWhatIsOwn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		units := drawUnits(t, 60)
 		nonce := rapid.Uint64().Draw(t, "nonce")
-		order := Plan(units, false, nonce)
+		order := plan(units, false, nonce)
 		brought := slices.Clone(units)
 		for i := range brought {
 			if brought[i].Rank == Own {
 				brought[i].Rank = Near
 			}
 		}
-		if !slices.Equal(order, Plan(brought, false, nonce)) {
+		if !slices.Equal(order, plan(brought, false, nonce)) {
 			t.Fatal("the order depends on what is own")
 		}
 	})
@@ -88,7 +105,7 @@ func TestOrderDoesNotTellWhatIsOwn(t *testing.T) {
 	first := 0
 	const meetings = 4000
 	for k := range uint64(meetings) {
-		if units[Plan(units, false, mix(k))[0]].Rank == Own {
+		if units[plan(units, false, mix(k))[0]].Rank == Own {
 			first++
 		}
 	}
@@ -120,7 +137,7 @@ func TestPlanKeepsShares(t *testing.T) {
 			left[giver{uint32(u.Rank), u.From}]++
 			rankLeft[u.Rank]++
 		}
-		for _, i := range Plan(units, false, 1) {
+		for _, i := range plan(units, false, 1) {
 			u := units[i]
 			g := giver{uint32(u.Rank), u.From}
 			sent[g] += u.Size
@@ -154,7 +171,7 @@ func drawArrival(t *rapid.T) Arrival {
 func TestStrangersStayOutside(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := drawArrival(t)
-		g, _ := Edge{}.Grade(a)
+		g, _ := Edge{}.Grade(a, Default())
 		proof := a.Class == envelope.Done && a.Sure
 		if g.Rank == Own || g.Rank == Near && !proof && (!a.Contact || a.Label == Plain) {
 			t.Fatalf("%+v became %+v", a, g)
@@ -185,7 +202,7 @@ func TestCreditHolds(t *testing.T) {
 			a := drawArrival(t)
 			a.Contact, a.Sure = true, false
 			var g Grade
-			g, e = e.Grade(a)
+			g, e = e.Grade(a, Default())
 			switch {
 			case g.Fixed:
 				fixed++
@@ -195,10 +212,10 @@ func TestCreditHolds(t *testing.T) {
 				held = append(held, a.Class)
 			}
 		}
-		if near > Credit*fine || fixed > FirstUnits || bytes > FirstBytes {
+		if near > Credit*fine || fixed > FirstUnits || bytes > Default().FirstBytes {
 			t.Fatalf("%d pieces of credit, %d reserved with %d bytes", near, fixed, bytes)
 		}
-		tomorrow, next := e.Grade(Arrival{Class: envelope.S1, Today: 10, Contact: true, Label: Known})
+		tomorrow, next := e.Grade(Arrival{Class: envelope.S1, Today: 10, Contact: true, Label: Known}, Default())
 		if tomorrow.Rank != Near || next.Spent != fine {
 			t.Fatal("the credit is not new on the next day")
 		}
@@ -212,4 +229,71 @@ func TestLabels(t *testing.T) {
 	if !MayDisplace(envelope.S5, 0) || MayDisplace(envelope.S1, Encounter) || !MayDisplace(envelope.S1, Encounter-1024) {
 		t.Fatal("encounter")
 	}
+}
+
+// Near units that the far end holds already, however many are listed, do not
+// make room for a flood of which it holds nothing.
+func TestWhatIsHeldMakesNoRoomForJunk(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		turns := NewTurns(rapid.Bool().Draw(t, "contact"), rapid.Uint64().Draw(t, "nonce"), Default())
+		held := map[int]bool{}
+		for i := range rapid.IntRange(1, 400).Draw(t, "near") {
+			turns.Add(Unit{Class: envelope.S1, Size: 1024, Rank: Near, From: uint32(i % 7), Seq: uint64(i + 1), At: i})
+			held[i] = rapid.IntRange(0, 9).Draw(t, "held") > 0
+		}
+		for i := range 400 {
+			turns.Add(Unit{Class: envelope.S1, Size: 1024, Rank: Other, From: uint32(i % 11), Seq: uint64(1000 + i), At: 1000 + i})
+		}
+		near, junk := 0, 0
+		for left := len(held); left > 0; {
+			u, _ := turns.Next()
+			turns.Take()
+			turns.Listed(u)
+			switch {
+			case u.Rank == Other:
+				junk += u.Size + listed
+				turns.Asked(u, u.Size)
+			case held[u.At]:
+				near += listed
+				left--
+				turns.Held(u)
+			default:
+				near += u.Size + listed
+				left--
+				turns.Asked(u, u.Size)
+			}
+			if most := near*Shares()[Other]/Shares()[Near] + 2*(1024+listed); junk > most {
+				t.Fatalf("%d bytes of junk beside %d near ones", junk, near)
+			}
+		}
+	})
+}
+
+// Who turns out to be a contact hears what a contact hears; and nobody is
+// offered first what they brought.
+func TestBefriend(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		units := drawUnits(t, 60)
+		nonce := rapid.Uint64().Draw(t, "nonce")
+		turns := NewTurns(false, nonce, Default())
+		for i := range units {
+			units[i].Back, units[i].At = units[i].From == 1, i
+			turns.Add(units[i])
+		}
+		turns.Befriend()
+		var order []int
+		for turns.Len() > 0 {
+			u, _ := turns.Next()
+			turns.Take()
+			turns.Listed(u)
+			turns.Asked(u, u.Size)
+			if n := len(order); n > 0 && units[order[n-1]].Back && !u.Back {
+				t.Fatal("what the far end brought goes before other units")
+			}
+			order = append(order, u.At)
+		}
+		if !slices.Equal(order, plan(units, true, nonce)) {
+			t.Fatal("who is a contact later hears another order")
+		}
+	})
 }

@@ -10,8 +10,27 @@ const (
 	Other uint8 = 3 // from a stranger
 )
 
-// Shares of a full shelf and of a link's time in percent, by rank. What a rank
-// does not use is lent to the others. Own units are outside of them.
+// Rules are the numbers of what follows. They were swept by simulation:
+// docs/simulation.md, "Why these numbers".
+type Rules struct {
+	// Shares of a full shelf and of a link's time in percent, by rank. What a rank
+	// does not use is lent to the others. Own units are outside of them.
+	Shares [4]int
+	// What an edge to a contact carries a day:
+	Credit     int // units of rank Near that no proof has answered yet
+	FirstUnits int // units of its own that stay until their last day
+	FirstBytes int // of them
+	// Spray is to how many peers one device hands a large unit of others. Text is
+	// small enough to be given to everybody; a film is not.
+	Spray int
+}
+
+// Default are the rules that devices go by.
+func Default() Rules {
+	return Rules{Shares: Shares(), Credit: Credit, FirstUnits: FirstUnits, FirstBytes: 2 << 20, Spray: Spray}
+}
+
+// Shares are those of Default.
 func Shares() [4]int { return [4]int{Near: 60, Paid: 25, Other: 15} }
 
 // Label is what a contact says of a unit that it lists.
@@ -36,11 +55,11 @@ func LabelOf(rank uint8, open bool) Label {
 	return Plain
 }
 
-// What an edge to a contact carries a day. The first was swept by simulation: docs/reliability.md.
+// Of Default.
 const (
-	Credit     = 100     // units of rank Near that no proof has answered yet
-	FirstUnits = 20      // units of its own that stay until their last day
-	FirstBytes = 2 << 20 // of them
+	Credit     = 100
+	FirstUnits = 20
+	Spray      = 8
 )
 
 // creditStep: a unit costs one credit and one more for each so many bytes.
@@ -77,7 +96,7 @@ type Grade struct {
 }
 
 // Grade decides the rank of an arrival and answers the edge as it is then.
-func (e Edge) Grade(a Arrival) (Grade, Edge) {
+func (e Edge) Grade(a Arrival, r Rules) (Grade, Edge) {
 	low := Grade{Rank: Other}
 	if a.Paid {
 		low.Rank = Paid
@@ -93,13 +112,13 @@ func (e Edge) Grade(a Arrival) (Grade, Edge) {
 	if e.Day != a.Today {
 		e = Edge{Day: a.Today}
 	}
-	if size := uint32(a.Class.Size()); a.Label == First && a.Room && e.First < FirstUnits && e.Bytes+size <= FirstBytes {
+	if size := uint32(a.Class.Size()); a.Label == First && a.Room && int(e.First) < r.FirstUnits && int64(e.Bytes)+int64(size) <= int64(r.FirstBytes) {
 		e.First++
 		e.Bytes += size
 		return Grade{Rank: Near, Fixed: true}, e
 	}
 	cost := price(a.Class)
-	if e.Spent+cost > Credit*fine {
+	if int(e.Spent)+int(cost) > r.Credit*fine {
 		return low, e
 	}
 	e.Spent += cost

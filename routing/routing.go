@@ -63,14 +63,11 @@ func Until(c envelope.Class, today envelope.Day) envelope.Day {
 
 func large(c envelope.Class) bool { return c == envelope.S4 || c == envelope.S5 }
 
-// Spray is to how many peers one device hands a large unit of others. Text is
-// small enough to be given to everybody; a film is not.
-const Spray = 8
-
 // MayOffer says whether to offer a unit to a peer, after it was handed to so
-// many others from here. Relays, which many reach, are always offered it.
-func MayOffer(c envelope.Class, rank uint8, handed int, relay bool) bool {
-	return rank == Own || relay || !large(c) || handed < Spray
+// many others from here; spray is of Rules. Relays, which many reach, are always
+// offered it.
+func MayOffer(c envelope.Class, rank uint8, handed, spray int, relay bool) bool {
+	return rank == Own || relay || !large(c) || handed < spray
 }
 
 // Counted says whether handing a unit on counts for MayOffer.
@@ -83,6 +80,8 @@ type Unit struct {
 	From  uint32 // who brought it
 	Size  int    // bytes
 	Seq   uint64 // order of arrival
+	Back  bool   // the one it is offered to brought it
+	At    int    // the caller's name for it
 }
 
 // Compare orders units for relays and drops: smallest class first, because

@@ -111,8 +111,8 @@ func TestMayOffer(t *testing.T) {
 		c := envelope.Class(rapid.IntRange(0, 6).Draw(t, "class"))
 		rank := uint8(rapid.IntRange(0, 3).Draw(t, "rank"))
 		n := rapid.IntRange(0, 20).Draw(t, "handed")
-		may := MayOffer(c, rank, n, false)
-		if !MayOffer(c, rank, n, true) {
+		may := MayOffer(c, rank, n, Spray, false)
+		if !MayOffer(c, rank, n, Spray, true) {
 			t.Fatal("not offered to a relay")
 		}
 		if !may && (!Counted(c, rank) || n < Spray) {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/binary"
 	"math/rand/v2"
@@ -16,7 +17,9 @@ import (
 // its own. It takes nothing and carries nothing.
 type hostile struct {
 	rng   *rand.Rand
-	units [][]byte
+	seed  uint64
+	class envelope.Class
+	until envelope.Day
 	ids   []envelope.ID
 	links map[node.LinkID]*assault
 	most  int // units offered in a meeting
@@ -26,16 +29,36 @@ type hostile struct {
 type assault struct{ first, n int }
 
 func newHostile(rng *rand.Rand, junk, most int, c envelope.Class, expiry envelope.Day) (*hostile, error) {
-	h := &hostile{rng: rng, links: map[node.LinkID]*assault{}, most: min(most, junk)}
-	for range junk {
-		raw, err := unitOf(rng, c, 0, expiry)
+	h := &hostile{rng: rng, seed: rng.Uint64(), class: c, until: expiry, links: map[node.LinkID]*assault{}, most: min(most, junk)}
+	for k := range junk {
+		e, err := h.unit(k)
 		if err != nil {
 			return nil, err
 		}
-		h.units = append(h.units, raw.bytes)
-		h.ids = append(h.ids, envelope.IDOf(raw.bytes))
+		h.ids = append(h.ids, e.ID())
 	}
 	return h, nil
+}
+
+// unit makes one of its units. They are made anew each time: a million take a gigabyte.
+func (h *hostile) unit(k int) (envelope.Envelope, error) {
+	rng := rand.New(rand.NewPCG(h.seed, uint64(k)))
+	var by envelope.Signer
+	fill(rng, by.Key[:])
+	by.Sign = func([]byte) []byte { return bytes.Repeat([]byte{junkByte}, ed25519.SignatureSize) }
+	return envelope.NewBy(h.class, 0, h.until, by, make([]byte, h.class.BodySize()))
+}
+
+// junkByte fills the place of junk's signatures. A run takes them for right: whoever
+// makes junk can sign it, and a million signatures take minutes to make and to check.
+const junkByte = 0x6a
+
+// junk says whether a unit is of a hostile device.
+func junk(e envelope.Envelope) bool {
+	const at = 36 // spec/envelope.md: the signature
+	raw := e.Bytes()
+	return e.Class() != envelope.Done && len(raw) > at+ed25519.SignatureSize &&
+		bytes.Equal(raw[at:at+ed25519.SignatureSize], bytes.Repeat([]byte{junkByte}, ed25519.SignatureSize))
 }
 
 func (h *hostile) Next() (at time.Time) { return at }
@@ -46,8 +69,8 @@ func (h *hostile) Step(_ time.Time, evs ...node.Event) (out []node.Effect) {
 		switch ev := ev.(type) {
 		case node.Up:
 			a := &assault{n: h.most}
-			if len(h.units) > 0 {
-				a.first = h.rng.IntN(len(h.units))
+			if len(h.ids) > 0 {
+				a.first = h.rng.IntN(len(h.ids))
 			}
 			h.links[ev.Link] = a
 			// A window of 64: it does not care what the far end has.
@@ -69,7 +92,7 @@ func (h *hostile) Step(_ time.Time, evs ...node.Event) (out []node.Effect) {
 	return out
 }
 
-func (h *hostile) at(a *assault, number int) int { return (a.first + number) % len(h.units) }
+func (h *hostile) at(a *assault, number int) int { return (a.first + number) % len(h.ids) }
 
 func (h *hostile) note(l node.LinkID, a *assault, label byte, from, to int) node.Effect {
 	b := []byte{0x04, label}
@@ -84,8 +107,7 @@ func (h *hostile) have(l node.LinkID, a *assault, from, to int) node.Effect {
 	for k := from; k < to; k++ {
 		i := h.at(a, k)
 		b = append(b, h.ids[i][:]...)
-		e, _ := envelope.Parse(h.units[i])
-		b = binary.BigEndian.AppendUint16(append(b, byte(e.Class()), e.Shard()), uint16(e.Expiry()))
+		b = binary.BigEndian.AppendUint16(append(b, byte(h.class), 0), uint16(h.until))
 	}
 	return node.Send{Link: l, Data: b}
 }
@@ -102,7 +124,11 @@ func (h *hostile) serve(out []node.Effect, l node.LinkID, a *assault, b []byte) 
 			return out
 		}
 		b = b[n+m:]
-		raw := h.units[h.at(a, int(number))]
+		e, err := h.unit(h.at(a, int(number)))
+		if err != nil {
+			return out
+		}
+		raw := e.Bytes()
 		d := binary.AppendUvarint([]byte{0x85}, number)
 		d = binary.AppendUvarint(d, from)
 		if int(from) < len(raw) && len(d)+len(raw) <= exchange.MaxFrame {

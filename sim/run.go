@@ -172,6 +172,12 @@ func newRun(s Scenario, seed uint64) (*run, error) {
 	if r.s.Quota == 0 {
 		r.s.Quota = defaultQuota
 	}
+	if r.s.Batch == 0 {
+		r.s.Batch = 30 * time.Minute
+	}
+	if r.s.Rules == (routing.Rules{}) {
+		r.s.Rules = routing.Default()
+	}
 	for _, f := range s.Friends {
 		r.friends[[2]int{min(f[0], f[1]), max(f[0], f[1])}] = true
 	}
@@ -248,11 +254,11 @@ func (r *run) admit(p int, rng *rand.Rand) error {
 		r.people = append(r.people, &person{n: h})
 		return err
 	}
-	sh, _, err := store.Open(r.pool.NewMem(), store.Options{Quota: r.s.Quota, SegmentSize: r.s.Quota / 128, Today: firstDay, Shares: routing.Shares()})
+	sh, _, err := store.Open(r.pool.NewMem(), store.Options{Quota: r.s.Quota, SegmentSize: r.s.Quota / 128, Today: firstDay, Shares: r.s.Rules.Shares})
 	if err != nil {
 		return err
 	}
-	c := node.Config{Today: firstDay, Verify: r.verify}
+	c := node.Config{Today: firstDay, Verify: r.verify, Rules: r.s.Rules}
 	who := &person{sh: sh}
 	if slices.Contains(r.s.Relays, p) {
 		who.key = "relay:" + strconv.Itoa(p)
@@ -267,7 +273,7 @@ func (r *run) admit(p int, rng *rand.Rand) error {
 // verify checks each unit's signature once: its id says which bytes it has.
 func (r *run) verify(e envelope.Envelope) error {
 	id := e.ID()
-	if r.good[id] {
+	if r.good[id] || junk(e) {
 		return nil
 	}
 	err := e.Verify()
@@ -389,10 +395,6 @@ func (r *run) prove(l int) {
 	r.step(r.letters[l].To, node.Blend{Raw: done.Bytes()})
 }
 
-// batch is the step in which proofs leave: so many letters' at once, and none
-// at a time that tells when its letter was read.
-const batch = 30 * time.Minute
-
 // step runs one node and does what it says.
 func (r *run) step(p int, evs ...node.Event) {
 	r.steps++
@@ -411,7 +413,7 @@ func (r *run) step(p int, evs ...node.Event) {
 			if l, ok := r.letter[e.ID]; ok {
 				r.tally.holder(l, p, r.now)
 				if p == r.letters[l].To && r.s.ProofAfter > 0 && r.tally.arrived[l] == r.now {
-					r.push(&event{at: (r.now + r.s.ProofAfter).Truncate(batch) + batch, kind: proves, i: l})
+					r.push(&event{at: (r.now + r.s.ProofAfter).Truncate(r.s.Batch) + r.s.Batch, kind: proves, i: l})
 				}
 			}
 		case node.Stored:

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/routing"
 )
 
 // Contact is a time during which two people's devices reach each other.
@@ -58,6 +59,10 @@ type Scenario struct {
 	// ProofAfter is how long after its arrival a letter's proof leaves, at
 	// least; 0: readers prove nothing.
 	ProofAfter time.Duration
+	// Batch is the step in which proofs leave: so many letters' at once, and none
+	// at a time that tells when its letter was read; 0: half an hour.
+	Batch time.Duration
+	Rules routing.Rules // of all devices; the zero value: routing.Default
 	// Sybils offer junk to strangers; Informants to their contacts, too. Neither
 	// takes or carries anything.
 	Sybils, Informants []int
