@@ -89,7 +89,9 @@ type Daemon struct {
 	board    *status.Board
 	pairing  *pairing.Pairing
 	scanning sync.Mutex
-	unopened bool // arrived letters that the vault would not take
+	unopened bool        // arrived letters that the vault would not take
+	running  bool        // Start was called
+	taken    []api.Relay // since Open
 
 	// courier guards the node, the shelf and all that follows.
 	courier   sync.Mutex

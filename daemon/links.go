@@ -36,6 +36,12 @@ func (d *Daemon) Start() error {
 		return err
 	}
 	d.notice.setPower(d.opts.Config.Power)
+	d.people.Lock()
+	d.running = true
+	for _, r := range d.taken {
+		d.keepTaken(r)
+	}
+	d.people.Unlock()
 	d.spawn(func() { d.watchWorld(ways) })
 	for _, r := range radios {
 		d.spawn(func() { d.keepRadio(r) })

@@ -243,3 +243,87 @@ func TestParseSeenDamaged(t *testing.T) {
 		}
 	}
 }
+
+// TestOffers: a contact's relays wait for a word, a flood keeps to its bound, and
+// what was refused does not come back.
+func TestOffers(t *testing.T) {
+	p := &post{}
+	b := open(t, p, account.NewMemVault())
+	if err := b.TellRelay(on(20000), account.ContactID{7}, "https://192.0.2.1/#k", true); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"", "a b", "https://қ/#k", string(make([]byte, 201))} {
+		if b.TellRelay(on(20000), account.ContactID{7}, bad, false) == nil {
+			t.Errorf("%q is told", bad)
+		}
+	}
+	if len(p.queued) != 1 || len(p.queued[0].Parts) != 1 || p.queued[0].Parts[0].Kind != kindOffer {
+		t.Fatalf("queued %+v", p.queued)
+	}
+	body := p.queued[0].Parts[0].Body
+	// spec/relay.md, 12.1
+	if got := hex.EncodeToString(body); got != "0114"+hex.EncodeToString([]byte("https://192.0.2.1/#k")) {
+		t.Errorf("part %s", got)
+	}
+	take := func(from byte, day envelope.Day, body []byte) {
+		t.Helper()
+		err := b.vault.Update(func(tx account.Tx) error {
+			return b.Deliver(tx, account.Contact{ID: account.ContactID{from}}, on(day), seal.Part{Kind: kindOffer, Body: body})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	offered := func() []Offer {
+		t.Helper()
+		l, err := b.Offers()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	take(1, 20000, body)
+	take(1, 20001, append(body, 9)) // again, of a later version
+	take(1, 20001, []byte{0, 5, 'a'})
+	want := Offer{Addr: "https://192.0.2.1/#k", Inland: true, From: account.ContactID{1}, Day: 20000}
+	if got := offered(); !slices.Equal(got, []Offer{want}) {
+		t.Fatalf("offered %+v", got)
+	}
+	if err := b.Settle(want.Addr); err != nil || len(offered()) != 0 {
+		t.Errorf("settled: %v, %v", offered(), err)
+	}
+	take(1, 20002, body)
+	if got := offered(); len(got) != 0 {
+		t.Errorf("refused, and offered again: %v", got)
+	}
+	for i := range byte(200) {
+		for from := range byte(20) {
+			take(from, 20003+envelope.Day(i), []byte{0, 2, 'a' + from, '!' + i%90})
+		}
+	}
+	if got := offered(); len(got) != maxListed {
+		t.Errorf("%d are shown", len(got))
+	}
+	n := 0
+	err := b.vault.View(func(tx account.Tx) error {
+		id := account.ContactID{3}
+		l, err := offers(tx, id[:])
+		n = len(l)
+		return err
+	})
+	if err != nil || n == 0 || n > maxOffers {
+		t.Errorf("%d are kept of one contact, %v", n, err)
+	}
+}
+
+func FuzzParseOffer(f *testing.F) {
+	f.Add([]byte("\x00\x09https://x"))
+	limits.Hostile(f)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		defer limits.Watch(t, len(body))()
+		o, ok := parseOffer(body)
+		if ok && (!goodAddress(o.Addr) || len(o.Addr) > maxAddress) {
+			t.Errorf("%+v", o)
+		}
+	})
+}

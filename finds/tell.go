@@ -16,7 +16,7 @@ import (
 const kindFinds = 0x53
 
 // Kinds are the parts that a Book takes.
-func Kinds() []uint8 { return []uint8{kindFinds} }
+func Kinds() []uint8 { return []uint8{kindFinds, kindOffer} }
 
 const (
 	maxTold      = 16 // finds in one part
@@ -105,6 +105,9 @@ func wayKey(udp bool, port uint16) []byte {
 
 // Deliver implements account.App.
 func (b *Book) Deliver(tx account.Tx, from account.Contact, at account.Moment, p seal.Part) error {
+	if p.Kind == kindOffer {
+		return deliverOffer(tx, from.ID, at.Day, p.Body)
+	}
 	list, ok := parseFinds(p.Body)
 	if !ok {
 		return nil

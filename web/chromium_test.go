@@ -493,6 +493,7 @@ func testEveryScreen(t *testing.T, ctx context.Context) {
 	atDesk := bureau(w)
 	_, _ = w.DeskAct(t.Context(), api.DeskAct{Kind: "undo", Of: "feed01"})
 	sayings(t, w)
+	w.SetRelays(mailboxes())
 	g := assembly(w)
 	first := newWorld(t)
 	do(t, ctx, chromedp.Navigate(w.site.Link(w.s.URL)))

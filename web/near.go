@@ -25,6 +25,7 @@ const codeAt = "JAUAP-AT/"
 
 func (p *pages) nearPages(m *http.ServeMux) {
 	m.Handle("GET /net", p.screen((*turn).network))
+	p.relayPages(m)
 	m.Handle("GET /near", p.screen((*turn).near))
 	m.Handle("POST /near", p.act((*turn).meet))
 	m.Handle("GET /near.png", p.screen((*turn).nearImage))

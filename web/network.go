@@ -119,6 +119,7 @@ type networkScreen struct {
 	More    int
 	Ways    []wayView
 	Windows []windowView
+	Relays  relaysView
 }
 
 type outgoing struct {
@@ -151,7 +152,11 @@ func (x *turn) network() error {
 	if err != nil {
 		return err
 	}
-	x.view("net", http.StatusOK, x.T("network.title"), x.networkScreen(st, out))
+	s := x.networkScreen(st, out)
+	if s.Relays, err = x.relays(); err != nil {
+		return err
+	}
+	x.view("net", http.StatusOK, x.T("network.title"), s)
 	return nil
 }
 

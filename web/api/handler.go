@@ -51,6 +51,7 @@ const FileHeader = "Jauap-File"
 //	POST /api/v1/slips/{ask,act,team,export,import,print}
 //	POST /api/v1/{invite,accept,verify,send,read,conversation,carry,broadcast,tune,page}
 //	GET  /api/v1/sticks, POST /api/v1/sticks/ignore
+//	GET, POST /api/v1/relays: see Mailboxes
 //	POST /api/v1/{draft,delete,search,fetch,picture,sound}
 //	GET  /api/v1/calls, POST /api/v1/{code,look,end-call,scan,introduce}
 //	GET, POST /api/v1/introductions: see Pairing
@@ -82,6 +83,7 @@ func Handler(b Backend, token string) http.Handler {
 	near(inner, b)
 	carriers(inner, b)
 	eraser(inner, b)
+	mailboxes(inner, b)
 	bundles(inner, b)
 	inner.Handle("GET /api/v1/wait", wait(b))
 	inner.Handle("POST /api/v1/page", page(b))

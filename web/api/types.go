@@ -380,6 +380,7 @@ type Backend interface {
 	Screen
 	Near
 	Carriers
+	Mailboxes
 	Bundles
 	Safety
 	Pairing

@@ -33,6 +33,7 @@ type Fake struct {
 	safety
 	mailroom
 	sticks api.Sticks
+	relays api.Relays
 	bureau
 	fails   map[string]error
 	drafts  map[string]*talk // by the person's ID
