@@ -289,7 +289,7 @@ func (r *round) text(p *person, s *session, list, riders []*waiting, more, first
 		}
 		l.sizes = append(l.sizes, size)
 	}
-	if r.a.now-s.wished >= wishEvery || s.wished == 0 {
+	if s.wishes(r.a.now) {
 		l.wish = s.s.Wish(r.a.now)
 	}
 	c, n := l.choose()

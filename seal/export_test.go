@@ -126,3 +126,10 @@ func (s *Session) ForgePeer(w Where, plain []byte) envelope.Envelope {
 	}
 	return e
 }
+
+// NextSecrets are the chain key and the letter's seed that the session seals with next.
+func (s *Session) NextSecrets() (chain, seed [32]byte) {
+	ck := s.send.ck
+	_, sk := step(&ck)
+	return s.send.ck, sk
+}
