@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/apernet/quic-go"
 	"golang.org/x/net/ipv4"
 )
 
@@ -18,6 +19,20 @@ const (
 	patience  = 1.5 // round trips
 	mostAwait = 256 // addresses
 )
+
+// farTrip is a round trip from which on larger packets are not looked for: each look is a
+// full packet with nothing in it, and on a slow line all of them cost more than the heads
+// that larger packets save in minutes.
+const farTrip = 150 * time.Millisecond
+
+// configFor is how an address is dialled. Who is called cannot know how far away the other
+// end is, and never looks.
+func (r *Room) configFor(to netip.AddrPort) *quic.Config {
+	if r.trip(to) >= farTrip {
+		return r.farConfig
+	}
+	return r.quicConfig
+}
 
 // calm is the socket of a Room.
 type calm struct {

@@ -219,7 +219,7 @@ func (r *Room) again(ctx context.Context, to netip.AddrPort) (carrier, token, bo
 		return nil, far, false
 	}
 	r.sock.await(to, r.trip(to), false)
-	conn, err := r.quic.DialEarly(ctx, net.UDPAddrFromAddrPort(to), r.tickets(to, true), r.quicConfig)
+	conn, err := r.quic.DialEarly(ctx, net.UDPAddrFromAddrPort(to), r.tickets(to, true), r.configFor(to))
 	if err != nil {
 		return nil, far, false
 	}

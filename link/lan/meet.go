@@ -311,7 +311,7 @@ func (r *Room) race(ctx context.Context, to netip.AddrPort) (carrier, error) {
 
 func (r *Room) dialQUIC(ctx context.Context, to netip.AddrPort) (carrier, error) {
 	r.sock.await(to, r.trip(to), false)
-	conn, err := r.quic.Dial(ctx, net.UDPAddrFromAddrPort(to), r.tickets(to, false), r.quicConfig)
+	conn, err := r.quic.Dial(ctx, net.UDPAddrFromAddrPort(to), r.tickets(to, false), r.configFor(to))
 	if err != nil {
 		return nil, fmt.Errorf("QUIC: %w", err)
 	}

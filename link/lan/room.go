@@ -86,6 +86,7 @@ type Room struct {
 
 	quicTLS, tcpTLS *tls.Config
 	quicConfig      *quic.Config
+	farConfig       *quic.Config // for who is far away
 
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
@@ -143,6 +144,8 @@ func Listen(ctx context.Context, config Config) (*Room, error) {
 		Allow0RTT:             true,
 		InitialPacketSize:     1350, // passes nearly everywhere, TCP elsewhere; discovery finds what more is possible
 	}
+	r.farConfig = r.quicConfig.Clone()
+	r.farConfig.DisablePathMTUDiscovery = true
 	if err := r.bind(ctx); err != nil {
 		return nil, err
 	}
@@ -219,7 +222,7 @@ func (r *Room) listen() error {
 		VerifySourceAddress: func(net.Addr) bool { return r.crowded() },
 	}
 	var err error
-	if r.in, err = r.quic.ListenEarly(r.quicTLS, r.quicConfig); err != nil {
+	if r.in, err = r.quic.ListenEarly(r.quicTLS, r.farConfig); err != nil {
 		return fmt.Errorf("lan: listen: %w", err)
 	}
 	return nil

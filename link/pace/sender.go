@@ -47,6 +47,15 @@ const (
 	burstFor    = 10 * time.Millisecond // of the rate may leave at once: timers are late
 	burstLeast  = 3                     // packets
 
+	// A narrow path: its round trip is known to be long, it holds few packets, and takes
+	// longer for each than QUIC waits until it confirms one by a packet of its own.
+	narrowTrip  = 200 * time.Millisecond
+	narrowLoss  = 0.1 // lost of the last rounds; beyond it the path's own loss must be learned
+	lossyRounds = 8
+	ackDelay    = 25 * time.Millisecond
+	narrowSpare = 7    // packets under way beyond what it holds
+	early       = 0.25 // of a packet is budget enough for the next
+
 	lossThresh  = 0.02 // of a round: loss beyond it is looked at
 	queueThresh = 1.25 // times the shortest round trip: a queue has formed
 	fewPackets  = 6    // on a path that holds no more the queue may be ours alone
@@ -93,6 +102,7 @@ type Sender struct {
 	roundLost int64
 	roundGot  int64
 	roundRTT  time.Duration // the shortest of this round
+	lossy     float64       // share lost of the last rounds
 
 	lowLost, lowGot float64 // bytes that left while little was sent
 
@@ -224,6 +234,7 @@ func (s *Sender) endRound(r sample) {
 	if sum := s.roundLost + s.roundGot; sum > 0 {
 		lost = float64(s.roundLost) / float64(sum)
 	}
+	s.lossy += (lost - s.lossy) / lossyRounds
 	queue := s.rtt > 0 && float64(s.roundRTT) > queueThresh*float64(s.rtt+s.airTime(s.packet))
 	over := queue && s.roundLost >= 2*s.packet && lost-s.floor() > lossThresh
 	if queue && s.mode == cruise && s.phase > 2 && s.path(1) >= fewPackets*s.packet {
@@ -253,7 +264,7 @@ func (s *Sender) move(expired bool) {
 	switch {
 	case s.mode == startup && s.isFull:
 		s.mode = drain
-	case s.mode == drain && s.inNow <= s.least():
+	case s.mode == drain && (s.narrow() || s.inNow <= s.least()):
 		s.toCruise()
 	case s.mode == cruise:
 		s.turn()
@@ -334,9 +345,21 @@ func (s *Sender) restWindow() int64 {
 	return max(s.path(probeRTTShare), few, leastWindow*s.packet)
 }
 
+// narrow reports whether the path takes long for a packet and holds few. There round trips
+// tell mostly of the far end's data, behind which confirmations wait: emptying our own queue
+// makes them no shorter and the line idle. A window that is kept full sends a packet for
+// each that comes, and takes the confirmation along.
+func (s *Sender) narrow() bool {
+	holds := s.path(1)
+	return s.known >= narrowTrip && s.lossy < narrowLoss && s.airTime(s.packet) > ackDelay && holds >= 2*s.packet && holds < fewPackets*s.packet
+}
+
 // grow lets more be under way as more is confirmed.
 func (s *Sender) grow(acked int64) {
 	target := s.path(windowGain) + burstLeast*s.packet
+	if s.narrow() && s.isFull {
+		target = s.path(1) + narrowSpare*s.packet
+	}
 	if s.mode == startup {
 		target = max(target, firstWindow*s.packet)
 	}

@@ -94,8 +94,10 @@ type flow struct {
 	srtt     time.Duration
 	timer    int // of the sender; an older one does nothing
 	pto      int
-	dark     bool // all of its packets vanish
-	few      int  // packets that there are to send until `until`
+	dark     bool  // all of its packets vanish
+	mate     *flow // of the same connection the other way: confirmations ride with its data
+	alone    int   // confirmations that travelled alone
+	few      int   // packets that there are to send until `until`
 	until    time.Time
 	sentN    int
 	lostN    int
@@ -144,8 +146,12 @@ func (f *flow) put() {
 	f.out[n] = w.now
 	f.inFlight += full
 	f.cc.OnPacketSent(mono(w.now), congestion.ByteCount(f.inFlight), congestion.PacketNumber(n), full, true)
+	var told []int64
+	if f.mate != nil {
+		told = f.mate.tell()
+	}
 	for _, fate := range f.lane.Admit(w.now, full, !f.dark) {
-		w.at(fate.At, func() { f.arrive(n) })
+		w.at(fate.At, func() { f.arrive(n, told) })
 	}
 }
 
@@ -161,9 +167,13 @@ func (f *flow) probeLater() {
 	})
 }
 
-func (f *flow) arrive(n int64) {
+// arrive brings a packet to the far end, and with it what that confirms.
+func (f *flow) arrive(n int64, told []int64) {
 	f.arrived += full
 	f.toAck = append(f.toAck, n)
+	if f.mate != nil {
+		f.mate.acked(told) // QUIC looks whether it may send at whatever comes
+	}
 	if len(f.toAck) >= 2 {
 		f.ack()
 		return
@@ -171,15 +181,25 @@ func (f *flow) arrive(n int64) {
 	f.w.at(f.w.now.Add(25*time.Millisecond), f.ack)
 }
 
-func (f *flow) ack() {
+// tell is what the far end has to confirm; what one acknowledgement said, the next says
+// again.
+func (f *flow) tell() []int64 {
 	list := f.toAck
 	f.toAck = nil
 	if len(list) == 0 {
-		return
+		return nil
 	}
-	// What one acknowledgement said, the next says again.
 	list = append(f.said, list...)
 	f.said = list[max(0, len(list)-ackTells):]
+	return list
+}
+
+func (f *flow) ack() {
+	list := f.tell()
+	if len(list) == 0 {
+		return
+	}
+	f.alone++
 	if f.back == nil {
 		f.w.at(f.w.now.Add(f.w.delay), func() { f.acked(list) })
 		return
