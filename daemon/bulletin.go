@@ -261,7 +261,7 @@ func (d *Daemon) Editor(_ context.Context, a api.EditorAsk) (api.Editor, error) 
 		if err != nil {
 			return e, boardError(err)
 		}
-		e.Signed, e.Text = draft.Cosign(key), draft.Notice.Text
+		e.Signed, e.Text, e.Files = draft.Cosign(key), draft.Notice.Text, len(draft.Notice.Files)
 	}
 	return e, nil
 }

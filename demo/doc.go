@@ -2,9 +2,11 @@
 //
 // # Purpose
 //
-// Three people with real nodes on real loopback sockets (Aigerim in Almaty,
-// Timur who travels with a phone, Dana abroad), a real relay, and a border
-// that a switch opens and shuts. One page shows them side by side.
+// Three people and a newsroom with real nodes on real loopback sockets (Aigerim
+// in Almaty, Timur who travels with a phone, Dana and the newsroom abroad), a
+// real relay, and a border that a switch opens and shuts. Two pages show them
+// side by side: letters; and the voices, where somebody is asked after, a report
+// reaches a desk, and a hospital speaks to everybody.
 //
 // # Invariants
 //

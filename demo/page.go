@@ -37,11 +37,11 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	places, err := w.places(ctx)
+	letters, err := w.places(ctx)
 	if err != nil {
 		return errors.Join(err, ln.Close(), w.close())
 	}
-	board := web.NewBoard(w, places, web.Options{})
+	board := web.NewBoard(w, []web.Act{{Label: "Letters", Places: letters}, {Key: voices, Label: "Voices", Places: w.voices()}}, web.Options{})
 	srv := api.NewServer(board)
 	srv.ErrorLog = log.New(io.Discard, "", 0)
 	failed := make(chan error, 1)
@@ -57,13 +57,19 @@ func Run(ctx context.Context, o Options) error {
 	return errors.Join(err, srv.Close(), w.close())
 }
 
-// places are the panes; Aigerim and Dana begin in their conversation.
+var titles = [people]string{"Aigerim, Almaty", "Timur, with a phone", "Dana, abroad", "A newsroom, abroad"}
+
+func (w *world) place(i int) web.Place {
+	return web.Place{Key: strings.ToLower(names[i]), Title: titles[i], Lang: "en", Backend: w.nodes[i]}
+}
+
+// places are the panes of the letters; Aigerim and Dana begin in their
+// conversation.
 func (w *world) places(ctx context.Context) ([]web.Place, error) {
-	titles := [people]string{"Aigerim, Almaty", "Timur, with a phone", "Dana, abroad"}
 	other := [people]string{aigerim: "Dana", dana: "Aigerim"}
 	var list []web.Place
-	for i, name := range names {
-		p := web.Place{Key: strings.ToLower(name), Title: titles[i], Lang: "en", Backend: w.nodes[i]}
+	for i := range friends {
+		p := w.place(i)
 		known, err := w.nodes[i].People(ctx)
 		if err != nil {
 			return nil, err
@@ -79,7 +85,12 @@ func (w *world) places(ctx context.Context) ([]web.Place, error) {
 }
 
 // Scene implements web.World.
-func (w *world) Scene(ctx context.Context) (web.Scene, error) {
+func (w *world) Scene(ctx context.Context, act string) (web.Scene, error) {
+	if act == voices {
+		if err := w.look(ctx); err != nil {
+			return web.Scene{}, err
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := web.Scene{
@@ -103,6 +114,9 @@ func (w *world) Scene(ctx context.Context) (web.Scene, error) {
 	if w.abroad {
 		s.Notes["timur"] = "abroad, online; he can go home again"
 	}
+	if act == voices {
+		w.sceneOfVoices(&s)
+	}
 	for i := len(w.log) - 1; i >= 0; i-- {
 		s.Events = append(s.Events, w.log[i])
 	}
@@ -124,7 +138,9 @@ func (w *world) Press(ctx context.Context, key string) error {
 	case "meet":
 		return w.meet(ctx)
 	case "carry":
-		return w.carry(ctx)
+		return w.carry(ctx, aigerim, dana, aigerim)
+	case "stick":
+		return w.carry(ctx, w.round()...)
 	default:
 		return fmt.Errorf("there is no button %q", key)
 	}

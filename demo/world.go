@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,13 +23,21 @@ const (
 	aigerim = iota
 	timur
 	dana
+	newsroom // who knows none of the others
 	people
 )
 
-var names = [people]string{"Aigerim", "Timur", "Dana"}
+var names = [people]string{"Aigerim", "Timur", "Dana", "Newsroom"}
 
-// meetFor is how long two phones stay near each other.
-const meetFor = 1500 * time.Millisecond
+// friends are those who met before the blackout.
+const friends = newsroom
+
+// Two phones stay near each other for so long, and then again and longer while
+// more goes over: a slow machine needs it.
+const (
+	meetFor  = time.Second
+	meetings = 6
+)
 
 // world is the demo's country and its neighbours.
 type world struct {
@@ -38,6 +47,7 @@ type world struct {
 	names *resolver // Aigerim's
 	nodes [people]*daemon.Daemon
 	stick string
+	board string // id of the hospital's
 
 	mu     sync.Mutex
 	open   bool // the country's network
@@ -46,6 +56,7 @@ type world struct {
 	log    []web.Event
 	seen   uint64
 	wake   chan struct{}
+	did    map[int]bool // steps of the voices that were seen to be done
 }
 
 // maxLog bounds the lines that are kept.
@@ -57,7 +68,7 @@ func newWorld(ctx context.Context, log *slog.Logger) (w *world, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w = &world{dir: dir, stick: filepath.Join(dir, "stick"), wake: make(chan struct{}), seen: 1}
+	w = &world{dir: dir, stick: filepath.Join(dir, "stick"), wake: make(chan struct{}), seen: 1, did: map[int]bool{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
@@ -81,7 +92,8 @@ func newWorld(ctx context.Context, log *slog.Logger) (w *world, err error) {
 		}
 	}
 	w.ways[dana].set(true)
-	if err := w.introduce(ctx); err != nil {
+	w.ways[newsroom].set(true)
+	if err := errors.Join(w.introduce(ctx), w.publish(ctx)); err != nil {
 		return w, err
 	}
 	w.say("The country's network is off. Aigerim and Timur are in Almaty, Dana is abroad.")
@@ -119,8 +131,8 @@ func (w *world) settle(i int, log *slog.Logger) error {
 // introduce lets everybody hold everybody's invitation, as people who met
 // before the blackout would.
 func (w *world) introduce(ctx context.Context) error {
-	for i := range names {
-		for j := range names {
+	for i := range friends {
+		for j := range friends {
 			if i == j {
 				continue
 			}
@@ -216,15 +228,25 @@ func (w *world) meet(ctx context.Context) error {
 	if abroad {
 		return errors.New("the two are in different countries: bring Timur home first")
 	}
-	ctx, done := context.WithTimeout(ctx, meetFor)
-	defer done()
 	before := w.shelf(ctx, timur)
-	err := w.nodes[aigerim].MeetFor(ctx, w.nodes[timur].ListenAddr(), meetFor)
-	if err != nil {
-		return err
+	for held, n := [2]int{-1}, 0; n < meetings; n++ {
+		now := [2]int{w.shelf(ctx, aigerim), w.shelf(ctx, timur)}
+		if now == held && !w.waits(ctx) {
+			break
+		}
+		held = now
+		if err := w.nodes[aigerim].MeetFor(ctx, w.nodes[timur].ListenAddr(), meetFor<<min(n, 3)); err != nil {
+			return err
+		}
 	}
 	w.say("Aigerim and Timur met. Timur's phone carries %d envelopes now (%d before); it can open only his own.", w.shelf(ctx, timur), before)
 	return nil
+}
+
+// waits says whether a letter of Aigerim's is in nobody else's hands.
+func (w *world) waits(ctx context.Context) bool {
+	list, err := w.nodes[aigerim].Outbox(ctx)
+	return err == nil && slices.ContainsFunc(list, func(s api.Outgoing) bool { return s.State == api.Saved })
 }
 
 func (w *world) shelf(ctx context.Context, i int) int {
@@ -235,9 +257,9 @@ func (w *world) shelf(ctx context.Context, i int) int {
 	return s.Shelf.Envelopes
 }
 
-// carry takes a stick from Aigerim to Dana and back.
-func (w *world) carry(ctx context.Context) error {
-	for _, i := range []int{aigerim, dana, aigerim} {
+// carry takes a stick from one to the next.
+func (w *world) carry(ctx context.Context, way ...int) error {
+	for _, i := range way {
 		haul, err := w.nodes[i].Carry(ctx, api.CarryAsk{Path: w.stick})
 		if err != nil {
 			return err

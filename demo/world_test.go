@@ -39,7 +39,7 @@ func TestWorld(t *testing.T) {
 	state := func(from int, want ...api.State) {
 		t.Helper()
 		var got api.State
-		for range 200 {
+		for range 1200 {
 			list, err := w.nodes[from].Outbox(ctx)
 			if err != nil {
 				t.Fatal(err)
@@ -56,7 +56,7 @@ func TestWorld(t *testing.T) {
 	}
 	reads := func(who int, from, text string) {
 		t.Helper()
-		for range 200 {
+		for range 1200 {
 			list, err := w.nodes[who].Read(ctx, api.ReadAsk{From: from})
 			if err != nil {
 				t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/jauap/jauap/web/api"
@@ -11,7 +12,8 @@ import (
 
 // World is what a Board shows above its panes and what its buttons act on.
 type World interface {
-	Scene(ctx context.Context) (Scene, error)
+	// Scene is one of the Board's acts.
+	Scene(ctx context.Context, act string) (Scene, error)
 	// Press acts on the button of that key and returns when that is done.
 	Press(ctx context.Context, key string) error
 	// Wait is as in api.Net, for changes of the Scene.
@@ -26,6 +28,7 @@ type Scene struct {
 	Network string            // chooses its sign: no-link, dark, nearby, open or not-known
 	Buttons []Button          // in this order
 	Notes   map[string]string // by Place.Key: one line above that pane
+	Steps   map[string][]Step // by Place.Key: what to do there
 	Events  []Event           // newest first; the first 20 are shown
 }
 
@@ -35,6 +38,15 @@ type Button struct {
 	Label  string
 	Switch bool // shows whether it is on, and pressing turns it over
 	On     bool // a switch that is on now
+}
+
+// Step is one thing to do in somebody's pane. Its number says when, counted over
+// all panes.
+type Step struct {
+	N    int
+	Text string
+	Path string // the screen for it, below the pane: "slips/ask"
+	Done bool
 }
 
 // Event is something that happened.
@@ -52,29 +64,45 @@ type Place struct {
 	Backend api.Backend
 }
 
+// Act is one story that a World tells, on a page of its own.
+type Act struct {
+	Key    string // empty for the first, at /; others are at /act/KEY: lower-case letters
+	Label  string
+	Places []Place // one Key is one person, in whichever acts
+}
+
+// Path is the address of its page.
+func (a Act) Path() string {
+	if a.Key == "" {
+		return "/"
+	}
+	return "/act/" + a.Key
+}
+
 // Board shows several people's pages side by side, with buttons that act on
 // the world around them: a country on one screen. One link opens all of it.
 type Board struct {
 	http.Handler
-	gate   *Gate
-	world  World
-	places []Place
-	front  *pages // how the closed page looks
+	gate  *Gate
+	world World
+	acts  []Act
+	front *pages // how the closed page looks
 }
 
 // NewBoard is a Board for the root of a server on loopback, closed until
 // somebody follows a Link.
-func NewBoard(w World, places []Place, o Options) *Board {
+func NewBoard(w World, acts []Act, o Options) *Board {
 	g := NewGate(o.Now)
-	b := &Board{gate: g, world: w, places: places, front: newPages(nil, g, "", o)}
+	b := &Board{gate: g, world: w, acts: acts, front: newPages(nil, g, "", o)}
 	all := http.NewServeMux()
-	for _, p := range places {
+	for _, p := range b.people() {
 		po := o
 		po.Lang = p.Lang
 		all.Handle("/p/"+p.Key+"/", Pane(p.Backend, g, "/p/"+p.Key, po))
 	}
 	inner := http.NewServeMux()
 	inner.HandleFunc("GET /{$}", b.show)
+	inner.HandleFunc("GET /act/{key}", b.show)
 	inner.HandleFunc("POST /press", b.press)
 	inner.HandleFunc("GET /events", b.events)
 	all.Handle("/", g.guard("", "'none'", b.front, inner))
@@ -85,11 +113,32 @@ func NewBoard(w World, places []Place, o Options) *Board {
 // Link is as Site.Link.
 func (b *Board) Link(base string) string { return b.gate.Link(base) }
 
+// people are the places of all acts, each person once.
+func (b *Board) people() (list []Place) {
+	for _, a := range b.acts {
+		for _, p := range a.Places {
+			if !slices.ContainsFunc(list, func(o Place) bool { return o.Key == p.Key }) {
+				list = append(list, p)
+			}
+		}
+	}
+	return list
+}
+
+func (b *Board) act(key string) (Act, bool) {
+	i := slices.IndexFunc(b.acts, func(a Act) bool { return a.Key == key })
+	if i < 0 {
+		return Act{}, false
+	}
+	return b.acts[i], true
+}
+
 // boardView is what the template shows.
 type boardView struct {
 	*turn
+	Act
+	Acts    []Act // to choose from
 	Scene   Scene
-	Places  []Place
 	Problem string
 }
 
@@ -99,16 +148,27 @@ func (v boardView) Start(p Place) string { return "/p/" + p.Key + "/" + p.Start 
 // Note is the line above a pane.
 func (v boardView) Note(p Place) string { return v.Scene.Notes[p.Key] }
 
+// Steps are what to do in a pane.
+func (v boardView) Steps(p Place) []Step { return v.Scene.Steps[p.Key] }
+
 func (b *Board) show(w http.ResponseWriter, r *http.Request) {
 	x := b.front.turn(w, r, visitIn(r.Context()))
-	s, err := b.world.Scene(r.Context())
+	a, ok := b.act(r.PathValue("key"))
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	s, err := b.world.Scene(r.Context(), a.Key)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	s.Events = s.Events[:min(len(s.Events), 20)]
 	s.Network = networkIcon(s.Network)
-	v := boardView{turn: x, Scene: s, Places: b.places}
+	v := boardView{turn: x, Scene: s, Act: a}
+	if len(b.acts) > 1 {
+		v.Acts = b.acts
+	}
 	v.Problem, _ = x.told("board").(string)
 	var out bytes.Buffer
 	if err := x.p.looks.get("board").ExecuteTemplate(&out, "board", v); err != nil {
@@ -130,7 +190,8 @@ func (b *Board) press(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		x.tell("board", err.Error())
 	}
-	_ = x.see("/")
+	a, _ := b.act(f.Get("act"))
+	_ = x.see(a.Path())
 }
 
 // events joins the changes of the world and of everybody in it into one
@@ -146,7 +207,7 @@ func (b *Board) events(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	changes := make(chan string)
 	watch(ctx, b.world.Wait, "world", changes)
-	for _, p := range b.places {
+	for _, p := range b.people() {
 		watch(ctx, p.Backend.Wait, p.Key, changes)
 	}
 	streamTo(ctx, w, changes)

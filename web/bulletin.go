@@ -152,6 +152,8 @@ func (x *turn) actBoard() error {
 	switch x.form.Get("do") {
 	case "post":
 		return x.post(v)
+	case "publish":
+		return x.publish(v)
 	case "leave":
 		if _, err := x.p.b.Board(x.ctx(), api.BoardAsk{Do: "leave", ID: v.ID}); err != nil {
 			return err
@@ -172,6 +174,9 @@ func (x *turn) post(v publicBoard) error {
 	a := api.PostAsk{Board: v.ID, Text: v.Typed, Pinned: x.form.Get("pinned") != ""}
 	for _, f := range x.form.files {
 		a.Files = append(a.Files, api.NoticeFile{Name: f.Name, Type: http.DetectContentType(f.Data), Data: f.Data})
+	}
+	if v.Need > 1 {
+		return x.draft(v, a)
 	}
 	if _, err := x.p.b.Post(x.ctx(), a); err != nil {
 		if !errors.Is(err, api.ErrUsage) {

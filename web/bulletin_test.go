@@ -61,6 +61,9 @@ func TestBoards(t *testing.T) {
 	if resp.Header.Get("Content-Type") != "image/png" || len(body) < 100 {
 		t.Errorf("picture: %v", resp.Header)
 	}
+	b.get("/boards")
+	resp, _ = b.submit("/boards", "name", "Pharmacy")
+	id = strings.TrimPrefix(resp.Request.URL.Path, "/boards/")
 	b.get("/boards/" + id)
 	_, body = b.post("/boards/"+id, url.Values{"csrf": {b.csrf()}, "do": {"post"}, "text": {""}})
 	has(t, body, "It was not published")

@@ -30,7 +30,7 @@ func TestChromium(t *testing.T) {
 		name string
 		test func(*testing.T, context.Context)
 	}{
-		{"first visit", testFirstVisit}, {"letter", testLetter}, {"safe", testSafe}, {"without JavaScript", testWithoutJavaScript}, {"board", testBoard}, {"axe can fail", testAxeFinds}, {"photo, draft, delete, search", testTalking}, {"voice", testVoice}, {"keyboard", testKeyboard}, {"first run", testFirstScreens}, {"ten thousand letters", testLongTalk}, {"every screen", testEveryScreen},
+		{"first visit", testFirstVisit}, {"letter", testLetter}, {"safe", testSafe}, {"without JavaScript", testWithoutJavaScript}, {"board", testBoard}, {"axe can fail", testAxeFinds}, {"photo, draft, delete, search", testTalking}, {"voice", testVoice}, {"half typed", testHalfTyped}, {"keyboard", testKeyboard}, {"first run", testFirstScreens}, {"ten thousand letters", testLongTalk}, {"every screen", testEveryScreen},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			// A window of its own, with its own cookies.
@@ -334,11 +334,11 @@ func newBoard(t *testing.T) (string, *Board, *apitest.Fake, *apitest.Fake) {
 	dana.SetStatus(api.Status{Network: api.Network{State: "open"}})
 	timur.SetStatus(api.Status{Network: api.Network{State: "nearby"}, Shelf: api.Shelf{Envelopes: 3, Bytes: 12_000, Quota: 500_000_000}})
 	w := &country{Fake: apitest.New("-", c.now)}
-	board := NewBoard(w, []Place{
+	board := NewBoard(w, []Act{{Places: []Place{
 		{Key: "aigerim", Title: "Aigerim, Almaty", Start: "with/" + d.ID, Backend: aigerim, Lang: "kk"},
 		{Key: "timur", Title: "Timur, on the road", Start: "net", Backend: timur, Lang: "ru"},
 		{Key: "dana", Title: "Dana, Berlin", Start: "with/" + a.ID, Backend: dana, Lang: "en"},
-	}, Options{Now: c.now, Zone: almaty()})
+	}}}, Options{Now: c.now, Zone: almaty()})
 	return start(t, board).URL, board, aigerim, dana
 }
 
@@ -502,7 +502,7 @@ func testEveryScreen(t *testing.T, ctx context.Context) {
 	until(t, ctx, "main", "Reach your people")
 	screens := map[string]string{
 		"people": w.s.URL + "/", "talk": w.s.URL + "/with/" + p.ID + "#end", "person": w.s.URL + "/person/" + p.ID, "net": w.s.URL + "/net",
-		"carry": w.s.URL + "/carry", "me": w.s.URL + "/me", "wipe": w.s.URL + "/wipe", "add": w.s.URL + "/add", "call": w.s.URL + "/call", "scan": w.s.URL + "/scan", "slips": w.s.URL + "/slips", "groups": w.s.URL + "/groups", "group": w.s.URL + "/group/" + g.ID + "#end", "who": w.s.URL + "/group/" + g.ID + "/who", "ask": w.s.URL + "/slips/ask", "codes": w.s.URL + "/codes", "boards": w.s.URL + "/boards", "oneboard": w.s.URL + "/boards/" + boardOf(w), "wall": w.s.URL + "/boards/" + boardOf(w) + "/wall", "report": w.s.URL + "/report", "inbox": w.s.URL + "/inbox", "desk": w.s.URL + "/desk", "deskreport": w.s.URL + "/desk/report/" + atDesk.Queue[0].Root, "incident": w.s.URL + "/desk/incident/feed01", "desklog": w.s.URL + "/desk/log", "safe": w.s.URL + "/safe", "notes": w.s.URL + "/safe/notes", "note": w.s.URL + "/note",
+		"carry": w.s.URL + "/carry", "me": w.s.URL + "/me", "wipe": w.s.URL + "/wipe", "add": w.s.URL + "/add", "call": w.s.URL + "/call", "scan": w.s.URL + "/scan", "slips": w.s.URL + "/slips", "groups": w.s.URL + "/groups", "group": w.s.URL + "/group/" + g.ID + "#end", "who": w.s.URL + "/group/" + g.ID + "/who", "ask": w.s.URL + "/slips/ask", "codes": w.s.URL + "/codes", "boards": w.s.URL + "/boards", "oneboard": w.s.URL + "/boards/" + boardOf(w), "editor": w.s.URL + "/editor", "wall": w.s.URL + "/boards/" + boardOf(w) + "/wall", "report": w.s.URL + "/report", "inbox": w.s.URL + "/inbox", "desk": w.s.URL + "/desk", "deskreport": w.s.URL + "/desk/report/" + atDesk.Queue[0].Root, "incident": w.s.URL + "/desk/incident/feed01", "desklog": w.s.URL + "/desk/log", "safe": w.s.URL + "/safe", "notes": w.s.URL + "/safe/notes", "note": w.s.URL + "/note",
 		"search": w.s.URL + "/search?q=the", "delete": w.s.URL + "/delete/" + firstLetter(t, w) + "?back=/with/" + p.ID,
 		"near": w.s.URL + "/near", "checkin": w.s.URL + "/checkin", "known": w.s.URL + "/known/" + p.ID, "welcome": first.s.URL + "/", "closed": strings.Replace(w.s.URL, "127.0.0.1", "localhost", 1) + "/",
 	}

@@ -458,10 +458,10 @@ func TestPaneAndBoard(t *testing.T) {
 	d := aigerim.AddPerson(api.Person{Name: "Dana"})
 	dana.AddPerson(api.Person{Name: "Aigerim"})
 	w := &country{Fake: apitest.New("-", c.now)}
-	board := NewBoard(w, []Place{
+	board := NewBoard(w, []Act{{Places: []Place{
 		{Key: "aigerim", Title: "Aigerim, Almaty", Start: "with/" + d.ID, Backend: aigerim, Lang: "kk"},
 		{Key: "dana", Title: "Dana, Berlin", Backend: dana, Lang: "en"},
-	}, Options{Now: c.now, Zone: almaty()})
+	}}}, Options{Now: c.now, Zone: almaty()})
 	hs := start(t, board)
 
 	b := newBrowser(t, hs)
@@ -532,7 +532,7 @@ type country struct {
 	pressed []string
 }
 
-func (c *country) Scene(context.Context) (Scene, error) {
+func (c *country) Scene(context.Context, string) (Scene, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := Scene{

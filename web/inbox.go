@@ -13,8 +13,9 @@ import (
 	"github.com/jauap/jauap/web/api"
 )
 
-// desk serves the screens of inboxes, reports and the desk.
+// desk serves the screens of editors, inboxes, reports and the desk.
 func (p *pages) desk(m *http.ServeMux) {
+	p.editors(m)
 	m.Handle("GET /inbox", p.screen((*turn).inbox))
 	m.Handle("POST /inbox", p.act((*turn).changeInbox))
 	m.Handle("GET /inbox/card/{id}", p.screen((*turn).inboxQR))

@@ -53,7 +53,7 @@ func (d *door) demo(ctx context.Context, c *cli.Command) error {
 	return demo.Run(ctx, demo.Options{Page: c.String("page"), Log: d.logger(c), Ready: func(link func() string) {
 		url := link()
 		d.say("page %s", url)
-		d.say("Aigerim is in Almaty, Dana abroad, Timur travels. The country's network is off. Ctrl-C ends it all.")
+		d.say("Aigerim is in Almaty, Dana and a newsroom abroad, Timur travels. The country's network is off. Two pages: letters and voices. Ctrl-C ends it all.")
 		d.say("The link opens the page in one browser; press Enter here for a new one.")
 		go d.newLinks(link)
 		if !c.Bool("no-browser") {

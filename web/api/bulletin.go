@@ -83,7 +83,8 @@ type EditorAsk struct {
 type Editor struct {
 	Key    string `json:"key"` // 64 hexadecimal digits
 	Signed string `json:"signed,omitempty"`
-	Text   string `json:"text,omitempty"` // of the draft, to read before it is passed on
+	Text   string `json:"text,omitempty"`  // of the draft, to read before it is passed on
+	Files  int    `json:"files,omitempty"` // in the draft
 }
 
 // Boards is the part of the door for public notices. A board is named by its ID,

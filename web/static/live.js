@@ -8,8 +8,9 @@
 	const inner = window.parent !== window; // one of several panes
 	let source = null, timer = 0, asking = false, again = false, silent = 0;
 
-	// Somebody is marking text there: leave it alone.
-	const busy = (el) => !getSelection().isCollapsed && el.contains(getSelection().anchorNode);
+	// Somebody is marking text there, or has begun to fill in a form: leave it alone.
+	const filled = (f) => f.type === "checkbox" || f.type === "radio" ? f.checked !== f.defaultChecked : f.value !== f.defaultValue;
+	const busy = (el) => !getSelection().isCollapsed && el.contains(getSelection().anchorNode) || [...el.querySelectorAll("textarea, input")].some(filled);
 
 	// Do the change and put the focus back where it was.
 	const reach = "a, button, summary";
@@ -22,7 +23,11 @@
 	// Same content: leave the element alone, so that nothing is read out anew.
 	function whole(now, next) {
 		if (now.className !== next.className) now.className = next.className;
-		if (now.innerHTML !== next.innerHTML && !busy(now)) holding(now, () => now.replaceChildren(...next.childNodes));
+		if (now.innerHTML === next.innerHTML || busy(now)) return;
+		const open = [...now.querySelectorAll("details")].map((d) => d.open);
+		holding(now, () => now.replaceChildren(...next.childNodes));
+		const after = now.querySelectorAll("details");
+		if (after.length === open.length) after.forEach((d, i) => { d.open ||= open[i]; });
 	}
 
 	function rows(now, next) {

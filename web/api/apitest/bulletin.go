@@ -78,9 +78,20 @@ func (f *Fake) Notices(_ context.Context, board string) ([]api.Notice, error) {
 func (f *Fake) Post(_ context.Context, a api.PostAsk) (api.Posted, error) {
 	f.mu.Lock()
 	i := f.board(a.Board)
+	if len(a.Draft) > 0 {
+		a.Text = string(a.Draft)
+	}
 	if i < 0 || !f.boards[i].Mine || a.Text == "" {
 		f.mu.Unlock()
 		return api.Posted{}, fmt.Errorf("%w: nothing to post, or not my board", api.ErrUsage)
+	}
+	if a.Only { // a draft is its text
+		f.mu.Unlock()
+		return api.Posted{Draft: []byte(a.Text)}, nil
+	}
+	if need := f.boards[i].Need; len(a.Signed)+1 < need {
+		f.mu.Unlock()
+		return api.Posted{}, fmt.Errorf("%w: not enough editors have signed", api.ErrUsage)
 	}
 	id, seq, now := f.boards[i].ID, uint64(len(f.notices[f.boards[i].ID])), f.now()
 	f.mu.Unlock()
@@ -90,5 +101,9 @@ func (f *Fake) Post(_ context.Context, a api.PostAsk) (api.Posted, error) {
 
 // Editor implements api.Backend.
 func (f *Fake) Editor(_ context.Context, a api.EditorAsk) (api.Editor, error) {
-	return api.Editor{Key: strings.Repeat("ab", 32), Text: string(a.Draft)}, nil
+	e := api.Editor{Key: strings.Repeat("ab", 32), Text: string(a.Draft)}
+	if len(a.Draft) > 0 {
+		e.Signed = e.Key + ":" + strings.Repeat("cd", 64)
+	}
+	return e, nil
 }

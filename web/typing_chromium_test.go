@@ -1,0 +1,47 @@
+package web
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/jauap/jauap/web/api"
+)
+
+// testHalfTyped: what a helper has begun to write stays, and the form stays
+// open, while the page keeps itself fresh.
+func testHalfTyped(t *testing.T, ctx context.Context) {
+	w := newWorld(t)
+	w.AddPerson(api.Person{Name: "Mama", Verified: "in person"})
+	slip := api.Slip{State: "open", Name: "Gulnar", Received: w.clock.t, Until: w.clock.t.AddDate(0, 0, 9), Events: []api.SlipEvent{}}
+	id := w.AddSlip(slip)
+	do(t, ctx, chromedp.Navigate(w.site.Link(w.s.URL)))
+	until(t, ctx, "main", "Mama")
+	do(t, ctx, chromedp.Navigate(w.s.URL+"/slips"))
+	until(t, ctx, "#slips", "Gulnar")
+	do(t, ctx, chromedp.Click(chromedp.CSS("#slips article summary")), chromedp.SendKeys(chromedp.CSS("#slips article textarea"), "She is at"))
+	w.SetStatus(api.Status{Network: api.Network{State: "open"}})
+	if _, err := w.Act(t.Context(), api.SlipAct{ID: id, Kind: "taken"}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, ctx, ".top .net", "The way out is open")
+	eval := func(script string) string {
+		t.Helper()
+		v, err := chromedp.Run(ctx, chromedp.Evaluate[string](script))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	if got := eval(`document.querySelector("#slips textarea").value`); got != "She is at" {
+		t.Errorf("what was typed became %q", got)
+	}
+	eval(`(document.querySelector("#slips article textarea").value = "", "")`)
+	w.SetStatus(api.Status{Network: api.Network{State: "nearby"}})
+	until(t, ctx, "#slips", "taken by")
+	if !strings.Contains(eval(`document.querySelector("#slips article details").outerHTML`), "open") {
+		t.Error("the form was closed under the person's hands")
+	}
+}
