@@ -206,7 +206,7 @@ func (n *Node) raise(m *meeting, old store.Entry) {
 		return
 	}
 	m.edge.set(after)
-	n.dirty = true
+	n.dirty, n.all = true, true
 	n.raised = append(n.raised, old.ID)
 	if over := len(n.raised) - maxRaised; over > 0 {
 		n.raised = slices.Delete(n.raised, 0, over)

@@ -29,6 +29,7 @@ type meeting struct {
 	labels    map[envelope.ID]routing.Label // what a contact said of its units
 	s         *exchange.Session
 	credit    int
+	due       bool  // something happened on the link since it was last pumped
 	greeted   bool  // HELLO left
 	displaced int64 // bytes that were asked for into a full shelf
 	even      bool
@@ -133,6 +134,7 @@ func (n *Node) named(ev Named) {
 		}
 	}
 	m.s.Retry() // it does not wait for strangers
+	n.all = true
 }
 
 // nonce of a meeting's sketch. What is said on one link tells nothing about
@@ -197,6 +199,7 @@ func (o *order) Held(it exchange.Item)             { o.Turns.Held(o.unit(it)) }
 
 // frame takes one frame of a link.
 func (n *Node) frame(m *meeting, data []byte) {
+	m.due = true
 	if len(data) > 0 && len(data) <= exchange.MaxFrame && data[0] == frameNote {
 		n.noted(m, data)
 		return
@@ -217,6 +220,7 @@ func (n *Node) frame(m *meeting, data []byte) {
 
 // end forgets a link; what it was asked for is asked of others.
 func (n *Node) end(m *meeting) {
+	n.all = true
 	n.outcome(m)
 	n.unsaid(m)
 	n.saveMarks(m)
@@ -248,7 +252,7 @@ func (n *Node) retry() {
 	if !n.waiting {
 		return
 	}
-	n.waiting = false
+	n.waiting, n.all = false, true
 	for _, m := range n.meetings {
 		m.s.Retry()
 	}
@@ -281,6 +285,20 @@ func (n *Node) sweepClaims() {
 	}
 	if freed || len(n.claims) == 0 {
 		n.retry() // with no claim left nobody waits, and no more Ticks are needed
+	}
+}
+
+// pumpAll pumps the meetings that may have something to say. In a crowd a node has
+// dozens, and what happens on one mostly concerns no other: those that have said
+// all they had say nothing new before something happens to them.
+func (n *Node) pumpAll() {
+	all := n.all
+	n.all = false // what a pump itself brings about is for the next Step
+	for _, m := range slices.Clone(n.meetings) {
+		if all || m.due || m.now != m.last {
+			m.due = false
+			n.pump(m)
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/jauap/jauap/envelope"
@@ -94,6 +93,7 @@ type Node struct {
 	page    []exchange.Item // scratch of view.Since
 	effects []Effect
 	came    int64    // bytes of units, over all links
+	all     bool     // something happened that any meeting may speak of
 	dirty   bool     // the shelf has something that is not durable
 	later   []Effect // told once it is
 	untold  []Effect // arrivals that a failing disk kept from being told
@@ -170,6 +170,7 @@ func (n *Node) Step(now time.Time, evs ...Event) []Effect {
 		return n.effects
 	}
 	for _, p := range n.put {
+		n.all = true
 		delete(n.claims, p.item.ID)
 		for _, m := range n.meetings {
 			if m.id != p.from {
@@ -179,9 +180,7 @@ func (n *Node) Step(now time.Time, evs ...Event) []Effect {
 	}
 	n.effects = append(n.effects, n.later...)
 	n.later = nil
-	for _, m := range slices.Clone(n.meetings) {
-		n.pump(m)
-	}
+	n.pumpAll()
 	if n.broken != nil {
 		n.trouble(n.broken)
 	}
@@ -216,6 +215,7 @@ func (n *Node) emit(e Effect) { n.effects = append(n.effects, e) }
 func (n *Node) take(ev Event) {
 	switch ev := ev.(type) {
 	case Submit:
+		n.all = true
 		n.submit(ev.Raw)
 	case Found:
 		n.found(ev.Raw, store.Meta{Rank: routing.Other, From: giverDrop})
@@ -231,6 +231,7 @@ func (n *Node) take(ev Event) {
 		}
 	case Ready:
 		if m := n.meeting(ev.Link); m != nil && ev.Bytes > 0 {
+			m.due = true
 			m.credit = min(m.credit+ev.Bytes, maxCredit)
 		}
 	case Frame:
@@ -239,7 +240,7 @@ func (n *Node) take(ev Event) {
 		}
 	case Day:
 		n.today = ev.Today
-		n.dirty = true
+		n.dirty, n.all = true, true
 		if _, err := n.sh.Expire(ev.Today); err != nil {
 			n.fail(err)
 		}
