@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/jauap/jauap/sim"
@@ -27,6 +29,9 @@ func (d *door) sim(ctx context.Context, c *cli.Command) error {
 	s, err := scenario(name, c)
 	if err != nil {
 		return usageError{err}
+	}
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(12 << 30) // a city fills memory with what stays: from here on garbage may not double it
 	}
 	r, err := sim.Run(ctx, s, c.Uint64("seed"))
 	if err != nil {
