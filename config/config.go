@@ -65,6 +65,8 @@ type Config struct {
 	Tor       bool          // go to relays through Tor: the one that runs, or the system's own as a child
 	Bridges   []string      // for such a child
 	Proxy     string        // HTTP or SOCKS 5 proxy for relays, empty for none
+	TSA       []string      // time-stamp authorities, asked when a person wants a stamp
+	Calendars []string      // of OpenTimestamps, likewise
 	Tickets   bool          // let the first packet to a relay carry letters
 	Page      string        // host:port of the page, loopback only
 	Quota     int64         // bytes of shelf
@@ -100,7 +102,8 @@ func Default() Config {
 
 // Parse reads settings over the defaults. Blank lines and lines that begin
 // with # are skipped; "link", "relay",
-// "relay-inland", "dns", "folder", "tune" and "serial" may be repeated.
+// "relay-inland", "dns", "folder", "tune", "serial", "tsa" and "calendar" may be
+// repeated.
 func Parse(r io.Reader) (Config, error) {
 	c := Default()
 	err := c.read(r)
@@ -197,6 +200,19 @@ func (c *Config) set(key, value string) (err error) {
 		if c.Metered.Order != OrderTexts && c.Metered.Order != OrderPhotos && c.Metered.Order != OrderAll {
 			err = fmt.Errorf("metered-order is texts, photos or all, not %q", value)
 		}
+	default:
+		err = c.setWitness(key, value)
+	}
+	return err
+}
+
+// setWitness sets who is asked for time stamps.
+func (c *Config) setWitness(key, value string) (err error) {
+	switch key {
+	case "tsa":
+		c.TSA, err = appendTo(c.TSA, value)
+	case "calendar":
+		c.Calendars, err = appendTo(c.Calendars, value)
 	default:
 		err = fmt.Errorf("unknown key %q", key)
 	}
@@ -303,6 +319,15 @@ func FormatBytes(n int64) string {
 	return fmt.Sprintf("%d B", n)
 }
 
+func (c *Config) putWitnesses(put func(why, key, value string)) {
+	for _, t := range c.TSA {
+		put("A time-stamp authority (RFC 3161), asked only when somebody wants a report stamped.", "tsa", t)
+	}
+	for _, t := range c.Calendars {
+		put("A calendar of OpenTimestamps, asked only when somebody wants a report stamped.", "calendar", t)
+	}
+}
+
 // Text writes the settings as a file that Parse reads back, each explained.
 func (c Config) Text() string {
 	var b strings.Builder
@@ -337,6 +362,7 @@ func (c Config) Text() string {
 	if c.Proxy != "" {
 		put("Proxy on the way to relays: http://HOST:PORT, or socks5://127.0.0.1:9050 for Tor. QUIC does not pass through it.", "proxy", c.Proxy)
 	}
+	c.putWitnesses(put)
 	for _, b := range c.Bundles {
 		put("A node of a delay-tolerant network (BPv7) that carries mail: tcpcl://HOST:4556,to=EID,as=EID; mtcp:// or stcp://; with ,listen it is waited for.", "bp", b)
 	}

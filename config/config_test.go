@@ -14,6 +14,7 @@ func TestTextReadsBack(t *testing.T) {
 	c := Default()
 	c.Links = []string{"10.0.0.2:7728"}
 	c.Relays = []string{"https://192.0.2.1:443/#abc", "https://192.0.2.2:179/#def"}
+	c.TSA, c.Calendars = []string{"https://tsa.example"}, []string{"https://calendar.example"}
 	c.Inland, c.Power = []string{"https://192.0.2.3:443/#ghi"}, PowerBattery
 	c.Proxy, c.Receipts, c.Poll, c.Multicast, c.Tickets = "http://proxy:3128", ReceiptsPrompt, 5*time.Second, false, false
 	got, err := Parse(strings.NewReader(c.Text()))

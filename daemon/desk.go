@@ -266,7 +266,7 @@ func (d *Daemon) DeskReport(_ context.Context, name string) (out api.DeskReport,
 					return out, inboxError(err)
 				}
 				for _, f := range check.Findings {
-					out.Findings = append(out.Findings, api.DeskFinding{Class: string(f.Class), About: f.About, Words: f.Words})
+					out.Findings = append(out.Findings, api.DeskFinding{Class: string(f.Class), About: f.About, Code: f.Code, Args: f.Args, Words: f.Words})
 				}
 			}
 		}

@@ -138,6 +138,9 @@ func (x *turn) deskWith(s deskScreen, status int) error {
 	s.Desk, s.Sum = now, x.deskCounts(now.Tally)
 	const size = 50 // of a page at the door
 	s.Earlier, s.Later = s.Page > 0, max(now.Waiting, now.All) > (s.Page+1)*size
+	for i, b := range s.Broken {
+		s.Broken[i].Words = x.Lang.fault(b.Fault, b.Words)
+	}
 	for _, r := range now.Queue {
 		s.Waits = append(s.Waits, x.deskReport(r))
 	}
@@ -270,8 +273,8 @@ func (x *turn) takeAtDesk() error {
 	fresh, refused, why := 0, 0, ""
 	for _, t := range list {
 		fresh, refused = fresh+t.Fresh, refused+t.Refused
-		if t.Words != "" {
-			why = t.Words
+		if t.Fault != "" {
+			why = x.Lang.fault(t.Fault, t.Words)
 		}
 	}
 	done := x.T("desk.taken", "fresh", fresh, "refused", refused)
@@ -300,7 +303,7 @@ func (x *turn) oneReport() error {
 	s := deskReportScreen{deskReport: x.deskReport(r), From: r.From, Till: r.Till}
 	s.Done, _ = x.told("desk").(string)
 	for _, f := range r.Findings {
-		s.Proof = append(s.Proof, keyword{x.T("desk." + "is-" + strings.ReplaceAll(f.Class, " ", "-")), f.Words, f.Class == "broken"})
+		s.Proof = append(s.Proof, keyword{x.T(classKey(f.Class)), x.Lang.finding(f.Code, isolated(f.Args), f.Words), f.Class == "broken"})
 	}
 	now, err := x.p.b.Desk(x.ctx(), api.DeskAsk{Lang: x.Lang.Tag, Size: 200})
 	if err != nil {

@@ -44,7 +44,7 @@ func TestDeskPage(t *testing.T) {
 	d := bureau(w)
 	b := w.enter(t)
 	b.get("/desk")
-	has(t, b.last, "Алаңда оқ атылды &lt;b&gt;", "Killed: 4–12", "Reports: 2; waiting: 1; incidents: 2.", "<s>164</s>", "Withdrawn. техникалық қателік", "by our incidents", "it was changed, cut or swapped", `<path d="M60 330L`, "<title>Алаң</title>", `<rect class="from" width="729"`)
+	has(t, b.last, "Алаңда оқ атылды &lt;b&gt;", "Killed: 4–12", "Reports: 2; waiting: 1; incidents: 2.", "<s>164</s>", "Withdrawn. техникалық қателік", "by our incidents", "or was changed, cut or swapped", `<path d="M60 330L`, "<title>Алаң</title>", `<rect class="from" width="729"`)
 	report := "/desk/report/" + d.Queue[0].Root
 	b.get(report)
 	has(t, b.last, "original-1.jpg", "unchanged.", "Perhaps:", "within a day", "near", "айырым белгісіз сарбаздар", "Аурухананы сұрау")

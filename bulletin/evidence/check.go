@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -28,7 +29,11 @@ const (
 type Finding struct {
 	Class Class  `json:"class"`
 	About string `json:"about"` // media, report, author, time, place, seen, after, stamp, package
-	Words string `json:"words"`
+	// Code names the sentence for catalogues in other languages; Args are what
+	// stands in it, in its order. spec/evidence.md, 6.
+	Code  string   `json:"code"`
+	Args  []string `json:"args,omitempty"`
+	Words string   `json:"words"` // the sentence in English
 	// Fault is set for broken ones: a class of spec/vectors/evidence.json.
 	Fault string `json:"fault,omitempty"`
 }
@@ -65,17 +70,32 @@ func (v *Verdict) first() string {
 	return ""
 }
 
-func (v *Verdict) say(c Class, about, words string, args ...any) {
-	v.Findings = append(v.Findings, Finding{Class: c, About: about, Words: fmt.Sprintf(words, args...)})
+func (v *Verdict) say(c Class, about, code, words string, args ...any) {
+	f := Finding{Class: c, About: about, Code: code, Words: fmt.Sprintf(words, args...)}
+	for _, a := range args {
+		f.Args = append(f.Args, fmt.Sprint(a))
+	}
+	v.Findings = append(v.Findings, f)
 }
 
+// fail says what is broken; its code is "bad-" and the class of the fault.
 func (v *Verdict) fail(fault, about, words string, args ...any) {
-	v.Findings = append(v.Findings, Finding{Class: Broken, About: about, Words: fmt.Sprintf(words, args...), Fault: fault})
+	v.say(Broken, about, "bad-"+strings.ReplaceAll(fault, " ", "-"), words, args...)
+	v.Findings[len(v.Findings)-1].Fault = fault
+}
+
+// Beside is what a reader brings to a package.
+type Beside struct {
+	Stamps []File              // time stamps and proofs kept beside it
+	Named  []*x509.Certificate // of authorities whom the reader trusts
 }
 
 // Check reads a package and says what holds. It reads every byte once. An
 // error is one of in, never of the package: that is a Verdict.
-func Check(in io.ReaderAt, size int64) (Verdict, error) {
+func Check(in io.ReaderAt, size int64) (Verdict, error) { return CheckWith(in, size, Beside{}) }
+
+// CheckWith is Check with what a reader brings.
+func CheckWith(in io.ReaderAt, size int64, b Beside) (Verdict, error) {
 	p, v := open(in, size)
 	if p == nil {
 		return *v, nil
@@ -83,7 +103,12 @@ func Check(in io.ReaderAt, size int64) (Verdict, error) {
 	if err := p.checkMedia(v); err != nil {
 		return *v, err
 	}
-	p.judge(v)
+	if !v.Broken() {
+		p.judge(v)
+		err := p.checkStamps(v, b)
+		p.author(v)
+		return *v, err
+	}
 	return *v, nil
 }
 
@@ -108,7 +133,7 @@ func (p *pack) checkMedia(v *Verdict) error {
 		good, bytes = good+1, bytes+x.Bytes
 	}
 	if good > 0 && good == len(p.manifest.Media) {
-		v.say(Proven, "media", "The %d originals (%d bytes) are those that were reported, unchanged.", good, bytes)
+		v.say(Proven, "media", "whole", "The %d originals (%d bytes) are those that were reported, unchanged.", good, bytes)
 	}
 	return nil
 }
@@ -116,40 +141,38 @@ func (p *pack) checkMedia(v *Verdict) error {
 // judge says what the signed words are worth.
 func (p *pack) judge(v *Verdict) {
 	m, r := &p.manifest, &p.manifest.Report
-	if v.Broken() {
-		return
-	}
-	v.say(Proven, "report", "Nothing was added to the report or taken from it since it was signed with its own key %s….", m.Key[:16])
-	v.say(Claimed, "report", "What happened is told by the report (%s); no file can prove it.", r.Basis)
-	v.say(Claimed, "place", "Where it happened is told by the report: %s.", r.Place.Name)
+	v.say(Proven, "report", "signed", "Nothing was added to the report or taken from it since it was signed with its own key %s….", m.Key[:16])
+	v.say(Claimed, "report", r.Basis, "What happened is told by the report (%s); no file can prove it.", r.Basis)
+	v.say(Claimed, "place", "place", "Where it happened is told by the report: %s.", r.Place.Name)
 	if r.Clock != "" {
-		v.say(Claimed, "time", "The report gives %s for the event and %s for itself, by a clock in doubt: %s.", r.From, r.Made, r.Clock)
+		v.say(Claimed, "time", "clock-doubt", "The report gives %s for the event and %s for itself, by a clock in doubt: %s.", r.From, r.Made, r.Clock)
 	} else {
-		v.say(Claimed, "time", "The report gives %s for the event and %s for itself, by the device's clock.", r.From, r.Made)
+		v.say(Claimed, "time", "clock", "The report gives %s for the event and %s for itself, by the device's clock.", r.From, r.Made)
 	}
 	for _, s := range p.seen {
-		v.say(Proven, "seen", "Whoever trusts the %s with the key %s… knows that the report existed at %s.", s.Kind, s.Key[:16], s.At)
+		v.say(Proven, "seen", "seen-"+s.Kind, "Whoever trusts the %s with the key %s… knows that the report existed at %s.", s.Kind, s.Key[:16], s.At)
 	}
 	if len(p.seen) == 0 {
-		v.say(NotProven, "seen", "Nobody else signed that the report existed at any time.")
+		v.say(NotProven, "seen", "unseen", "Nobody else signed that the report existed at any time.")
 	}
 	for _, a := range m.After {
-		v.say(Proven, "after", "The report is not older than the %s with the hash %s…%s.", a.Kind, a.SHA256[:16], note(a.Note))
+		v.say(Proven, "after", "after-"+a.Kind, "The report is not older than the %s with the hash %s…%s.", a.Kind, a.SHA256[:16], note(a.Note))
 	}
 	if len(m.After) == 0 {
-		v.say(NotProven, "after", "Nothing shows that the report is not older than it says.")
+		v.say(NotProven, "after", "not-after", "Nothing shows that the report is not older than it says.")
 	}
-	for _, f := range p.stamps {
-		v.say(NotProven, "stamp", "%s is a time stamp over the root; check it with its maker's tools.", f.Name)
-	}
+}
+
+// author says what is known of who made the report.
+func (p *pack) author(v *Verdict) {
 	switch {
 	case p.claim != nil:
 		v.Author = p.claim.Key
-		v.say(Proven, "author", "The report was made for the holder of the key %s…, who claims it.", p.claim.Key[:16])
-	case m.Claim != "":
-		v.say(NotProven, "author", "Who made the report is not known; its author could claim it later.")
+		v.say(Proven, "author", "author", "The report was made for the holder of the key %s…, who claims it.", p.claim.Key[:16])
+	case p.manifest.Claim != "":
+		v.say(NotProven, "author", "unclaimed", "Who made the report is not known; its author could claim it later.")
 	default:
-		v.say(NotProven, "author", "Who made the report is not known, and nobody can claim it.")
+		v.say(NotProven, "author", "unknown", "Who made the report is not known, and nobody can claim it.")
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"path"
 	"time"
 )
 
@@ -228,10 +229,25 @@ func Add(in io.ReaderAt, size int64, out io.Writer, seen []Seen, claim *Claim) (
 	} else if why := claim.fault(v.Root, &p.manifest); why != "" {
 		return 0, fmt.Errorf("evidence: the claim does not hold: %s", why)
 	}
-	return added, p.write(out, list, claim)
+	return added, p.write(out, list, claim, nil)
 }
 
-func (p *pack) write(out io.Writer, seen []Seen, claim *Claim) (err error) {
+// Stamped copies a package with these stamps instead of those it had.
+func Stamped(in io.ReaderAt, size int64, out io.Writer, stamps []File) error {
+	p, v := open(in, size)
+	if p == nil || v.Broken() {
+		return fmt.Errorf("%w: %s", ErrBroken, v.first())
+	}
+	p.stamps = nil
+	for i, s := range stamps {
+		if len(s.Data) > maxStamp || !stampName("stamps/1"+path.Ext(s.Name)) || len(p.files)+i >= MaxEntries {
+			return fmt.Errorf("evidence: %.40q is no stamp, or one too many", s.Name)
+		}
+	}
+	return p.write(out, p.seen, p.claim, stamps)
+}
+
+func (p *pack) write(out io.Writer, seen []Seen, claim *Claim, stamps []File) (err error) {
 	z := zip.NewWriter(out)
 	copied := func(f *zip.File) { err = errors.Join(err, z.Copy(f)) }
 	for _, f := range p.files[:2+len(p.manifest.Media)] {
@@ -247,6 +263,9 @@ func (p *pack) write(out io.Writer, seen []Seen, claim *Claim) (err error) {
 	}
 	for _, f := range p.stamps {
 		copied(f)
+	}
+	for i, f := range stamps {
+		err = errors.Join(err, stored(z, fmt.Sprintf("stamps/%d%s", i+1, path.Ext(f.Name)), f.Data))
 	}
 	return errors.Join(err, z.Close())
 }

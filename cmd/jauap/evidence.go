@@ -20,6 +20,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/jauap/jauap/bulletin/evidence"
+	"github.com/jauap/jauap/web"
 )
 
 func evidenceCommands(d *door) []*cli.Command {
@@ -69,8 +70,11 @@ func evidenceCommands(d *door) []*cli.Command {
 		},
 		{
 			Name: "verify-evidence", Category: "evidence", Usage: "say what a package proves and what not; needs no profile", ArgsUsage: "FILE",
-			Flags: []cli.Flag{jsonFlag()}, Action: d.verifyEvidence,
+			Flags: []cli.Flag{jsonFlag(), text("lang", "en, ru or kk"), list("stamp", "a time stamp (.tsr) or proof (.ots) that was kept beside the package"),
+				list("tsa-cert", "certificate of a time-stamp authority that you trust, PEM or DER")},
+			Action: d.verifyEvidence,
 		},
+		stampCommands(d),
 	}
 }
 
@@ -276,14 +280,28 @@ func (d *door) verifyEvidence(_ context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	v, err := checkFile(name)
+	words := func(f evidence.Finding) (string, string) { return string(f.Class), f.Words }
+	if lang := c.String("lang"); lang != "" && lang != "en" {
+		said, err := web.Findings(lang)
+		if err != nil {
+			return usageError{err}
+		}
+		words = func(f evidence.Finding) (string, string) {
+			return said.Class(string(f.Class)), said.Finding(f.Code, f.Args, f.Words)
+		}
+	}
+	with, err := beside(c)
+	if err != nil {
+		return err
+	}
+	v, err := checkFile(name, with)
 	if err != nil {
 		return err
 	}
 	if c.Bool("json") {
 		err = d.json(v)
 	} else {
-		d.sayVerdict(&v)
+		d.sayVerdict(&v, words)
 	}
 	if v.Broken() {
 		return errors.Join(err, fmt.Errorf("%w (%s): do not rely on it, ask for the package again", evidence.ErrBroken, v.Fault()))
@@ -291,7 +309,7 @@ func (d *door) verifyEvidence(_ context.Context, c *cli.Command) error {
 	return err
 }
 
-func checkFile(name string) (v evidence.Verdict, err error) {
+func checkFile(name string, b evidence.Beside) (v evidence.Verdict, err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return v, err
@@ -301,10 +319,10 @@ func checkFile(name string) (v evidence.Verdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	return evidence.Check(f, info.Size())
+	return evidence.CheckWith(f, info.Size(), b)
 }
 
-func (d *door) sayVerdict(v *evidence.Verdict) {
+func (d *door) sayVerdict(v *evidence.Verdict, words func(evidence.Finding) (class, sentence string)) {
 	if m := v.Manifest; m != nil && !v.Broken() {
 		d.say("Root: %s", v.Root)
 		d.say("%s", oneLine(m.Report.What))
@@ -320,7 +338,8 @@ func (d *door) sayVerdict(v *evidence.Verdict) {
 		d.say("")
 	}
 	for _, f := range v.Findings {
-		d.say("%-10s  %s", f.Class, oneLine(f.Words))
+		class, sentence := words(f)
+		d.say("%-10s  %s", class, oneLine(sentence))
 	}
 }
 
@@ -341,7 +360,7 @@ func (d *door) countersign(_ context.Context, c *cli.Command) error {
 	}
 	root, err := evidence.ParseRoot(what)
 	if err != nil {
-		v, bad := checkFile(what)
+		v, bad := checkFile(what, evidence.Beside{})
 		if bad != nil {
 			return fmt.Errorf("%q is neither a root nor a file: %w", what, bad)
 		}
@@ -397,7 +416,7 @@ func (d *door) addEvidence(_ context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	v, err := checkFile(from)
+	v, err := checkFile(from, evidence.Beside{})
 	if err != nil {
 		return err
 	}

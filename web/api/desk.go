@@ -43,7 +43,10 @@ type DeskMedium struct {
 type DeskFinding struct {
 	Class string `json:"class"` // proven, claimed, not proven, broken
 	About string `json:"about"`
-	Words string `json:"words"`
+	// Code names the sentence, Args stand in it: evidence.md, 6. Words are English.
+	Code  string   `json:"code"`
+	Args  []string `json:"args,omitempty"`
+	Words string   `json:"words"`
 }
 
 // DeskSuggestion is an incident to which a report may belong. A person decides.

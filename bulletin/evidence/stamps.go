@@ -1,0 +1,112 @@
+package evidence
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/jauap/jauap/bulletin/evidence/stamp"
+)
+
+// File is a time stamp or a proof, in a package or beside it: its name ends in
+// .tsr or .ots.
+type File struct {
+	Name string
+	Data []byte
+}
+
+// Stamps are the stamps in a package whose form holds, and its root.
+func Stamps(in io.ReaderAt, size int64) (list []File, root Root, err error) {
+	p, v := open(in, size)
+	if p == nil || v.Broken() {
+		return nil, root, fmt.Errorf("%w: %s", ErrBroken, v.first())
+	}
+	list, err = p.stampFiles()
+	return list, v.Root, err
+}
+
+func (p *pack) stampFiles() (list []File, err error) {
+	for _, f := range p.stamps {
+		b, err := small(f, maxStamp)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, File{f.Name, b})
+	}
+	return list, nil
+}
+
+// checkStamps says what outside witnesses prove. spec/evidence.md, 7.
+func (p *pack) checkStamps(v *Verdict, b Beside) error {
+	list, err := p.stampFiles()
+	if err != nil {
+		return fmt.Errorf("evidence: read the stamps: %w", err)
+	}
+	n := len(v.Findings)
+	for _, f := range slices.Concat(list, b.Stamps) {
+		if path.Ext(f.Name) == ".ots" {
+			v.proof(f)
+		} else {
+			v.token(f, b)
+		}
+	}
+	if len(v.Findings) == n {
+		v.say(NotProven, "stamp", "no-stamp", "No outside witness stamped the report.")
+	}
+	return nil
+}
+
+// witness says why a stamp does not count; false when it does.
+func (v *Verdict) unread(f File, err error) bool {
+	name := path.Base(f.Name)
+	switch {
+	case errors.Is(err, stamp.ErrOther):
+		v.fail("stamp", "stamp", "The time stamp %s is for something else.", clip(name))
+	case errors.Is(err, stamp.ErrSignature):
+		v.fail("stamp", "stamp", "The time stamp %s is forged or was changed: its signature is wrong.", clip(name))
+	case err != nil:
+		v.say(NotProven, "stamp", "stamp-unread", "The time stamp %s cannot be read here: %s.", clip(name), err)
+	}
+	return err != nil
+}
+
+// token says what an authority signed.
+func (v *Verdict) token(f File, b Beside) {
+	t, err := stamp.Read(f.Data, v.Root, b.Named)
+	if v.unread(f, err) {
+		return
+	}
+	at, mark := t.Time.Format(time.RFC3339), fmt.Sprintf("%x", t.Print[:8])
+	switch {
+	case t.Led:
+		v.say(Proven, "stamp", "stamp-named", "The report existed at %s: %q signed it (certificate %s…), whom the certificate that you named vouches for.", at, t.Signer, mark)
+	case len(b.Named) > 0:
+		v.say(NotProven, "stamp", "stamp-not-named", "A certificate that calls itself %[2]q (%[3]s…) signed that the report existed at %[1]s, but the certificate that you named does not vouch for it.", at, t.Signer, mark)
+	default:
+		v.say(Proven, "stamp", "stamp", "Whoever trusts the time-stamp authority that calls itself %[2]q (certificate %[3]s…) knows that the report existed at %[1]s. Its signature is right; whether it deserves trust is not judged here.", at, t.Signer, mark)
+	}
+}
+
+// proof says which blocks commit to the root. No chain is here to look at.
+func (v *Verdict) proof(f File) {
+	p, err := stamp.ReadProof(f.Data, v.Root)
+	if v.unread(f, err) {
+		return
+	}
+	blocks, waiting := p.Blocks(), p.Waiting()
+	for _, b := range blocks[:min(len(blocks), 8)] {
+		v.say(Claimed, "stamp", "block", "The report existed before Bitcoin's block %d, if the merkle root of that block is %s: compare.", b.Height, b.Merkle)
+	}
+	if len(blocks) > 0 {
+		return
+	}
+	for _, w := range waiting[:min(len(waiting), 8)] {
+		v.say(NotProven, "stamp", "waiting", "The calendar %s promised to put the report into Bitcoin: ask it later.", w.Calendar)
+	}
+	if len(waiting) == 0 {
+		v.say(NotProven, "stamp", "no-block", "The proof %s names no block of Bitcoin and no calendar.", clip(path.Base(f.Name)))
+	}
+}
