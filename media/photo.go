@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
 
-	"golang.org/x/image/draw"
 	"golang.org/x/image/webp"
+
+	"github.com/jauap/jauap/internal/shrink"
 )
 
 // Errors of this room, usable with errors.Is.
@@ -195,9 +197,7 @@ func fit(img image.Image, side int) image.Image {
 	if b = img.Bounds(); b.Dx() == w && b.Dy() == h {
 		return img
 	}
-	out := image.NewRGBA(image.Rect(0, 0, w, h))
-	draw.BiLinear.Scale(out, out.Bounds(), img, b, draw.Src, nil)
-	return out
+	return shrink.RGBA(img, w, h)
 }
 
 func scaled(n, side, long int) int { return max((n*side+long/2)/long, 1) }

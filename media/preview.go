@@ -7,7 +7,7 @@ import (
 	"image"
 	"image/jpeg"
 
-	"golang.org/x/image/draw"
+	"github.com/jauap/jauap/internal/shrink"
 )
 
 // MaxPreview is the most bytes of a preview.
@@ -33,9 +33,7 @@ func preview(img image.Image) ([]byte, error) {
 	b := img.Bounds()
 	for side := longest; side >= shortest; side -= 8 {
 		long := max(b.Dx(), b.Dy())
-		small := image.NewRGBA(image.Rect(0, 0, scaled(b.Dx(), min(side, long), long), scaled(b.Dy(), min(side, long), long)))
-		near := fit(img, 2*side)
-		draw.BiLinear.Scale(small, small.Bounds(), near, near.Bounds(), draw.Src, nil)
+		small := shrink.RGBA(fit(img, 2*side), scaled(b.Dx(), min(side, long), long), scaled(b.Dy(), min(side, long), long))
 		full, err := encode(small, quality)
 		if err != nil {
 			return nil, err

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/draw"
 	"image/jpeg"
 	"image/png"
 
 	"github.com/makiuchi-d/gozxing"
 	"github.com/makiuchi-d/gozxing/qrcode"
-	"golang.org/x/image/draw"
+
+	"github.com/jauap/jauap/internal/shrink"
 )
 
 // Limits of a picture.
@@ -40,7 +42,7 @@ func Read(b []byte) (text string, err error) {
 	long := max(img.Bounds().Dx(), img.Bounds().Dy())
 	work := min(workSide, long)
 	for _, side := range []int{work, min(smallSide, long), work * 4 / 5, work * 3 / 5, work / 2} {
-		if text = find(shrink(img, side)); text != "" {
+		if text = find(smaller(img, side)); text != "" {
 			return text, nil
 		}
 	}
@@ -69,20 +71,19 @@ func unpack(b []byte) (image.Image, error) {
 	return img, nil
 }
 
-// shrink makes a grey picture with no side longer than most.
-func shrink(img image.Image, most int) *image.Gray {
+// smaller makes a grey picture with no side longer than most.
+func smaller(img image.Image, most int) *image.Gray {
 	r := img.Bounds()
 	w, h := r.Dx(), r.Dy()
 	if long := max(w, h); long > most {
 		w, h = max(w*most/long, 1), max(h*most/long, 1)
 	}
-	out := image.NewGray(image.Rect(0, 0, w, h))
-	if out.Bounds().Size() == r.Size() {
+	if w == r.Dx() && h == r.Dy() {
+		out := image.NewGray(image.Rect(0, 0, w, h))
 		draw.Draw(out, out.Bounds(), img, r.Min, draw.Src)
 		return out
 	}
-	draw.BiLinear.Scale(out, out.Bounds(), img, r, draw.Src, nil)
-	return out
+	return shrink.Gray(img, w, h)
 }
 
 // find searches a picture, first with a threshold for each part of it, which
