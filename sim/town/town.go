@@ -27,6 +27,7 @@ type Options struct {
 	Quota  int64   // bytes of a shelf: 1 MiB
 	// Apart lets people meet nobody but the relay.
 	Apart bool
+	bare  bool // the stranger has no litter
 }
 
 // Result of a run.
@@ -211,6 +212,9 @@ func found(o Options) (*world, error) {
 				}
 			}
 		}
+	}
+	if o.bare {
+		return w, nil
 	}
 	return w, w.litter(stranger)
 }
