@@ -62,14 +62,14 @@ type Window struct {
 	// FirstEach is the first text in each window, since it opened; before each but the
 	// first another text was written on both sides.
 	FirstEach []*float64 `json:"first_text_each_s"`
-	Texts        int      `json:"texts"`
-	Photos       int      `json:"photos"`
-	Videos       int      `json:"videos"`
-	Payload      int64    `json:"payload_bytes"` // of whole letters and attachments that the far end can read
-	Share        float64  `json:"share"`         // of the capacity, until the end or until everything was there
-	Wire         [2]int64 `json:"wire_bytes"`    // IP packets that used air time, out and back
-	Waste        float64  `json:"waste"`         // of Wire out: what was not payload
-	Twice        float64  `json:"twice"`         // of the bytes of envelopes that arrived: what had arrived before
+	Texts     int        `json:"texts"`
+	Photos    int        `json:"photos"`
+	Videos    int        `json:"videos"`
+	Payload   int64      `json:"payload_bytes"` // of whole letters and attachments that the far end can read
+	Share     float64    `json:"share"`         // of the capacity, until the end or until everything was there
+	Wire      [2]int64   `json:"wire_bytes"`    // IP packets that used air time, out and back
+	Waste     float64    `json:"waste"`         // of Wire out: what was not payload
+	Twice     float64    `json:"twice"`         // of the bytes of envelopes that arrived: what had arrived before
 	// Limit is the time in which the link could carry the payload at best, with
 	// no headers, losses or waiting; Ratio is the measured time over it.
 	Limit float64 `json:"limit_s"`

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Levels of an export.
@@ -78,8 +79,12 @@ func (i *Incident) Heading() string {
 }
 
 func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s // a spreadsheet would compute it
+	if s == "" {
+		return s
+	}
+	first, _ := utf8.DecodeRuneInString(s)
+	if strings.ContainsRune("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20", first) && (strings.Trim(s, "-.0123456789|") != "" || !strings.ContainsAny(s, "0123456789")) {
+		return "'" + s // a spreadsheet would compute it; numbers below zero are numbers
 	}
 	return s
 }
@@ -217,7 +222,9 @@ func (x *Export) claims() []byte {
 	return table([]string{"claim_id", "topic", "what", "who", "side", "min", "max", "said", "scope", "reference", "state", "history"}, rows)
 }
 
-// uwazi is importable by Uwazi: dates YYYY-MM-DD, positions lat|lon.
+// uwazi is importable by Uwazi: columns are called as it calls properties (one of
+// type geolocation labelled Position is position_geolocation), dates YYYY-MM-DD,
+// positions lat|lon.
 func (x *Export) uwazi() []byte {
 	var rows [][]string
 	for _, i := range x.View.Incidents {
@@ -230,7 +237,7 @@ func (x *Export) uwazi() []byte {
 		}
 		rows = append(rows, row)
 	}
-	head := []string{"title", "date", "geolocation", "place", "grade", "sources"}
+	head := []string{"title", "date", "position_geolocation", "place", "grade", "sources"}
 	for _, c := range Counts {
 		head = append(head, c+"_min", c+"_max")
 	}
