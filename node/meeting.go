@@ -293,8 +293,9 @@ func (n *Node) sweepClaims() {
 // all they had say nothing new before something happens to them.
 func (n *Node) pumpAll() {
 	all := n.all
-	n.all = false // what a pump itself brings about is for the next Step
-	for _, m := range slices.Clone(n.meetings) {
+	n.all = false       // what a pump itself brings about is for the next Step
+	var few [4]*meeting // most have no more, and need no list in the heap
+	for _, m := range append(few[:0], n.meetings...) {
 		if all || m.due || m.now != m.last {
 			m.due = false
 			n.pump(m)

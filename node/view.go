@@ -19,7 +19,9 @@ type view struct {
 // is called after Step's Sync only, so all of it is durable.
 func (v *view) Since(seq uint64, max int) []exchange.Item {
 	n := v.n
-	n.page = n.page[:0]
+	if n.page = n.page[:0]; cap(n.page) == 0 {
+		n.page = make([]exchange.Item, 0, min(max, n.sh.Stats().Envelopes))
+	}
 	n.sh.Each(seq, max, func(e store.Entry) {
 		it := itemOf(e)
 		it.Told, it.Flown = n.told[e.ID], n.flown[e.ID]

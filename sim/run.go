@@ -63,6 +63,7 @@ func Run(ctx context.Context, s Scenario, seed uint64) (Result, error) {
 		}
 		r.now = e.at
 		r.play(e)
+		r.spare(e)
 		if r.failed != nil {
 			return Result{}, fmt.Errorf("%w (repeat it: jauap sim %s --seed %d)", r.failed, s.Name, seed)
 		}
@@ -80,8 +81,8 @@ func (r *run) pop() *event {
 		c := r.s.Contacts[r.begun]
 		if len(r.events) == 0 || c.From < r.events[0].at || c.From == r.events[0].at && r.events[0].kind > begins {
 			r.begun++
-			r.push(&event{at: c.To, kind: ends, i: r.begun - 1})
-			return &event{at: c.From, kind: begins, i: r.begun - 1}
+			r.push(event{at: c.To, kind: ends, i: r.begun - 1})
+			return r.event(event{at: c.From, kind: begins, i: r.begun - 1})
 		}
 	}
 	if len(r.events) == 0 {
@@ -156,6 +157,8 @@ type run struct {
 	bytes   int64
 	steps   int
 	hash    hash.Hash
+	line    [26]byte // scratch of record
+	spares  []*event // played
 	failed  error
 }
 
@@ -193,7 +196,7 @@ func newRun(s Scenario, seed uint64) (*run, error) {
 		}
 	}
 	for day := 1; time.Duration(day)*24*time.Hour <= s.End; day++ {
-		r.push(&event{at: time.Duration(day) * 24 * time.Hour, kind: dawns, i: day})
+		r.push(event{at: time.Duration(day) * 24 * time.Hour, kind: dawns, i: day})
 	}
 	return r, nil
 }
@@ -225,7 +228,7 @@ func (r *run) write(rng *rand.Rand) error {
 		r.units = append(r.units, u)
 		r.pool.Add(u.bytes)
 		r.letter[envelope.IDOf(u.bytes)] = i
-		r.push(&event{at: l.At, kind: writes, i: i})
+		r.push(event{at: l.At, kind: writes, i: i})
 	}
 	return nil
 }
@@ -341,7 +344,8 @@ func (r *run) play(e *event) {
 
 // record puts an event into the hash.
 func (r *run) record(e *event) {
-	var b [26]byte
+	b := &r.line
+	clear(b[:])
 	binary.BigEndian.PutUint64(b[:], uint64(e.at))
 	b[8] = byte(e.kind)
 	binary.BigEndian.PutUint64(b[9:], uint64(e.i))
@@ -420,7 +424,7 @@ func (r *run) step(p int, evs ...node.Event) {
 			if l, ok := r.letter[e.ID]; ok {
 				r.tally.holder(l, p, r.now)
 				if p == r.letters[l].To && r.s.ProofAfter > 0 && r.tally.arrived[l] == r.now {
-					r.push(&event{at: (r.now + r.s.ProofAfter).Truncate(r.s.Batch) + r.s.Batch, kind: proves, i: l})
+					r.push(event{at: (r.now + r.s.ProofAfter).Truncate(r.s.Batch) + r.s.Batch, kind: proves, i: l})
 				}
 			}
 		case node.Stored:
@@ -437,7 +441,7 @@ func (r *run) step(p int, evs ...node.Event) {
 	at := max(next.Sub(firstDay.Start()), r.now+1)
 	if who.tick == 0 || at < who.tick {
 		who.tick = at
-		r.push(&event{at: at, kind: ticks, i: p})
+		r.push(event{at: at, kind: ticks, i: p})
 	}
 }
 
@@ -454,7 +458,7 @@ func (r *run) send(w *wire, data []byte) {
 	if r.s.Network.Rate > 0 {
 		w.busy += time.Duration(n) * time.Second / time.Duration(r.s.Network.Rate)
 	}
-	r.push(&event{at: w.busy + r.s.Network.Latency, kind: arrives, w: w, data: data})
+	r.push(event{at: w.busy + r.s.Network.Latency, kind: arrives, w: w, data: data})
 }
 
 // kind of an event. The order is that of events at the same time.
@@ -479,10 +483,28 @@ type event struct {
 	data  []byte
 }
 
-func (r *run) push(e *event) {
+func (r *run) push(e event) {
 	r.order++
 	e.order = r.order
-	heap.Push(&r.events, e)
+	heap.Push(&r.events, r.event(e))
+}
+
+// event is e in a place where none is any more: a city has hundreds of millions.
+func (r *run) event(e event) *event {
+	var p *event
+	if last := len(r.spares) - 1; last >= 0 {
+		p, r.spares = r.spares[last], r.spares[:last]
+	} else {
+		p = new(event)
+	}
+	*p = e
+	return p
+}
+
+// spare gives back the place of an event that was played.
+func (r *run) spare(e *event) {
+	*e = event{}
+	r.spares = append(r.spares, e)
 }
 
 // queue is the heap of events to come.

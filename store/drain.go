@@ -174,6 +174,9 @@ func (s *Shelf) move(j *job) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if s.piece == nil {
+		s.piece = make([]byte, 0, min(s.stepSize, j.src.live))
+	}
 	b, heads, moved := s.piece[:0], s.heads[:0], s.moved[:0] // moved: offsets in t
 	defer func() {
 		if cap(b) <= maxBuffer {
