@@ -4,7 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 	"unicode"
@@ -218,7 +218,7 @@ func (a *Account) Contacts() []Contact {
 	for _, p := range a.people {
 		list = append(list, a.shown(p))
 	}
-	slices.SortStableFunc(list, func(x, y Contact) int { return strings.Compare(x.Name, y.Name) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Name < list[j].Name })
 	return list
 }
 

@@ -2,7 +2,7 @@ package account
 
 import (
 	"slices"
-	"strings"
+	"sort"
 )
 
 // Near is what is needed to recognise a contact's device on a link.
@@ -44,7 +44,7 @@ func (a *Account) Near() []Near {
 			list = append(list, n)
 		}
 	}
-	slices.SortStableFunc(list, func(x, y Near) int { return strings.Compare(string(x.ID[:]), string(y.ID[:])) })
+	sort.SliceStable(list, func(i, j int) bool { return string(list[i].ID[:]) < string(list[j].ID[:]) })
 	return list
 }
 

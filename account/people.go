@@ -3,7 +3,7 @@ package account
 import (
 	"fmt"
 	"slices"
-	"strings"
+	"sort"
 
 	"github.com/jauap/jauap/identity"
 	"github.com/jauap/jauap/seal"
@@ -105,7 +105,7 @@ func (a *Account) AnsweredBy(card identity.CardID) (list []Contact) {
 			list = append(list, a.shown(p))
 		}
 	}
-	slices.SortStableFunc(list, func(x, y Contact) int { return strings.Compare(x.Name, y.Name) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Name < list[j].Name })
 	return list
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/jauap/jauap/account"
 )
@@ -149,7 +150,7 @@ func (c *Chat) Unread(from account.ContactID) (list []Letter, err error) {
 			return true, err
 		})
 	})
-	slices.SortStableFunc(list, func(x, y Letter) int { return int(int64(seqs[x.ID]) - int64(seqs[y.ID])) })
+	sort.SliceStable(list, func(i, j int) bool { return seqs[list[i].ID] < seqs[list[j].ID] })
 	return list, err
 }
 

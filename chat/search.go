@@ -1,7 +1,7 @@
 package chat
 
 import (
-	"slices"
+	"sort"
 	"strings"
 
 	"github.com/jauap/jauap/account"
@@ -24,7 +24,9 @@ func (c *Chat) Search(with account.ContactID, query string, max int) (list []Let
 	if with != (account.ContactID{}) {
 		prefix = with[:]
 	}
-	newer := func(x, y Letter) int { return y.SentAt.Compare(x.SentAt) }
+	newest := func(list []Letter) {
+		sort.SliceStable(list, func(i, j int) bool { return list[j].SentAt.Before(list[i].SentAt) })
+	}
 	err = c.vault.View(func(tx account.Tx) error {
 		return tx.Scan(tableLetters, prefix, account.After(prefix), true, func(k, v []byte) (bool, error) {
 			l, err := parseRecord(k, v)
@@ -46,13 +48,13 @@ func (c *Chat) Search(with account.ContactID, query string, max int) (list []Let
 			out, err := shown(tx, l)
 			list = append(list, out)
 			if len(list) >= 2*max { // of several contacts: keep the newest
-				slices.SortStableFunc(list, newer)
+				newest(list)
 				list = list[:max]
 			}
 			return prefix == nil || len(list) < max, err
 		})
 	})
-	slices.SortStableFunc(list, newer)
+	newest(list)
 	return list[:min(len(list), max)], err
 }
 

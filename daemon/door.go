@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -210,7 +210,10 @@ func (d *Daemon) Status(context.Context) (api.Status, error) {
 		}
 		s.Links = append(s.Links, l)
 	}
-	slices.SortStableFunc(s.Links, func(a, b api.Link) int { return strings.Compare(a.Kind+" "+a.Addr, b.Kind+" "+b.Addr) })
+	sort.SliceStable(s.Links, func(i, j int) bool {
+		a, b := &s.Links[i], &s.Links[j]
+		return a.Kind+" "+a.Addr < b.Kind+" "+b.Addr
+	})
 	for _, w := range d.watch.Windows() {
 		s.Windows = append(s.Windows, api.Window{From: w.From.UTC(), To: known(w.To), Sent: w.Sent, Received: w.Received, Out: w.Out, In: w.In})
 	}

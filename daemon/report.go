@@ -15,7 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -124,7 +124,7 @@ func (d *Daemon) anchors() (list []evidence.Anchor, err error) {
 			all = append(all, seen{n.At, anchor(b, n)})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b seen) int { return b.at.Compare(a.at) })
+	sort.SliceStable(all, func(i, j int) bool { return all[j].at.Before(all[i].at) })
 	for _, s := range all[:min(len(all), anchorNotices)] {
 		list = append(list, s.Anchor)
 	}

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -232,8 +233,9 @@ func (tn *tunnel) plan() {
 			tn.todo = append(tn.todo, u)
 		}
 	}
-	slices.SortStableFunc(tn.todo, func(a, b node.Listed) int {
-		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(tn.tries[a.ID], tn.tries[b.ID]))
+	sort.SliceStable(tn.todo, func(i, j int) bool {
+		a, b := &tn.todo[i], &tn.todo[j]
+		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(tn.tries[a.ID], tn.tries[b.ID])) < 0
 	})
 	keep(tn.held, here)
 	keep(tn.later, here)

@@ -3,7 +3,7 @@ package exchange
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
+	"sort"
 
 	"github.com/jauap/jauap/envelope"
 )
@@ -82,7 +82,7 @@ func (s *Session) goOn() {
 			}
 		}
 	})
-	slices.SortFunc(s.resume, func(a, b resumed) int { return s.compare(a.item, b.item) })
+	sort.Slice(s.resume, func(i, j int) bool { return s.compare(s.resume[i].item, s.resume[j].item) < 0 })
 }
 
 // resumed is a unit that goes on where it was cut.

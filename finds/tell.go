@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/jauap/jauap/account"
@@ -144,7 +145,7 @@ func scan(tx account.Tx, prefix []byte) (list []kept, err error) {
 		}
 		return true, nil
 	})
-	slices.SortStableFunc(list, func(x, y kept) int { return int(y.Day) - int(x.Day) })
+	sort.SliceStable(list, func(i, j int) bool { return list[j].Day < list[i].Day })
 	return list, err
 }
 
@@ -266,7 +267,7 @@ func (b *Book) mine(tx account.Tx) (list []told, err error) {
 			list = append(list, told{h, k.Find})
 		}
 	}
-	slices.SortStableFunc(list, func(x, y told) int { return int(y.Day) - int(x.Day) })
+	sort.SliceStable(list, func(i, j int) bool { return list[j].Day < list[i].Day })
 	return list[:min(maxTold, len(list))], nil
 }
 

@@ -2,7 +2,7 @@ package group
 
 import (
 	"slices"
-	"strings"
+	"sort"
 	"time"
 
 	"github.com/jauap/jauap/account"
@@ -125,7 +125,7 @@ func (g *Groups) List() (list []Info, asked []Asked, err error) {
 			return true, err
 		})
 	})
-	slices.SortStableFunc(list, func(a, b Info) int { return strings.Compare(a.Name, b.Name) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Name < list[j].Name })
 	return list, asked, err
 }
 
@@ -192,9 +192,9 @@ func (g *Groups) info(tx account.Tx, x *group) (Info, error) {
 		}
 	}
 	i.Removals = g.removals(l, all, x, name)
-	byName := func(a, b Person) int { return strings.Compare(a.Name+a.Key, b.Name+b.Key) }
-	slices.SortStableFunc(i.Members, byName)
-	slices.SortStableFunc(i.Proposed, byName)
+	for _, l := range [][]Person{i.Members, i.Proposed} {
+		sort.SliceStable(l, func(i, j int) bool { return l[i].Name+l[i].Key < l[j].Name+l[j].Key })
+	}
 	slices.Sort(i.Asked)
 	return i, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/jauap/jauap/account"
@@ -44,7 +45,10 @@ func (x *Inboxes) Messages() []Message {
 			list = append(list, m.message())
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Message) int { return cmp.Or(a.Came.Compare(b.Came), bytes.Compare(a.ID[:], b.ID[:])) })
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(a.Came.Compare(b.Came), bytes.Compare(a.ID[:], b.ID[:])) < 0
+	})
 	return list
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/jauap/jauap/account"
@@ -261,7 +262,10 @@ func (x *Inboxes) SentAll() []Sent {
 	for _, s := range x.sent {
 		list = append(list, s.view())
 	}
-	slices.SortStableFunc(list, func(a, b Sent) int { return cmp.Or(b.At.Compare(a.At), bytes.Compare(a.ID[:], b.ID[:])) })
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(b.At.Compare(a.At), bytes.Compare(a.ID[:], b.ID[:])) < 0
+	})
 	return list
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -485,7 +486,7 @@ func (d *Desk) Slips(at account.Moment, want func(*View) bool) ([]View, error) {
 			return true, err
 		})
 	})
-	slices.SortStableFunc(list, func(a, b View) int { return a.Received.Compare(b.Received) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Received.Before(list[j].Received) })
 	return list, err
 }
 

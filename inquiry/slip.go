@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -170,8 +171,9 @@ type View struct {
 
 // order sorts events the same way on every device.
 func order(list []Event) {
-	slices.SortStableFunc(list, func(a, b Event) int {
-		return cmp.Or(a.At.Compare(b.At), bytes.Compare(a.ID[:], b.ID[:]))
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(a.At.Compare(b.At), bytes.Compare(a.ID[:], b.ID[:])) < 0
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/jauap/jauap/account"
@@ -42,7 +43,10 @@ func (b *Board) seenPart(tx account.Tx, at account.Moment, to account.ContactID,
 			list = append(list, sign{id, spans[n-1].To})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b sign) int { return cmp.Or(b.at.Compare(a.at), slices.Compare(a.id[:], b.id[:])) })
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(b.at.Compare(a.at), slices.Compare(a.id[:], b.id[:])) < 0
+	})
 	p.Kind = kindSeen
 	for _, s := range list[:min(len(list), maxSeen)] {
 		tag := mentionTag(key, s.id)

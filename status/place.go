@@ -3,6 +3,7 @@ package status
 import (
 	"crypto/sha256"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -85,7 +86,7 @@ func (s *signs) note(wrote, came time.Time) bool {
 // Join puts spans in order and makes one of those that lie at most gap apart.
 func Join(list []Span, gap time.Duration) []Span {
 	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b Span) int { return a.From.Compare(b.From) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].From.Before(list[j].From) })
 	out := list[:0]
 	for _, s := range list {
 		if n := len(out); n > 0 && s.From.Sub(out[n-1].To) <= gap {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -192,7 +193,7 @@ func (x *turn) networkScreen(st api.Status, out []api.Outgoing) networkScreen {
 		s.Ways = append(s.Ways, v)
 	}
 	windows := slices.Clone(st.Windows)
-	slices.SortStableFunc(windows, func(a, b api.Window) int { return b.From.Compare(a.From) })
+	sort.SliceStable(windows, func(i, j int) bool { return windows[j].From.Before(windows[i].From) })
 	for _, w := range windows[:min(len(windows), shownWindows)] {
 		s.Windows = append(s.Windows, windowView{
 			From: x.clock(&w.From), To: x.clock(w.To),

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -143,8 +143,9 @@ func (x *turn) people() error {
 		x.Tab = "welcome"
 		return x.invitation("welcome", http.StatusOK, x.T("welcome.title"), acceptForm{})
 	}
-	slices.SortStableFunc(list, func(a, b api.Person) int {
-		return cmp.Or(cmp.Compare(rank(b), rank(a)), lastSign(b).Compare(lastSign(a)), strings.Compare(a.Name, b.Name))
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(cmp.Compare(rank(*b), rank(*a)), lastSign(*b).Compare(lastSign(*a)), strings.Compare(a.Name, b.Name)) < 0
 	})
 	s := home{People: make([]person, len(list))}
 	for i, p := range list {

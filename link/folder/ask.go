@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"io/fs"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -44,7 +44,10 @@ func (w *walk) ask(name string, f file, info fs.FileInfo) error {
 
 // newestAsks forgets all but the newest asks.
 func (w *walk) newestAsks() {
-	slices.SortStableFunc(w.asks, func(a, b foundAsk) int { return cmp.Or(b.time.Compare(a.time), cmp.Compare(a.name, b.name)) })
+	sort.SliceStable(w.asks, func(i, j int) bool {
+		a, b := &w.asks[i], &w.asks[j]
+		return cmp.Or(b.time.Compare(a.time), cmp.Compare(a.name, b.name)) < 0
+	})
 	w.stale = append(w.stale, w.asks[min(len(w.asks), maxAsks):]...)
 	w.asks = w.asks[:min(len(w.asks), maxAsks)]
 }

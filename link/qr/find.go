@@ -2,10 +2,10 @@ package qr
 
 import (
 	"bytes"
-	"cmp"
 	"image"
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/makiuchi-d/gozxing"
 	"github.com/makiuchi-d/gozxing/qrcode"
@@ -117,7 +117,7 @@ func triples(centres []*detector.FinderPattern) []*detector.FinderPatternInfo {
 			}
 		}
 	}
-	slices.SortStableFunc(found, func(a, b triple) int { return cmp.Compare(a.bad, b.bad) })
+	sort.SliceStable(found, func(i, j int) bool { return found[i].bad < found[j].bad })
 	var infos []*detector.FinderPatternInfo
 	for _, t := range found[:min(len(found), maxTriples)] {
 		bl, tl, tr := gozxing.ResultPoint_OrderBestPatterns(t.list[0], t.list[1], t.list[2])
