@@ -70,6 +70,17 @@ func TestLiars(t *testing.T) {
 			frame(l, 0x86, 3, 200, 1, 100) // GOT held of units that nobody listed
 			drain(l)
 		}),
+		"lies in its sketch": liar(t, func(l relay.Line) {
+			// It offers a sketch of five units and sums that fit no set at all.
+			frame(l, append([]byte{0x81, 1, 1 | 8, 1, 0, 0}, append(make([]byte, 8), append([]byte{5, 1, 2, 3, 4}, make([]byte, 20)...)...)...)...)
+			lies := append([]byte{0x01}, 100)
+			for i := range 100 * 10 {
+				lies = append(lies, byte(i*i))
+			}
+			frame(l, lies...)
+			frame(l, 0x02, 0, 1, 2, 3, 4, 5, 2, 2, 3, 4, 5) // LACK: what it says that it lacks
+			drain(l)
+		}),
 		"stalls": liar(t, drain),
 	}
 	other := liar(t, drain)
@@ -90,6 +101,14 @@ func TestLiars(t *testing.T) {
 	}
 	awaitState(t, d, send(t, d, "Dana", "By the honest one."), api.Left)
 	for name, a := range bad {
+		if name == "lies in its sketch" {
+			// A relay is not evened out with by a sketch: what it says is passed over.
+			await(t, d, "a lie that costs nothing", func(s api.Status) bool {
+				i := slices.IndexFunc(s.Links, func(l api.Link) bool { return l.Addr == a.HostPort() })
+				return i >= 0 && s.Links[i].In > 1000 && s.Links[i].Out < 20_000
+			})
+			continue
+		}
 		say := map[string]string{"stalls": "silent", "another key": "another key"}[name]
 		if say == "" {
 			say = "exchange"

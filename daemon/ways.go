@@ -182,6 +182,9 @@ func (d *Daemon) sweptAll(w way) {
 func (d *Daemon) won(w way, c *watched) {
 	d.rowWay(w, c.way)
 	d.observe(w.evidence(c.way, observe.Answered))
+	if c.tcp != nil {
+		d.log.Debug("tcp", "congestion", relay.Congestion(c.tcp))
+	}
 	if c.udp != nil {
 		if _, trip := c.udp.Heard(); trip > 0 {
 			d.ways.mu.Lock()

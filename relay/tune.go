@@ -4,8 +4,8 @@ import "net"
 
 // Tune prepares a TCP connection for a link on which the order of sending is
 // decided late: little waits in the kernel, where nothing can overtake it,
-// and no keep-alive probes drain a phone, because a Stream has its own. What
-// the system does not know is left out.
+// no keep-alive probes drain a phone, because a Stream has its own, and loss alone
+// does not slow it down where the kernel has BBR. What the system does not know is left out.
 func Tune(c net.Conn) {
 	t := tcpOf(c)
 	if t == nil {
@@ -15,7 +15,24 @@ func Tune(c net.Conn) {
 	_ = t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: false})
 	if raw, err := t.SyscallConn(); err == nil {
 		lowWater(raw)
+		congestion(raw, wanted)
 	}
+}
+
+// wanted is what decides how fast a long lossy line is filled, where the system
+// offers it: on such lines loss is not congestion, and what the kernel usually
+// runs takes it for that. Elsewhere the system's own stays.
+const wanted = "bbr"
+
+// Congestion is the name of what decides how fast a TCP connection sends, empty
+// where nobody can tell.
+func Congestion(c net.Conn) (name string) {
+	if t := tcpOf(c); t != nil {
+		if raw, err := t.SyscallConn(); err == nil {
+			name = congestionOf(raw)
+		}
+	}
+	return name
 }
 
 // CloseWhole closes a connection so that what was written still arrives: the

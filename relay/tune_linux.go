@@ -1,15 +1,32 @@
 package relay
 
-import "syscall"
+import (
+	"syscall"
 
-// tcpNotSentLowat is TCP_NOTSENT_LOWAT of linux/tcp.h, which package syscall
-// does not name.
-const tcpNotSentLowat = 25
+	"golang.org/x/sys/unix"
+)
 
 func lowWater(raw syscall.RawConn) {
 	_ = raw.Control(func(fd uintptr) {
-		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpNotSentLowat, unsent)
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent)
 	})
+}
+
+// congestion asks for an algorithm. A kernel without it, or one that keeps it for
+// the administrator, says no, and nothing changes.
+func congestion(raw syscall.RawConn, name string) {
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, name)
+	})
+}
+
+func congestionOf(raw syscall.RawConn) (name string) {
+	_ = raw.Control(func(fd uintptr) {
+		if s, err := unix.GetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION); err == nil {
+			name = s
+		}
+	})
+	return name
 }
 
 // drain reads without waiting and beside whoever else reads.
@@ -17,7 +34,7 @@ func drain(raw syscall.RawConn) {
 	_ = raw.Control(func(fd uintptr) {
 		var b [4 << 10]byte
 		for n := 0; n < maxDrain; {
-			got, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_DONTWAIT)
+			got, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_DONTWAIT)
 			if err != nil || got == 0 {
 				return
 			}
