@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -38,7 +37,8 @@ type Desk struct {
 	key     ed25519.PrivateKey
 	by      string
 	entries map[string]*Entry
-	view    *View // nil when entries came since
+	order   []*Entry // all, oldest first; nil when it is not known
+	view    *View    // nil when it must be made anew
 
 	checked  map[string]Checked // packages that came
 	packages map[string]string  // root -> package
@@ -105,6 +105,10 @@ func (d *Desk) self(by string) error {
 		d.key = ed25519.NewKeyFromSeed(seed)
 	}
 	d.by = by
+	if d.view != nil {
+		v := *d.view
+		v.By, d.view = by, &v
+	}
 	return d.vault.Update(func(tx account.Tx) error {
 		return tx.Put(tableSelf, nil, account.NewRecord(1).Raw(d.key.Seed()).Text(by).Bytes())
 	})
@@ -183,9 +187,14 @@ func (d *Desk) keep(lines [][]byte) error {
 		return err
 	}
 	for n, e := range fresh {
+		if d.entries[n] != nil {
+			delete(fresh, n) // nothing is said twice
+		}
 		d.entries[n] = e
 	}
-	d.view = nil
+	if len(fresh) > 0 {
+		d.advance(fresh)
+	}
 	return nil
 }
 
@@ -268,14 +277,15 @@ func (d *Desk) Write(w io.Writer) (n int, err error) {
 
 // sorted are the entries in the order of spec/desk.md, 2. mu is held.
 func (d *Desk) sorted() []*Entry {
-	list := make([]*Entry, 0, len(d.entries))
-	for _, e := range d.entries {
-		list = append(list, e)
+	if d.order == nil {
+		list := make([]*Entry, 0, len(d.entries))
+		for _, e := range d.entries {
+			list = append(list, e)
+		}
+		slices.SortFunc(list, before)
+		d.order = list
 	}
-	slices.SortFunc(list, func(a, b *Entry) int {
-		return cmp.Or(strings.Compare(a.At, b.At), strings.Compare(a.name, b.name))
-	})
-	return list
+	return d.order
 }
 
 // Merge takes the entries of another desk. It says how many were new and how
@@ -291,6 +301,10 @@ func (d *Desk) Merge(r io.Reader) (fresh, refused int, err error) {
 	s := bufio.NewScanner(r)
 	s.Buffer(make([]byte, 64<<10), maxLine+1)
 	for s.Scan() {
+		if len(s.Bytes()) < leastLine || !bytes.HasPrefix(s.Bytes(), []byte(lineBegins)) {
+			refused++ // without a look at the rest: there may be thousands of them
+			continue
+		}
 		b := append(bytes.Clone(s.Bytes()), '\n')
 		e, err := receive(b)
 		switch {

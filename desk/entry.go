@@ -24,11 +24,15 @@ var (
 )
 
 const (
-	format   = "jauap-desk/1"
-	maxLine  = 320 << 10
-	maxText  = 4 << 10
-	maxShort = 500
-	timeForm = "2006-01-02T15:04:05.000Z"
+	format  = "jauap-desk/1"
+	maxLine = 320 << 10
+	// How every line begins, and the bytes of the key, the time and the signature
+	// that each has at least.
+	lineBegins = `{"format":"jauap-desk/1","desk":"`
+	leastLine  = len(lineBegins) + 64 + 24 + 128
+	maxText    = 4 << 10
+	maxShort   = 500
+	timeForm   = "2006-01-02T15:04:05.000Z"
 )
 
 // Kinds of entries. spec/desk.md, 2.

@@ -83,6 +83,8 @@ type View struct {
 	Series    []Series
 	Log       []*Entry // all entries, newest first
 	undone    map[string]bool
+	loose     map[string]bool   // what is spoken of and is not here
+	merged    map[string]string // incidents that became others
 	reports   map[string]*Report
 	incidents map[string]*Incident
 	claims    map[string]*ClaimView
@@ -140,8 +142,7 @@ func fold(list []*Entry) *View {
 		case KindMerge:
 			merge(merged, e.Of, e.Into)
 		case KindClaim:
-			at, _ := saidAt(e.Claim.Said)
-			v.claims[e.name] = &ClaimView{ID: e.name, Claim: *e.Claim, Entered: *e, State: "stands", at: at}
+			v.claims[e.name] = claimOf(e)
 		case KindNote:
 			notes = append(notes, e)
 		}
@@ -158,17 +159,17 @@ func fold(list []*Entry) *View {
 		}
 	}
 	v.arrange()
+	v.merged, v.loose = merged, v.unbound(list)
 	return v
 }
 
-func (v *View) addReport(e *Entry) {
-	if v.reports[e.Of] != nil {
-		return
+func (v *View) addReport(e *Entry) *Report {
+	r := v.reports[e.Of]
+	if r == nil {
+		r = &Report{Root: e.Of, By: e.By, Manifest: e.Report, Came: parsed(e.Came), from: parsed(e.Report.Report.From)}
+		v.reports[e.Of] = r
 	}
-	r := &Report{Root: e.Of, By: e.By, Manifest: e.Report}
-	r.Came, _ = time.Parse(time.RFC3339, e.Came)
-	r.from, _ = time.Parse(time.RFC3339, e.Report.Report.From)
-	v.reports[e.Of] = r
+	return r
 }
 
 // merge notes that one incident is another, unless that closes a circle.
@@ -254,7 +255,7 @@ func (v *View) arrange() {
 	for _, r := range v.reports {
 		v.Reports = append(v.Reports, r)
 	}
-	slices.SortFunc(v.Reports, func(a, b *Report) int { return cmp.Or(b.Came.Compare(a.Came), strings.Compare(a.Root, b.Root)) })
+	slices.SortFunc(v.Reports, newest)
 	for _, r := range v.Reports {
 		if r.Incident == "" {
 			v.Queue = append(v.Queue, r)
@@ -266,21 +267,17 @@ func (v *View) arrange() {
 			v.Incidents = append(v.Incidents, i)
 		}
 	}
-	slices.SortFunc(v.Incidents, func(a, b *Incident) int { return cmp.Or(a.From.Compare(b.From), strings.Compare(a.ID, b.ID)) })
+	slices.SortFunc(v.Incidents, byTime)
 	series := map[[2]string][]*ClaimView{}
 	for _, c := range v.claims {
 		k := [2]string{c.Claim.Topic, c.Claim.What}
 		series[k] = append(series[k], c)
 	}
 	for k, list := range series {
-		slices.SortFunc(list, func(a, b *ClaimView) int {
-			return cmp.Or(a.at.Compare(b.at), strings.Compare(a.Entered.At, b.Entered.At), strings.Compare(a.ID, b.ID))
-		})
+		slices.SortFunc(list, bySaid)
 		v.Series = append(v.Series, Series{k[0], k[1], list})
 	}
-	slices.SortStableFunc(v.Series, func(a, b Series) int {
-		return cmp.Or(strings.Compare(a.Topic, b.Topic), strings.Compare(a.What, b.What))
-	})
+	slices.SortStableFunc(v.Series, bySeries)
 }
 
 // sum computes what an incident's reports say together. spec/desk.md, 4.
