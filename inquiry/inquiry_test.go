@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"reflect"
@@ -263,8 +264,11 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-// TestTeam lets a team of 20 work many slips of three askers through partitions:
-// each is answered to its asker exactly once for each answer that was given.
+// TestTeam lets a team of 20 work many slips of three askers through partitions,
+// some of them two at a time who cannot hear each other, with mail that comes
+// late, in any order and twice: no slip is lost or there twice, each is answered
+// to its asker exactly once for each answer that was given, and who was on it is
+// known to everybody.
 func TestTeam(t *testing.T) {
 	slipsN := 500
 	if os.Getenv("JAUAP_TEST") == "all" {
@@ -280,7 +284,7 @@ func TestTeam(t *testing.T) {
 		by account.ContactID
 	}
 	var all []asking
-	answers := map[ID]int{}
+	answers, takers := map[ID]int{}, map[ID]map[string]bool{}
 	for i := range slipsN {
 		by := askers[i%3]
 		id, err := c.desks[by].Ask(c.at(), asked(fmt.Sprint("person ", i)), []account.ContactID{team[c.rng.IntN(4)]})
@@ -302,15 +306,28 @@ func TestTeam(t *testing.T) {
 		}
 		var rest []ID
 		for _, id := range open {
-			h := c.desks[team[c.rng.IntN(len(team))]]
-			c.must(h.Act(c.at(), id, Took, 0, ""))
-			if c.rng.IntN(3) == 0 {
-				c.must(h.Act(c.at(), id, Answered, NoAnswer, ""))
-				rest = append(rest, id)
-				continue
+			again, on := true, c.rng.Perm(len(team))[:1+c.rng.IntN(5)/4] // now and then two, who do not know of each other yet
+			for _, n := range on {
+				h := c.desks[team[n]]
+				c.must(h.Act(c.at(), id, Took, 0, ""))
+				if takers[id] == nil {
+					takers[id] = map[string]bool{}
+				}
+				takers[id][h.me] = true
 			}
-			c.must(h.Act(c.at(), id, Answered, Spoke, "said so"))
-			answers[id]++
+			for _, n := range on {
+				h := c.desks[team[n]]
+				if c.rng.IntN(3) == 0 {
+					c.must(h.Act(c.at(), id, Answered, NoAnswer, ""))
+					continue
+				}
+				c.must(h.Act(c.at(), id, Answered, Spoke, "said so"))
+				again = false
+				answers[id]++
+			}
+			if again {
+				rest = append(rest, id)
+			}
 		}
 		open = rest
 		c.carry()
@@ -322,17 +339,37 @@ func TestTeam(t *testing.T) {
 		seen[by] = c.slips(by)
 	}
 	for _, a := range all {
-		n, v := 0, seen[a.by][a.id]
+		n, v, took := 0, seen[a.by][a.id], map[string]bool{}
 		for _, e := range v.Events {
 			if e.Outcome == Spoke {
 				n++
 			}
+			if e.Kind == Took {
+				took[e.Who] = true
+			}
 		}
-		if v.State != Done || n != answers[a.id] {
-			t.Fatalf("%s: %s with %d answers of %d", a.id, v.State, n, answers[a.id])
+		if v.State != Done || n != answers[a.id] || !maps.Equal(took, takers[a.id]) {
+			t.Fatalf("%s: %s with %d answers of %d; %v took it, not %v", a.id, v.State, n, answers[a.id], took, takers[a.id])
+		}
+	}
+	twice := 0
+	for _, n := range answers {
+		if n > 1 {
+			twice++
+		}
+	}
+	if twice < slipsN/50 {
+		t.Errorf("%d slips were answered by two: this test sees too little", twice)
+	}
+	for i, by := range askers { // each has all of its own, and only these
+		if n := len(seen[by]); n != (slipsN-i+2)/3 {
+			t.Errorf("an asker has %d slips", n)
 		}
 	}
 	for _, h := range team {
+		if n := len(c.slips(h)); n != slipsN {
+			t.Errorf("%v has %d slips of %d", h, n, slipsN)
+		}
 		for id, v := range c.slips(h) {
 			if v.State != Done || !v.Erased {
 				t.Fatalf("%v still has %s: %s", h, id, v.State)
