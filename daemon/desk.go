@@ -192,7 +192,7 @@ func deskClaim(c *desk.ClaimView) api.DeskClaim {
 const mapMarks = 500
 
 func deskMap(v *desk.View, lang string) api.DeskMap {
-	m := api.DeskMap{Width: desk.Width, Height: desk.Height, Outline: desk.Outline(), Names: []api.DeskMark{}, Marks: []api.DeskMark{}}
+	m := api.DeskMap{Width: desk.Width, Height: desk.Height, Outline: desk.Outline(), Borders: desk.Borders(), Names: []api.DeskMark{}, Marks: []api.DeskMark{}}
 	for _, r := range desk.Regions() {
 		x, y, _ := desk.Spot(r.Lat, r.Lon)
 		name := map[string]string{"kk": r.KK, "ru": r.RU}[lang]
@@ -208,7 +208,7 @@ func deskMap(v *desk.View, lang string) api.DeskMap {
 			continue
 		}
 		if x, y, ok := desk.Spot(*i.Lat, *i.Lon); ok {
-			m.Marks = append(m.Marks, api.DeskMark{X: x, Y: y, Size: 5 + min(float64(len(i.Reports)), 12), Text: i.Heading(), ID: i.ID})
+			m.Marks = append(m.Marks, api.DeskMark{X: x, Y: y, Size: 5 + min(float64(len(i.Reports)), 12), Text: i.Heading(), ID: i.ID, Counts: deskCounts(i.Counts)})
 		}
 	}
 	return m

@@ -14,6 +14,12 @@ import (
 //go:embed kazakhstan.txt
 var kazakhstan string
 
+// The borders of regions are Natural Earth's too, as they were in January 2022,
+// to a fiftieth of a degree. Public domain.
+//
+//go:embed borders.txt
+var borders string
+
 // Width and Height of the map in its own units.
 const (
 	Width  = 1000
@@ -33,9 +39,21 @@ func Spot(lat, lon float64) (x, y float64, ok bool) {
 }
 
 // Outline is the country as a path of SVG.
-func Outline() string {
+func Outline() string { return trace(kazakhstan) + "Z" }
+
+// Borders are those between regions, as a path of SVG.
+func Borders() string {
 	var b strings.Builder
-	for i, p := range strings.Fields(kazakhstan) {
+	for line := range strings.Lines(borders) {
+		b.WriteString(trace(line))
+	}
+	return b.String()
+}
+
+// trace is one line of points as a path of SVG.
+func trace(points string) string {
+	var b strings.Builder
+	for i, p := range strings.Fields(points) {
 		a, o, _ := strings.Cut(p, ",")
 		lon, err1 := strconv.Atoi(a)
 		lat, err2 := strconv.Atoi(o)
@@ -49,7 +67,7 @@ func Outline() string {
 		}
 		fmt.Fprintf(&b, "%c%g %g", c, x, y)
 	}
-	return b.String() + "Z"
+	return b.String()
 }
 
 // Region is a region or city of its rank, about where its name stands.
@@ -58,13 +76,13 @@ type Region struct {
 	Lat, Lon   float64
 }
 
-// Regions of Kazakhstan as they are since 2022.
+// Regions of Kazakhstan as they were in January 2022: fourteen, and three cities.
 func Regions() []Region {
 	return []Region{
-		{"Абай", "Абай", "Abai", 49.3, 79.6}, {"Ақмола", "Акмола", "Akmola", 52.2, 69.4}, {"Ақтөбе", "Актобе", "Aktobe", 48.6, 58.2}, {"Алматы обл.", "Алматинская", "Almaty region", 44.4, 76.6},
-		{"Алматы", "Алматы", "Almaty", 43.24, 76.95}, {"Астана", "Астана", "Astana", 51.13, 71.43}, {"Атырау", "Атырау", "Atyrau", 47.4, 52.4}, {"Батыс Қазақстан", "Зап. Казахстан", "West Kazakhstan", 50.0, 50.4},
-		{"Жамбыл", "Жамбыл", "Jambyl", 44.2, 72.0}, {"Жетісу", "Жетысу", "Jetisu", 45.5, 79.0}, {"Қарағанды", "Караганда", "Karaganda", 48.3, 74.3}, {"Қостанай", "Костанай", "Kostanay", 51.6, 63.8},
-		{"Қызылорда", "Кызылорда", "Kyzylorda", 45.2, 64.2}, {"Маңғыстау", "Мангистау", "Mangystau", 43.9, 53.6}, {"Павлодар", "Павлодар", "Pavlodar", 52.3, 76.6}, {"Солтүстік Қазақстан", "Сев. Казахстан", "North Kazakhstan", 54.2, 69.2},
-		{"Түркістан", "Туркестан", "Turkistan", 43.4, 67.8}, {"Ұлытау", "Улытау", "Ulytau", 48.0, 67.2}, {"Шығыс Қазақстан", "Вост. Казахстан", "East Kazakhstan", 48.9, 84.0}, {"Шымкент", "Шымкент", "Shymkent", 42.32, 69.59},
+		{"Ақмола", "Акмолинская", "Akmola", 51.9, 69.6}, {"Ақтөбе", "Актюбинская", "Aktobe", 48.6, 58.2}, {"Алматы облысы", "Алматинская", "Almaty region", 45.0, 77.6},
+		{"Алматы", "Алматы", "Almaty", 43.24, 76.95}, {"Нұр-Сұлтан", "Нур-Султан", "Nur-Sultan", 51.13, 71.43}, {"Атырау", "Атырауская", "Atyrau", 47.4, 52.6}, {"Батыс Қазақстан", "Зап.-Казахстанская", "West Kazakhstan", 49.7, 50.6},
+		{"Жамбыл", "Жамбылская", "Jambyl", 44.3, 72.2}, {"Қарағанды", "Карагандинская", "Karaganda", 48.0, 71.4}, {"Қостанай", "Костанайская", "Kostanay", 51.4, 63.8},
+		{"Қызылорда", "Кызылординская", "Kyzylorda", 45.3, 63.8}, {"Маңғыстау", "Мангистауская", "Mangystau", 43.9, 53.8}, {"Павлодар", "Павлодарская", "Pavlodar", 52.0, 76.4}, {"Солтүстік Қазақстан", "Сев.-Казахстанская", "North Kazakhstan", 54.1, 69.0},
+		{"Түркістан", "Туркестанская", "Turkistan", 43.6, 68.0}, {"Шығыс Қазақстан", "Вост.-Казахстанская", "East Kazakhstan", 48.9, 82.0}, {"Шымкент", "Шымкент", "Shymkent", 42.32, 69.59},
 	}
 }

@@ -341,6 +341,16 @@ func TestMap(t *testing.T) {
 	if n := strings.Count(path, "L"); n != 276 || !strings.HasPrefix(path, "M") {
 		t.Errorf("%d lines", n)
 	}
+	inner := Borders()
+	if strings.Count(inner, "M") != 26 || len(Regions()) != 17 {
+		t.Errorf("%d borders of %d regions", strings.Count(inner, "M"), len(Regions()))
+	}
+	for _, p := range strings.FieldsFunc(inner, func(r rune) bool { return r == 'M' || r == 'L' }) {
+		var x, y float64
+		if n, err := fmt.Sscan(p, &x, &y); n != 2 || err != nil || x < 20 || x > Width-20 || y < 10 || y > Height {
+			t.Errorf("a border goes by %q", p)
+		}
+	}
 	for _, r := range Regions() {
 		if x, y, ok := Spot(r.Lat, r.Lon); !ok || x < 20 || y < 10 || r.KK == "" || r.RU == "" || r.EN == "" {
 			t.Errorf("%s is at %g %g", r.EN, x, y)

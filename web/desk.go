@@ -138,6 +138,11 @@ func (x *turn) deskWith(s deskScreen, status int) error {
 	s.Desk, s.Sum = now, x.deskCounts(now.Tally)
 	const size = 50 // of a page at the door
 	s.Earlier, s.Later = s.Page > 0, max(now.Waiting, now.All) > (s.Page+1)*size
+	for i, m := range s.Map.Marks {
+		if n := x.deskCounts(m.Counts); n != "" {
+			s.Map.Marks[i].Text += " · " + n
+		}
+	}
 	for i, b := range s.Broken {
 		s.Broken[i].Words = x.Lang.fault(b.Fault, b.Words)
 	}

@@ -214,6 +214,18 @@ func (p *sheet) drawing(x *desk.Export, lang string) {
 	p.SetFillColor(238, 240, 236)
 	p.SetDrawColor(120, 130, 130)
 	p.Polygon(points, "DF")
+	for line := range strings.SplitSeq(strings.TrimPrefix(desk.Borders(), "M"), "M") {
+		var from fpdf.PointType
+		for i, s := range strings.Split(line, "L") {
+			var a, b float64
+			_, _ = fmt.Sscan(s, &a, &b) // they are numbers: a test reads them all
+			to := fpdf.PointType{X: margin + a*scale, Y: top + b*scale}
+			if i > 0 {
+				p.Line(from.X, from.Y, to.X, to.Y)
+			}
+			from = to
+		}
+	}
 	p.SetFont("sans", "", 6.5)
 	p.SetTextColor(100, 110, 110)
 	for _, r := range desk.Regions() {

@@ -117,6 +117,53 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// TestConsentOnPaper: an incident of which only a private report tells is on no
+// paper, one that the desk may tell only on the full one.
+func TestConsentOnPaper(t *testing.T) {
+	d := desk.New(account.NewMemVault())
+	for consent, title := range map[string]string{"private": "XYZZY", "desk": "PLUGH", "publish": "FROTZ"} {
+		l, err := d.Enter(noon, desk.Entry{Kind: desk.KindIncident, Text: title})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		r := evidence.Report{What: "words", From: "2022-01-05T17:00:00+06:00", Place: evidence.Place{Name: "place of " + title}, Basis: "heard", Consent: consent, Made: noon.Format(time.RFC3339), Tool: "test"}
+		if _, err := evidence.Write(&b, r, nil, nil, evidence.Author{}); err != nil {
+			t.Fatal(err)
+		}
+		v, err := evidence.Check(bytes.NewReader(b.Bytes()), int64(b.Len()))
+		if err == nil {
+			_, err = d.File(noon, noon, &v)
+		}
+		if err == nil {
+			_, err = d.Enter(noon, desk.Entry{Kind: desk.KindPut, Of: v.Root.String(), Into: l[0].Name()})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for level, titles := range map[string]map[string]bool{desk.Full: {"FROTZ": true, "PLUGH": true}, desk.Redacted: {"FROTZ": true}} {
+		x, err := d.Export(level, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := Report(x, "en", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Join(t.TempDir(), "x.pdf")
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		text := extract(t, name)
+		for _, title := range []string{"XYZZY", "PLUGH", "FROTZ"} {
+			if strings.Contains(text, title) != titles[title] {
+				t.Errorf("%s: %s on paper: %v\n%s", level, title, !titles[title], text)
+			}
+		}
+	}
+}
+
 // extract takes the words out of a PDF with another program.
 func extract(t *testing.T, name string) string {
 	t.Helper()

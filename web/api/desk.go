@@ -110,6 +110,8 @@ type DeskMark struct {
 	Size float64 `json:"size,omitempty"`
 	Text string  `json:"text"`
 	ID   string  `json:"id,omitempty"` // of an incident
+	// Counts are what its reports say.
+	Counts []DeskCount `json:"counts,omitempty"`
 }
 
 // DeskMap is an outline with names and incidents, in its own units.
@@ -117,6 +119,7 @@ type DeskMap struct {
 	Width   int        `json:"width"`
 	Height  int        `json:"height"`
 	Outline string     `json:"outline"` // path of SVG
+	Borders string     `json:"borders"` // of regions, likewise
 	Names   []DeskMark `json:"names"`
 	Marks   []DeskMark `json:"marks"`
 }
