@@ -51,6 +51,7 @@ type given struct {
 	asked   int
 	queued  bool // in giver.queue
 	left    bool // some of it
+	behind  bool // it leaves unasked, and others are before it that may be asked for
 	closed  bool // GOT came
 	gone    bool // no longer on our shelf
 	step    *step
@@ -69,6 +70,7 @@ type giver struct {
 	tracks [Lanes]track
 	begun  bool
 	cut    bool   // some large unit of ours left before, and nobody is known to hold it
+	cutAt  Item   // the first of them
 	seen   uint64 // the newest number met in our sequence
 	ended  bool   // END was said and nothing listed since
 	to     uint64 // what END said last
@@ -483,6 +485,7 @@ func (s *Session) fly(items []Item) []byte {
 	}
 	for _, it := range items {
 		u := s.open(it)
+		u.behind = s.give.cut && !it.Flown && s.compare(it, s.give.cutAt) > 0
 		s.give.flown[it.ID] = u
 		s.enqueue(u, 0)
 	}
@@ -505,7 +508,9 @@ func (s *Session) urgent(max int) (items []Item) {
 			if it.Rank != 0 || !listable(it) || it.Seq <= s.c.Give.at(s.lane(it)) {
 				continue
 			}
-			s.give.cut = s.give.cut || it.Flown && !it.Told && groupOf(it.Class) >= bigGroup
+			if it.Flown && !it.Told && groupOf(it.Class) >= bigGroup && (!s.give.cut || s.compare(it, s.give.cutAt) < 0) {
+				s.give.cut, s.give.cutAt = true, it
+			}
 			if s.flies(it) {
 				items = append(items, it)
 			}
@@ -523,6 +528,12 @@ func (s *Session) urgent(max int) (items []Item) {
 func (s *Session) flies(it Item) bool {
 	g := groupOf(it.Class)
 	return !it.Told && (g == 0 || g > 0 && g <= firstGroup && s.c.FirstLarge && !it.Flown)
+}
+
+// lost says of a unit that the far end lacks, and that left before, that nothing of it
+// arrived: of beginnings the far end has told.
+func (s *Session) lost(it Item) bool {
+	return it.Flown && !it.Told && s.c.FirstLarge && groupOf(it.Class) <= firstGroup && len(s.peer.parts) < maxParts
 }
 
 // enqueue puts a unit in line for DATA.
@@ -665,6 +676,9 @@ func (q *sendQueue) Less(i, j int) bool {
 	// else leave many beginnings and nothing whole.
 	if a.item.Class == b.item.Class && a.at != b.at && a.at < a.item.Size && b.at < b.item.Size {
 		return a.at > b.at
+	}
+	if a.behind != b.behind {
+		return b.behind
 	}
 	if q.line {
 		return a.number < b.number

@@ -401,7 +401,8 @@ func (s *Session) onMore(f *fields) error {
 }
 
 // answerLacks lists what the far end lacks. Small ones come unasked, as many
-// as a first flight may have.
+// as a first flight may have, and so do those that left in an earlier meeting and did not
+// arrive.
 func (s *Session) answerLacks(room int) []byte {
 	m, g := &s.match, &s.give
 	var units []Item
@@ -423,7 +424,7 @@ func (s *Session) answerLacks(room int) []byte {
 	most := min(firstUnits-len(g.flown), (room-12)/entrySize, s.limit()-len(g.open))
 	var fly []Item
 	for _, it := range units {
-		if len(fly) >= most || it.Size > left || !s.flies(it) {
+		if len(fly) >= most || it.Size > left || !s.flies(it) && !s.lost(it) {
 			break
 		}
 		if g.flown[it.ID] == nil {
