@@ -332,6 +332,9 @@ func (s *Session) nextInOrder() (Item, bool) {
 	}
 	for {
 		it, ok := g.order.Next()
+		if ok && s.match.held() && it.Rank >= farRank && s.match.credit <= 0 {
+			return Item{}, false // a sketch costs less; near units do not wait for it
+		}
 		if !ok || groupOf(it.Class) >= bigGroup && g.big >= s.limit()/2 {
 			return Item{}, false // its turn comes when some have arrived
 		}
@@ -404,7 +407,7 @@ func (s *Session) have(flags byte, items []Item) []byte {
 func (s *Session) listFrame(room int) []byte {
 	var items []Item
 	n := min(perHave, (room-12)/entrySize, s.limit()-len(s.give.open))
-	if s.match.held() {
+	if s.match.held() && s.give.order == nil {
 		n = min(n, s.match.credit)
 	}
 	for len(items) < n {
@@ -418,7 +421,9 @@ func (s *Session) listFrame(room int) []byte {
 		}
 		if s.match.held() {
 			s.match.told[it.ID] = true
-			s.match.credit--
+			if s.give.order == nil || it.Rank >= farRank {
+				s.match.credit--
+			}
 		}
 		items = append(items, it)
 	}

@@ -18,6 +18,7 @@ const (
 	blockSpare = 8       // symbols beyond what is estimated
 	fewApart   = 256     // up to here the estimate is trebled, beyond doubled
 	fewUnits   = 32      // so many in all are listed at once
+	farRank    = 2       // from here on units are strangers'
 	listedSize = 20      // bytes of a unit in a HAVE
 	lackSize   = 5       // of a unit in a LACK
 )
@@ -214,8 +215,10 @@ func (s *Session) judgeSummaries() {
 	mine := summary{nonce: theirs.nonce}
 	k := newKeyed(theirs.nonce, nonce{})
 	shorts := make([]uint64, 0, m.own.count)
+	near := 0
 	s.each(m.top, func(it *Item) {
 		mine.add(k.hash(&it.ID))
+		near += b2i(it.Rank < farRank)
 		shorts = append(shorts, m.key.short(&it.ID))
 	})
 	apart := mine.apart(theirs)
@@ -226,6 +229,9 @@ func (s *Session) judgeSummaries() {
 	size := blockSpare + 2*apart + min(apart, fewApart)
 	units := int(mine.count + theirs.count)
 	m.stage = writing
+	if s.c.Order != nil && size > earlySize && 2*near*listedSize < size*symbolSize {
+		return // a flood: the near ones are sooner listed, and go first
+	}
 	if units <= fewUnits || size > maxSymbols || size*symbolSize+3*apart >= (units-min(apart, units))*listedSize {
 		return // no symbols: list everything
 	}

@@ -98,8 +98,14 @@ func eventsOf(s Scenario, letters []Letter) (events []moment, live []int) {
 	for _, i := range live {
 		events = append(events, moment{letters[i].At, 1, i})
 	}
+	// A contact that begins as another ends: where bytes take time nothing comes from
+	// that one any more.
+	order := [3]int{0, 1, 2}
+	if s.Network.Latency > 0 {
+		order = [3]int{1, 2, 0}
+	}
 	slices.SortFunc(events, func(a, b moment) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.kind, b.kind), cmp.Compare(a.i, b.i))
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(order[a.kind], order[b.kind]), cmp.Compare(a.i, b.i))
 	})
 	return events, live
 }
