@@ -61,7 +61,7 @@ var house = map[string]room{
 	"account":                 {kind: 'C', may: []string{"identity", "seal", "envelope", "internal/durable"}, never: []string{"link", "node"}, reason: "a person's keys do not know the way a letter goes"},
 	"account/sqlite":          {kind: 'E', may: []string{"account"}, never: []string{"link", "node"}, reason: "a vault keeps bytes and knows no letter"},
 	"chat":                    {kind: 'C', may: []string{"account", "identity", "seal", "envelope"}, never: []string{"node", "link"}, reason: "conversations give no routing hints"},
-	"bulletin":                {kind: 'C', may: []string{"account", "envelope"}, never: []string{"chat", "node", "link"}, reason: "public notices read no private letter"},
+	"bulletin":                {kind: 'C', may: []string{"account", "envelope", "seal"}, never: []string{"chat", "node", "link"}, reason: "public notices read no private letter; that one was seen rides with one"},
 	"media":                   {kind: 'C', may: []string{"internal/shrink"}, never: []string{"account", "seal", "identity"}, reason: "pictures are bytes to bytes: no file, no letter, no person"},
 	"bulletin/evidence":       {kind: 'C', may: []string{"bulletin/evidence/stamp"}, never: []string{"account", "chat", "node", "link"}, reason: "a stranger checks a package without an account, and no private letter is at hand"},
 	"bulletin/evidence/stamp": {kind: 'C', reason: "what a witness signed is judged without a socket"},

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,6 +26,9 @@ const (
 	tableTags                              // tag -> board, seq 8
 	tableOutbox                            // envelope id -> envelope that the shelf has not got yet
 	tableEditor                            // nothing -> seed of this device's editor key
+	tableSeen                              // who opened what: seen.go
+	tableMedia                             // board, seq 8 -> photo or recording
+	tableFeed                              // nothing -> id 16 of the feed of all boards, key of its address
 )
 
 // Limits of a follower. spec/bulletin.md, 5.
@@ -42,6 +46,8 @@ const MaxDays = envelope.MaxLifetime
 // be called by several goroutines.
 type Boards struct {
 	vault account.Vault
+	post  Post // nil when contacts are told nothing
+	tell  bool
 
 	mu   sync.Mutex
 	tags map[envelope.Tag]place // what may still come
@@ -50,6 +56,7 @@ type Boards struct {
 type place struct {
 	board ID
 	seq   uint64
+	media bool // what the notice shows, and not the notice
 }
 
 // board is one of them in the vault.
@@ -58,6 +65,7 @@ type board struct {
 	name   string   // what the owner calls it
 	muted  bool     // not among the news
 	pinned bool     // above the others
+	plain  bool     // its photos and recordings are not wanted here
 	seed   []byte   // of the one-time keys; empty for boards of others
 	next   uint64   // number of the next own notice
 	last   [32]byte // hash of the last own notice
@@ -70,23 +78,24 @@ type board struct {
 func (b *board) mine() bool { return len(b.seed) > 0 }
 
 func (b *board) record() []byte {
-	r := account.NewRecord(1).Blob(b.card.bytes()).Text(b.name).Flag(b.muted).Flag(b.pinned).Blob(b.seed).Uint(b.next).Raw(b.last[:])
+	r := account.NewRecord(2).Blob(b.card.bytes()).Text(b.name).Flag(b.muted).Flag(b.pinned).Blob(b.seed).Uint(b.next).Raw(b.last[:])
 	r.Uint(uint64(b.count)).Int(b.bytes).Uint(uint64(len(b.forks)))
 	for _, s := range b.forks {
 		r.Uint(s)
 	}
-	return r.Bytes()
+	return r.Flag(b.plain).Bytes()
 }
 
 func parseBoard(raw []byte) (*board, error) {
 	f := account.ReadRecord(raw)
-	f.Version(1)
+	version := f.Version(2)
 	card, ok := parseCard(f.Blob())
 	b := &board{card: card, name: f.Text(), muted: f.Flag(), pinned: f.Flag(), seed: bytes.Clone(f.Blob()), next: f.Uint(), last: [32]byte(f.Raw(32))}
 	b.count, b.bytes = int(f.Uint()), f.Int()
 	for range f.Count(1) {
 		b.forks = append(b.forks, f.Uint())
 	}
+	b.plain = version > 1 && f.Flag()
 	if f.Done() != nil || !ok {
 		return nil, fmt.Errorf("%w: a board", account.ErrDamaged)
 	}
@@ -98,7 +107,7 @@ func Open(v account.Vault) (*Boards, error) {
 	s := &Boards{vault: v, tags: map[envelope.Tag]place{}}
 	err := v.View(func(tx account.Tx) error {
 		return tx.Scan(tableTags, nil, nil, false, func(k, b []byte) (bool, error) {
-			s.tags[envelope.Tag(k)] = place{ID(b[:16]), binary.BigEndian.Uint64(b[16:])}
+			s.tags[envelope.Tag(k)] = place{ID(b[:16]), binary.BigEndian.Uint64(b[16:]), len(b) > 24}
 			return true, nil
 		})
 	})
@@ -169,7 +178,7 @@ func (s *Boards) Follow(c *Card) error { return s.add(c, nil) }
 
 func (s *Boards) add(c *Card, seed []byte) error {
 	id := c.ID()
-	fresh := map[envelope.Tag]place{}
+	ch := newChange()
 	err := s.vault.Update(func(tx account.Tx) error {
 		old, err := tx.Get(tableBoards, id[:])
 		if err != nil || old != nil {
@@ -185,7 +194,7 @@ func (s *Boards) add(c *Card, seed []byte) error {
 		b := &board{card: c, name: c.Name, seed: seed}
 		if seed == nil {
 			for i, t := range c.first {
-				fresh[t] = place{id, uint64(i)}
+				ch.fresh[t] = place{id, uint64(i), false}
 				if err := tx.Put(tableTags, t[:], seqKey(id, uint64(i))); err != nil {
 					return err
 				}
@@ -194,16 +203,27 @@ func (s *Boards) add(c *Card, seed []byte) error {
 		return tx.Put(tableBoards, id[:], b.record())
 	})
 	if err == nil {
-		s.learn(fresh)
+		s.apply(ch)
 	}
 	return err
 }
 
-func (s *Boards) learn(fresh map[envelope.Tag]place) {
+// change is what a transaction does to the tags that may still come.
+type change struct {
+	fresh map[envelope.Tag]place
+	gone  []envelope.Tag
+}
+
+func newChange() *change { return &change{fresh: map[envelope.Tag]place{}} }
+
+func (s *Boards) apply(ch *change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for t, p := range fresh {
+	for t, p := range ch.fresh {
 		s.tags[t] = p
+	}
+	for _, t := range ch.gone {
+		delete(s.tags, t)
 	}
 }
 
@@ -228,11 +248,15 @@ func (s *Boards) Take(at account.Moment, raw []byte) (ok bool, err error) {
 	if !known || e.Verify() != nil {
 		return false, nil
 	}
-	fresh := map[envelope.Tag]place{}
+	ch := newChange()
 	err = s.vault.Update(func(tx account.Tx) error {
 		b, err := get(tx, p.board)
 		if err != nil {
 			return nil // no longer followed
+		}
+		if p.media {
+			ok, err = b.takeMedia(tx, p, e, ch)
+			return err
 		}
 		n, good := openNotice(b.card, p.seq, e)
 		if !good {
@@ -250,20 +274,21 @@ func (s *Boards) Take(at account.Moment, raw []byte) (ok bool, err error) {
 			} else if had != nil {
 				continue
 			}
-			fresh[t] = place{p.board, seq}
+			ch.fresh[t] = place{p.board, seq, false}
 			if err := tx.Put(tableTags, t[:], seqKey(p.board, seq)); err != nil {
 				return err
 			}
 		}
-		return b.keep(tx, p.board, n, at)
+		if err := b.expect(tx, p.board, n, ch); err != nil {
+			return err
+		}
+		return b.keep(tx, p.board, n, at, ch)
 	})
 	if err != nil || !ok {
 		return false, err
 	}
-	s.mu.Lock()
-	delete(s.tags, e.Tag())
-	s.mu.Unlock()
-	s.learn(fresh)
+	ch.gone = append(ch.gone, e.Tag())
+	s.apply(ch)
 	return true, nil
 }
 
@@ -306,7 +331,7 @@ func parseKept(raw []byte) (*kept, error) {
 }
 
 // keep stores a notice, compares it with its neighbours, and makes room.
-func (b *board) keep(tx account.Tx, id ID, n *Notice, at account.Moment) error {
+func (b *board) keep(tx account.Tx, id ID, n *Notice, at account.Moment, ch *change) error {
 	if n.Seq > 0 {
 		before, err := getNotice(tx, seqKey(id, n.Seq-1))
 		if err != nil {
@@ -332,7 +357,7 @@ func (b *board) keep(tx account.Tx, id ID, n *Notice, at account.Moment) error {
 	if err := tx.Put(tableBoards, id[:], b.record()); err != nil {
 		return err
 	}
-	return makeRoom(tx)
+	return makeRoom(tx, ch)
 }
 
 func (b *board) fork(seq uint64) {
@@ -342,8 +367,9 @@ func (b *board) fork(seq uint64) {
 }
 
 // makeRoom drops the oldest notices of boards that have too many, and of the
-// largest board while all together are too large.
-func makeRoom(tx account.Tx) error {
+// largest board while all together are too large: what it shows before what
+// it says.
+func makeRoom(tx account.Tx, ch *change) error {
 	for {
 		var worst *board
 		var id ID
@@ -362,27 +388,36 @@ func makeRoom(tx account.Tx) error {
 		if err != nil || worst == nil || worst.count <= maxNotices && total <= maxBytes {
 			return err
 		}
-		if err := worst.dropOldest(tx, id); err != nil {
+		if worst.count <= maxNotices {
+			if seqs, err := mediaSeqs(tx, id); err != nil {
+				return err
+			} else if len(seqs) > 0 {
+				if err := errors.Join(worst.dropMedia(tx, id, seqs[0]), tx.Put(tableBoards, id[:], worst.record())); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if err := worst.dropOldest(tx, id, ch); err != nil {
 			return err
 		}
 	}
 }
 
 // dropOldest forgets the oldest notice, a pinned one only when there is no other.
-func (b *board) dropOldest(tx account.Tx, id ID) error {
-	var victim, pinned []byte
-	var size, pinnedSize int
-	err := tx.Scan(tableNotices, id[:], account.After(id[:]), false, func(k, raw []byte) (bool, error) {
+func (b *board) dropOldest(tx account.Tx, id ID, ch *change) error {
+	var victim, pinned *kept
+	err := tx.Scan(tableNotices, id[:], account.After(id[:]), false, func(_, raw []byte) (bool, error) {
 		n, err := parseKept(raw)
 		if err != nil {
 			return false, err
 		}
 		if !n.Pinned {
-			victim, size = bytes.Clone(k), n.size
+			victim = n
 			return false, nil
 		}
 		if pinned == nil {
-			pinned, pinnedSize = bytes.Clone(k), n.size
+			pinned = n
 		}
 		return true, nil
 	})
@@ -390,36 +425,54 @@ func (b *board) dropOldest(tx account.Tx, id ID) error {
 		return err
 	}
 	if victim == nil {
-		victim, size = pinned, pinnedSize
+		victim = pinned
 	}
 	if victim == nil { // the counts were wrong
 		b.count, b.bytes = 0, 0
 	} else {
-		b.count, b.bytes = b.count-1, b.bytes-int64(size)
-		if err := tx.Delete(tableNotices, victim); err != nil {
+		b.count, b.bytes = b.count-1, b.bytes-int64(victim.size)
+		if err := b.drop(tx, id, victim.Notice, ch); err != nil {
 			return err
 		}
 	}
 	return tx.Put(tableBoards, id[:], b.record())
 }
 
-// Post is a new notice of an own board.
-type Post struct {
+// drop forgets a notice and what was known about it.
+func (b *board) drop(tx account.Tx, id ID, n *Notice, ch *change) error {
+	if err := unsee(tx, n); err != nil {
+		return err
+	}
+	if err := unexpect(tx, id, n, ch); err != nil {
+		return err
+	}
+	if err := b.dropMedia(tx, id, n.Seq); err != nil {
+		return err
+	}
+	return tx.Delete(tableNotices, seqKey(id, n.Seq))
+}
+
+// Saying is a new notice of an own board.
+type Saying struct {
 	Text   string
-	Files  []File
-	Days   int // shown for so long; 1 to MaxDays
+	Media  []byte // a photo or a recording of at most MaxMedia bytes
+	Sort   Sort   // what it is
+	Days   int    // shown for so long; 1 to MaxDays
 	Pinned bool
 }
 
 // Draft prepares the next notice of an own board, signed by this device's
 // editor key if that is one of the board's.
-func (s *Boards) Draft(at account.Moment, id ID, p Post) (d Draft, err error) {
+func (s *Boards) Draft(at account.Moment, id ID, p Saying) (d Draft, err error) {
 	key, err := s.Editor()
 	if err != nil {
 		return d, err
 	}
-	if p.Text = account.Clean(p.Text); p.Text == "" && len(p.Files) == 0 || len(p.Text) > MaxText || len(p.Files) > maxFiles || p.Days < 1 || p.Days > MaxDays {
-		return d, fmt.Errorf("%w: 1 to %d bytes of text, at most %d files, shown for 1 to %d days", ErrNotice, MaxText, maxFiles, MaxDays)
+	if p.Text = account.Clean(p.Text); p.Text == "" && len(p.Media) == 0 || len(p.Text) > MaxText || p.Days < 1 || p.Days > MaxDays {
+		return d, fmt.Errorf("%w: 1 to %d bytes of text, shown for 1 to %d days", ErrNotice, MaxText, MaxDays)
+	}
+	if len(p.Media) > MaxMedia || len(p.Media) > 0 && mediaNames[p.Sort] == "" {
+		return d, fmt.Errorf("%w: a photo or a recording of at most %d bytes, not %d; make it smaller", ErrNotice, MaxMedia, len(p.Media))
 	}
 	err = s.vault.View(func(tx account.Tx) error {
 		b, err := get(tx, id)
@@ -430,11 +483,16 @@ func (s *Boards) Draft(at account.Moment, id ID, p Post) (d Draft, err error) {
 			return ErrNotMine
 		}
 		wall := at.Wall.UTC().Truncate(time.Millisecond)
-		n := &Notice{Seq: b.next, Prev: b.last, At: wall, Until: wall.Add(time.Duration(p.Days) * 24 * time.Hour), Pinned: p.Pinned, Text: p.Text, Files: p.Files}
+		n := &Notice{Seq: b.next, Prev: b.last, At: wall, Until: wall.Add(time.Duration(p.Days) * 24 * time.Hour), Pinned: p.Pinned, Text: p.Text}
+		if len(p.Media) > 0 {
+			m := &Media{Sort: p.Sort, Size: len(p.Media), hash: sha256.Sum256(p.Media)}
+			m.tag = envelope.TagOf([32]byte(mediaOneTime(b.seed, n.Seq).Public().(ed25519.PublicKey)))
+			n.Files = []File{m.reference()}
+		}
 		for i := range n.tags {
 			n.tags[i] = tagOf(b.seed, n.Seq+1+uint64(i))
 		}
-		d = Draft{id, n}
+		d = Draft{id, n, p.Media}
 		mine := [32]byte(key.Public().(ed25519.PublicKey))
 		if i := slices.Index(b.card.Editors, mine); i >= 0 {
 			n.sigs = []editorSig{{i, [64]byte(ed25519.Sign(key, toSign(id, n.Hash())))}}
@@ -446,9 +504,10 @@ func (s *Boards) Draft(at account.Moment, id ID, p Post) (d Draft, err error) {
 
 // Publish posts a draft with the signatures of further editors, as Cosign
 // gives them. After nil it is on stable storage. Errors: ErrEditors, ErrNotMine,
-// ErrNotice when another notice was posted since.
+// ErrNotice when another notice was posted since, or what it shows is missing.
 func (s *Boards) Publish(at account.Moment, d Draft, cosigned []string) error {
-	return s.vault.Update(func(tx account.Tx) error {
+	ch := newChange()
+	err := s.vault.Update(func(tx account.Tx) error {
 		b, err := get(tx, d.Board)
 		if err != nil {
 			return err
@@ -463,18 +522,38 @@ func (s *Boards) Publish(at account.Moment, d Draft, cosigned []string) error {
 		if err := n.collect(b.card, cosigned); err != nil {
 			return err
 		}
+		if err := d.whole(); err != nil {
+			return err
+		}
 		days := int(n.Until.Sub(n.At) / (24 * time.Hour))
-		e, err := n.seal(b.card, oneTime(b.seed, n.Seq), at.Day+envelope.Day(min(max(days, 1), MaxDays)))
+		last := at.Day + envelope.Day(min(max(days, 1), MaxDays))
+		e, err := n.seal(b.card, oneTime(b.seed, n.Seq), last)
 		if err != nil {
 			return err
 		}
-		eid := e.ID()
-		if err := tx.Put(tableOutbox, eid[:], e.Bytes()); err != nil {
+		if err := enqueue(tx, e); err != nil {
 			return err
 		}
+		if m := n.media(); m != nil {
+			if e, err = sealBody(mediaKey(b.card.read, m.hash), d.Media, mediaOneTime(b.seed, n.Seq), last); err != nil {
+				return err
+			}
+			if err := errors.Join(enqueue(tx, e), b.keepMedia(tx, d.Board, n.Seq, d.Media)); err != nil {
+				return err
+			}
+		}
 		b.next, b.last = n.Seq+1, n.Hash()
-		return b.keep(tx, d.Board, &n, at)
+		return b.keep(tx, d.Board, &n, at, ch)
 	})
+	if err == nil {
+		s.apply(ch)
+	}
+	return err
+}
+
+func enqueue(tx account.Tx, e envelope.Envelope) error {
+	id := e.ID()
+	return tx.Put(tableOutbox, id[:], e.Bytes())
 }
 
 // collect puts the editors' signatures in order and counts them.

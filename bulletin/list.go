@@ -2,7 +2,10 @@ package bulletin
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/jauap/jauap/account"
@@ -18,6 +21,7 @@ type Info struct {
 	Muted   bool
 	Pinned  bool
 	Forks   []uint64 // notices that contradict the one before them
+	Plain   bool     // photos and recordings are not wanted
 	Notices int      // kept here
 	Newest  time.Time
 }
@@ -30,7 +34,7 @@ func (s *Boards) List() (list []Info, err error) {
 			if err != nil {
 				return false, err
 			}
-			i := Info{ID: ID(k), Name: b.name, Card: b.card, Mine: b.mine(), Muted: b.muted, Pinned: b.pinned, Forks: b.forks, Notices: b.count}
+			i := Info{ID: ID(k), Name: b.name, Card: b.card, Mine: b.mine(), Muted: b.muted, Pinned: b.pinned, Plain: b.plain, Forks: b.forks, Notices: b.count}
 			err = tx.Scan(tableNotices, k, account.After(k), true, func(_, raw []byte) (bool, error) {
 				n, err := parseKept(raw)
 				if err == nil {
@@ -42,18 +46,12 @@ func (s *Boards) List() (list []Info, err error) {
 			return true, err
 		})
 	})
-	slices.SortStableFunc(list, func(a, b Info) int {
-		switch {
-		case a.Pinned != b.Pinned && a.Pinned:
-			return -1
-		case a.Pinned != b.Pinned:
-			return 1
-		case a.Name < b.Name:
-			return -1
-		case a.Name > b.Name:
-			return 1
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		if a.Pinned != b.Pinned {
+			return a.Pinned
 		}
-		return bytes.Compare(a.ID[:], b.ID[:])
+		return cmp.Or(cmp.Compare(a.Name, b.Name), bytes.Compare(a.ID[:], b.ID[:])) < 0
 	})
 	return list, err
 }
@@ -64,80 +62,145 @@ type Shown struct {
 	Came    time.Time
 	Missing uint64 // so many before it are not here
 	Forked  bool   // it contradicts the one before it
+	SeenBy  int    // so many contacts say that they opened it
+	Media   *Media // what it shows beside its text; nil when nothing
 }
 
 // Notices of a board, newest first; what is over at the time is left out,
 // unless the time is zero.
 func (s *Boards) Notices(id ID, now time.Time) (list []Shown, err error) {
+	contacts := s.known()
 	err = s.vault.View(func(tx account.Tx) error {
 		b, err := get(tx, id)
 		if err != nil {
 			return err
 		}
 		expect := uint64(0)
-		return tx.Scan(tableNotices, id[:], account.After(id[:]), false, func(_, raw []byte) (bool, error) {
+		err = tx.Scan(tableNotices, id[:], account.After(id[:]), false, func(_, raw []byte) (bool, error) {
 			n, err := parseKept(raw)
 			if err != nil {
 				return false, err
 			}
-			x := Shown{Notice: *n.Notice, Came: n.came, Missing: n.Seq - expect, Forked: slices.Contains(b.forks, n.Seq)}
+			x := Shown{Notice: *n.Notice, Came: n.came, Missing: n.Seq - expect, Forked: slices.Contains(b.forks, n.Seq), Media: n.media()}
 			expect = n.Seq + 1
 			if now.IsZero() || now.Before(n.Until) {
 				list = append(list, x)
 			}
 			return true, nil
 		})
+		for i := range list {
+			if list[i].SeenBy, err = seenOf(tx, &list[i].Notice, contacts); err != nil {
+				return err
+			}
+			if m := list[i].Media; m != nil {
+				raw, err := tx.Get(tableMedia, seqKey(id, list[i].Seq))
+				if err != nil {
+					return err
+				}
+				if m.fits(raw) {
+					m.Data = bytes.Clone(raw)
+				}
+			}
+		}
+		return err
 	})
 	slices.Reverse(list)
 	return list, err
 }
 
+// Look is how the owner wants a board.
+type Look struct {
+	Name   string // "": as it is
+	Muted  bool   // not among the news
+	Pinned bool   // above the others
+	Plain  bool   // text only: no photos or recordings are kept
+}
+
 // Set changes what the owner calls a board and how it is shown.
-func (s *Boards) Set(id ID, name string, muted, pinned bool) error {
-	return s.vault.Update(func(tx account.Tx) error {
+func (s *Boards) Set(id ID, l Look) error {
+	ch := newChange()
+	err := s.vault.Update(func(tx account.Tx) error {
 		b, err := get(tx, id)
 		if err != nil {
 			return err
 		}
-		if name = account.Clean(name); name != "" && len(name) <= MaxName {
+		if name := account.Clean(l.Name); name != "" && len(name) <= MaxName {
 			b.name = name
 		}
-		b.muted, b.pinned = muted, pinned
+		b.muted, b.pinned = l.Muted, l.Pinned
+		if b.plain != l.Plain {
+			b.plain = l.Plain
+			if err := b.want(tx, id, ch); err != nil {
+				return err
+			}
+		}
 		return tx.Put(tableBoards, id[:], b.record())
 	})
+	if err == nil {
+		s.apply(ch)
+	}
+	return err
+}
+
+// want lets photos and recordings of what is here come, or go.
+func (b *board) want(tx account.Tx, id ID, ch *change) error {
+	list, err := keptOf(tx, id)
+	if err != nil || b.mine() {
+		return err
+	}
+	for _, n := range list {
+		if b.plain {
+			err = errors.Join(unexpect(tx, id, n, ch), b.dropMedia(tx, id, n.Seq))
+		} else {
+			err = b.expect(tx, id, n, ch)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keptOf are the notices of a board, oldest first.
+func keptOf(tx account.Tx, id ID) (list []*Notice, err error) {
+	err = tx.Scan(tableNotices, id[:], account.After(id[:]), false, func(_, raw []byte) (bool, error) {
+		n, err := parseKept(raw)
+		if err == nil {
+			list = append(list, n.Notice)
+		}
+		return err == nil, err
+	})
+	return list, err
 }
 
 // Leave forgets a board and its notices on this device. An own board cannot be
 // published any more.
 func (s *Boards) Leave(id ID) error {
-	var gone []envelope.Tag
+	ch := newChange()
 	err := s.vault.Update(func(tx account.Tx) error {
-		if _, err := get(tx, id); err != nil {
-			return err
-		}
-		var keys [][]byte
-		err := tx.Scan(tableNotices, id[:], account.After(id[:]), false, func(k, _ []byte) (bool, error) {
-			keys = append(keys, bytes.Clone(k))
-			return true, nil
-		})
+		b, err := get(tx, id)
 		if err != nil {
 			return err
 		}
-		for _, k := range keys {
-			if err := tx.Delete(tableNotices, k); err != nil {
+		list, err := keptOf(tx, id)
+		if err != nil {
+			return err
+		}
+		for _, n := range list {
+			if err := b.drop(tx, id, n, ch); err != nil {
 				return err
 			}
 		}
 		err = tx.Scan(tableTags, nil, nil, false, func(k, b []byte) (bool, error) {
 			if ID(b[:16]) == id {
-				gone = append(gone, envelope.Tag(k))
+				ch.gone = append(ch.gone, envelope.Tag(k))
 			}
 			return true, nil
 		})
 		if err != nil {
 			return err
 		}
-		for _, t := range gone {
+		for _, t := range ch.gone {
 			if err := tx.Delete(tableTags, t[:]); err != nil {
 				return err
 			}
@@ -147,10 +210,6 @@ func (s *Boards) Leave(id ID) error {
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, t := range gone {
-		delete(s.tags, t)
-	}
+	s.apply(ch)
 	return nil
 }

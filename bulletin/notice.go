@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -146,50 +145,18 @@ func noticeKey(read [32]byte, seq uint64) []byte {
 
 const sealOver = chacha20poly1305.NonceSizeX + chacha20poly1305.Overhead
 
-// seal closes a notice into an envelope. today plus days is its last day.
+// seal closes a notice into an envelope that is carried until a day.
 func (n *Notice) seal(c *Card, osk ed25519.PrivateKey, last envelope.Day) (envelope.Envelope, error) {
-	body := append(n.bytes(), 0x80)
-	class := envelope.Class(0)
-	for _, k := range []envelope.Class{envelope.S1, envelope.S2, envelope.S3, envelope.S4} {
-		if len(body)+sealOver <= k.BodySize() {
-			class = k
-			break
-		}
-	}
-	if class == 0 {
-		return envelope.Envelope{}, fmt.Errorf("%w: it has %d bytes, at most %d fit; make the pictures smaller", ErrNotice, len(body), envelope.S4.BodySize()-sealOver)
-	}
-	body = append(body, make([]byte, class.BodySize()-sealOver-len(body))...)
-	aead, err := chacha20poly1305.NewX(noticeKey(c.read, n.Seq))
-	if err != nil {
-		return envelope.Envelope{}, err
-	}
-	nonce := make([]byte, chacha20poly1305.NonceSizeX)
-	rand.Read(nonce)
-	head := envelope.Head(class, 0, last, [32]byte(osk.Public().(ed25519.PublicKey)))
-	return envelope.New(class, 0, last, osk, aead.Seal(nonce, nonce, body, head))
+	return sealBody(noticeKey(c.read, n.Seq), n.bytes(), osk, last)
 }
 
-// openNotice opens what seal closed. The envelope's own signature is its
-// carrier's business.
+// openNotice opens what seal closed.
 func openNotice(c *Card, seq uint64, e envelope.Envelope) (*Notice, bool) {
-	b := e.Body()
-	if len(b) < sealOver {
+	plain, ok := openBody(noticeKey(c.read, seq), e)
+	if !ok {
 		return nil, false
 	}
-	aead, err := chacha20poly1305.NewX(noticeKey(c.read, seq))
-	if err != nil {
-		return nil, false
-	}
-	plain, err := aead.Open(nil, b[:chacha20poly1305.NonceSizeX], b[chacha20poly1305.NonceSizeX:], e.Header())
-	if err != nil {
-		return nil, false
-	}
-	plain = bytes.TrimRight(plain, "\x00")
-	if len(plain) == 0 || plain[len(plain)-1] != 0x80 {
-		return nil, false
-	}
-	n, ok := parseNotice(plain[:len(plain)-1])
+	n, ok := parseNotice(plain)
 	return n, ok && n.Seq == seq && n.signedBy(c) >= c.Need
 }
 
@@ -197,24 +164,49 @@ func openNotice(c *Card, seq uint64, e envelope.Envelope) (*Notice, bool) {
 type Draft struct {
 	Board  ID
 	Notice *Notice
+	Media  []byte // what the notice shows beside its text, to be looked at before it is signed
 }
 
-// Text is the draft as a file carries it.
+// Bytes are the draft as a file carries it.
 func (d Draft) Bytes() []byte {
-	return account.NewRecord(1).Raw(d.Board[:]).Blob(d.Notice.bytes()).Bytes()
+	r := account.NewRecord(1).Raw(d.Board[:]).Blob(d.Notice.bytes())
+	if len(d.Media) > 0 {
+		r.Blob(d.Media)
+	}
+	return r.Bytes()
 }
 
-// ParseDraft reads one.
+// ParseDraft reads one. What the notice shows must be there.
 func ParseDraft(b []byte) (d Draft, err error) {
 	f := account.ReadRecord(b)
 	f.Version(1)
 	d.Board = ID(f.Raw(16))
 	n, ok := parseNotice(f.Blob())
+	if f.More() {
+		d.Media = bytes.Clone(f.Blob())
+	}
 	if f.Done() != nil || !ok {
 		return d, fmt.Errorf("%w: this is not a draft", ErrNotice)
 	}
 	d.Notice = n
-	return d, nil
+	return d, d.whole()
+}
+
+// whole reports whether an editor sees all that is signed.
+func (d Draft) whole() error {
+	m := d.Notice.media()
+	if m == nil && len(d.Media) > 0 || m != nil && !m.fits(d.Media) {
+		return fmt.Errorf("%w: its photo or recording is missing or another one; make the draft again", ErrNotice)
+	}
+	return nil
+}
+
+// Sort of what the draft shows beside its text; 0 when there is nothing.
+func (d Draft) Sort() Sort {
+	if m := d.Notice.media(); m != nil {
+		return m.Sort
+	}
+	return 0
 }
 
 // Cosign is an editor's word for a draft, as text.

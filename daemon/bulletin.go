@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/jauap/jauap/bulletin"
+	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/node"
 	"github.com/jauap/jauap/web/api"
@@ -25,19 +26,34 @@ func boardError(err error) error {
 	return doorError(err)
 }
 
+// openBoards lets contacts say with their letters which notices they saw.
+func (d *Daemon) openBoards() (err error) {
+	if d.boards, err = bulletin.Open(d.vault); err != nil {
+		return err
+	}
+	d.acc.Also(d.boards, bulletin.Claim())
+	return d.boards.Share(d.acc, d.opts.Config.Receipts != config.ReceiptsOff)
+}
+
 // takeNotices offers envelopes to the boards that are followed.
 func (d *Daemon) takeNotices(list []arrival) {
 	m, _ := d.clock.moment()
+	taken := false
 	for _, a := range list {
 		e, err := envelope.Parse(a.raw)
 		if err != nil || !d.boards.Knows(e.Tag()) {
 			continue
 		}
-		if _, err := d.boards.Take(m, a.raw); err != nil {
+		ok, err := d.boards.Take(m, a.raw)
+		if err != nil {
 			d.setTrouble("boards", "public notices: "+err.Error())
 			return
 		}
 		d.setTrouble("boards", "")
+		taken = taken || ok
+	}
+	if taken { // what it names may have come before it
+		d.searchShelf()
 	}
 }
 
@@ -120,7 +136,7 @@ func (d *Daemon) findBoard(name string) (bulletin.Info, error) {
 }
 
 func boardOf(b bulletin.Info) api.Board {
-	return api.Board{ID: b.ID.String(), Name: b.Name, Card: b.Card.Link(), Mine: b.Mine, Muted: b.Muted, Pinned: b.Pinned, Need: b.Card.Need,
+	return api.Board{ID: b.ID.String(), Name: b.Name, Card: b.Card.Link(), Mine: b.Mine, Muted: b.Muted, Pinned: b.Pinned, Plain: b.Plain, Need: b.Card.Need,
 		Editors: len(b.Card.Editors), Forks: b.Forks, Notices: b.Notices, Newest: known(b.Newest)}
 }
 
@@ -139,8 +155,8 @@ func (d *Daemon) Board(_ context.Context, a api.BoardAsk) (api.Board, error) {
 	d.people.Lock()
 	defer d.people.Unlock()
 	id, err := d.changeBoard(a)
-	if err != nil {
-		return api.Board{}, err
+	if err != nil || a.Do == "seen" { // of which nothing shows here
+		return api.Board{ID: id}, err
 	}
 	d.changes.bump()
 	b, err := d.findBoard(id)
@@ -176,19 +192,23 @@ func (d *Daemon) changeBoard(a api.BoardAsk) (id string, err error) {
 		}
 		d.searchShelf()
 		return c.ID().String(), nil
-	case "set", "leave":
+	case "set", "leave", "seen":
 		b, err := d.findBoard(a.ID)
 		if err != nil {
 			return "", err
 		}
-		if a.Do == "set" {
-			err = d.boards.Set(b.ID, a.Name, a.Muted, a.Pinned)
-		} else {
+		switch a.Do {
+		case "set":
+			err = d.boards.Set(b.ID, bulletin.Look{Name: a.Name, Muted: a.Muted, Pinned: a.Pinned, Plain: a.Plain})
+			d.searchShelf()
+		case "seen":
+			err = d.boards.Opened(d.moment(), b.ID, a.Seqs)
+		default:
 			err = d.boards.Leave(b.ID)
 		}
 		return b.ID.String(), boardError(err)
 	}
-	return "", fmt.Errorf("%w: a board is created, followed, set or left", api.ErrUsage)
+	return "", fmt.Errorf("%w: a board is created, followed, set, seen or left", api.ErrUsage)
 }
 
 // Notices implements api.Boards.
@@ -204,9 +224,12 @@ func (d *Daemon) Notices(_ context.Context, name string) ([]api.Notice, error) {
 	list, err := d.boards.Notices(b.ID, now)
 	out := []api.Notice{}
 	for _, n := range list {
-		x := api.Notice{Seq: n.Seq, At: n.At, Until: n.Until, Came: n.Came.UTC(), Pinned: n.Pinned, Text: n.Text, Missing: n.Missing, Forked: n.Forked}
-		for _, f := range n.Files {
-			x.Files = append(x.Files, api.NoticeFile{Name: f.Name, Type: f.Type, Data: f.Data})
+		x := api.Notice{Seq: n.Seq, At: n.At, Until: n.Until, Came: n.Came.UTC(), Pinned: n.Pinned, Text: n.Text, Missing: n.Missing, Forked: n.Forked, SeenBy: n.SeenBy}
+		if n.Media != nil {
+			x.Files = append(x.Files, noticeFile(n.Media.Sort, n.Media.Size, n.Media.Data))
+		}
+		for _, f := range n.Attached() {
+			x.Files = append(x.Files, api.NoticeFile{Name: f.Name, Type: f.Type, Bytes: len(f.Data), Here: true, Data: f.Data})
 		}
 		out = append(out, x)
 	}
@@ -227,12 +250,12 @@ func (d *Daemon) Post(_ context.Context, a api.PostAsk) (api.Posted, error) {
 			err = fmt.Errorf("%w: the draft is for another board", bulletin.ErrNotice)
 		}
 	} else {
-		p := bulletin.Post{Text: a.Text, Days: a.Days, Pinned: a.Pinned}
+		p := bulletin.Saying{Text: a.Text, Days: a.Days, Pinned: a.Pinned}
 		if p.Days == 0 {
 			p.Days = usualDays
 		}
-		for _, f := range a.Files {
-			p.Files = append(p.Files, bulletin.File{Name: f.Name, Type: f.Type, Data: f.Data})
+		if p.Sort, p.Media, err = mediaToPost(a.Files); err != nil {
+			return api.Posted{}, err
 		}
 		draft, err = d.boards.Draft(d.moment(), b.ID, p)
 	}
@@ -262,6 +285,13 @@ func (d *Daemon) Editor(_ context.Context, a api.EditorAsk) (api.Editor, error) 
 			return e, boardError(err)
 		}
 		e.Signed, e.Text, e.Files = draft.Cosign(key), draft.Notice.Text, len(draft.Notice.Files)
+		if draft.Sort() != 0 { // nobody signs what they cannot look at
+			f, err := fitToShow(draft.Sort(), draft.Media)
+			if err != nil {
+				return api.Editor{}, fmt.Errorf("%w: not signed: %v", api.ErrUsage, err)
+			}
+			e.Media = &f
+		}
 	}
 	return e, nil
 }

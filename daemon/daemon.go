@@ -284,7 +284,7 @@ func (d *Daemon) open() (err error) {
 	if d.groups, err = group.New(d.acc, d.chat, d.groupConfig()); err != nil {
 		return err
 	}
-	if d.boards, err = bulletin.Open(d.vault); err != nil {
+	if err := d.openBoards(); err != nil {
 		return err
 	}
 	if err := d.openInboxes(); err != nil {

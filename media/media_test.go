@@ -10,6 +10,7 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -264,5 +265,38 @@ func BenchmarkShrink12MP(b *testing.B) {
 		if _, err := Shrink(src, Small); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestFit: a photo becomes as small as it must, upright, with nothing of the
+// camera, and what cannot is refused.
+func TestFit(t *testing.T) {
+	noise := image.NewRGBA(image.Rect(0, 0, 640, 480))
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range noise.Pix {
+		noise.Pix[i] = byte(rng.Uint32()) | byte(i%4/3*255)
+	}
+	for name, src := range map[string][]byte{"scene": camera(t, scene(1500, 1000), 6), "noise": camera(t, noise, 1)} {
+		p, err := Fit(src, 48<<10)
+		if err != nil || len(p.JPEG) > 48<<10 {
+			t.Fatalf("%s: %d bytes, %v", name, len(p.JPEG), err)
+		}
+		if name == "scene" && (p.Width >= p.Height || p.Height < 640) {
+			t.Errorf("%s: %d by %d", name, p.Width, p.Height)
+		}
+		for _, m := range markers(p.JPEG) {
+			if m >= 0xe0 && m <= 0xef || m == 0xfe {
+				t.Errorf("%s: marker %x", name, m)
+			}
+		}
+	}
+	if _, err := Fit(camera(t, noise, 1), 900); !errors.Is(err, ErrLarge) {
+		t.Errorf("900 bytes of noise: %v", err)
+	}
+	if _, err := Fit(bomb(20_000, 20_000), 48<<10); !errors.Is(err, ErrLarge) {
+		t.Errorf("a bomb: %v", err)
+	}
+	if s := Sound([]byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00")); s != "" {
+		t.Errorf("a photo passes for %s", s)
 	}
 }

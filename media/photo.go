@@ -47,6 +47,9 @@ func (s Size) rule() (side, quality int, err error) {
 	return 0, 0, fmt.Errorf("%w, not %q", ErrSize, string(s))
 }
 
+// NoticeSide is the longest side of a photo that goes to everybody.
+const NoticeSide = 1280
+
 const (
 	maxBytes  = 64 << 20  // of a source
 	maxMemory = 320 << 20 // bytes that decoding may take
@@ -80,6 +83,30 @@ func Shrink(src []byte, size Size) (Photo, error) {
 	return p, err
 }
 
+// Fit makes a photo of at most most bytes, as large and as clear as that allows:
+// up to NoticeSide points long. Preview is empty. Errors as of Shrink; ErrLarge when
+// even 160 points are too much.
+func Fit(src []byte, most int) (Photo, error) {
+	img, err := open(src, false)
+	if err != nil {
+		return Photo{}, err
+	}
+	img = turn(fit(img, NoticeSide), orientation(src))
+	for _, side := range []int{NoticeSide, 1024, 800, 640, 480, 320, 160} {
+		small := fit(img, side)
+		for _, quality := range []int{75, 60, 45} {
+			b, err := encode(small, quality)
+			if err != nil {
+				return Photo{}, err
+			}
+			if len(b) <= most {
+				return Photo{JPEG: b, Width: small.Bounds().Dx(), Height: small.Bounds().Dy()}, nil
+			}
+		}
+	}
+	return Photo{}, fmt.Errorf("%w: it does not become as small as %d bytes", ErrLarge, most)
+}
+
 // Redraw encodes a picture that arrived anew, upright and at most 2,560 points
 // long, for a browser to show. Errors as of Shrink.
 func Redraw(src []byte) ([]byte, error) {
@@ -88,6 +115,22 @@ func Redraw(src []byte) ([]byte, error) {
 		return nil, err
 	}
 	return encode(turn(fit(img, 2560), orientation(src)), 85)
+}
+
+// RedrawSmall is Redraw for what must be a JPEG of at most side points each way:
+// anything else is refused before its points are decoded. Errors as of Shrink.
+func RedrawSmall(src []byte, side int) ([]byte, error) {
+	if !begins(src, "\xff\xd8\xff") {
+		return nil, ErrFormat
+	}
+	c, err := jpeg.DecodeConfig(bytes.NewReader(src))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrBroken, err)
+	}
+	if c.Width > side || c.Height > side {
+		return nil, fmt.Errorf("%w: %d by %d points, at most %d", ErrLarge, c.Width, c.Height, side)
+	}
+	return Redraw(src)
 }
 
 func encode(img image.Image, quality int) ([]byte, error) {

@@ -12,6 +12,18 @@ import (
 	"github.com/jauap/jauap/web/api"
 )
 
+func (p *pages) boardPages(m *http.ServeMux) {
+	m.Handle("GET /boards", p.screen((*turn).boards))
+	m.Handle("POST /boards", p.act((*turn).changeBoards))
+	m.Handle("POST /boards/feed", p.act((*turn).setFeed))
+	m.Handle("GET /boards/{id}", p.screen((*turn).oneBoard))
+	m.Handle("POST /boards/{id}", p.act((*turn).actBoard))
+	m.Handle("GET /boards/{id}/wall", p.screen((*turn).wall))
+	m.Handle("GET /boards/{id}/card.png", p.screen((*turn).boardQR))
+	m.Handle("GET /boards/{id}/media/{seq}", p.screen((*turn).noticeMedia))
+	m.Handle("GET /boards/{id}/file/{seq}/{n}", p.screen((*turn).noticeFile))
+}
+
 // boardsScreen lists public boards with the newest that each says.
 type boardsScreen struct {
 	Boards  []publicBoard
@@ -19,6 +31,7 @@ type boardsScreen struct {
 	Name    string
 	Problem string
 	Done    string
+	Feed    string // its address for a reader of this device; "" while there is none
 }
 
 // publicBoard is what a template says about one board.
@@ -30,14 +43,22 @@ type publicBoard struct {
 	Problem string
 	Typed   string
 	Done    string
+	Feed    string // as of boardsScreen
 }
 
 // noticeView is one notice.
 type noticeView struct {
 	api.Notice
 	When *moment
-	Left *moment // until when it holds
-	Lost int     // so many before it have not come
+	Left *moment         // until when it holds
+	Lost int             // so many before it have not come
+	Show *api.NoticeFile // photo or voice note; nil when there is none
+	Rest []restFile      // of an older Jauap
+}
+
+type restFile struct {
+	N    int
+	Name string
 }
 
 func (x *turn) publicBoard(b api.Board) publicBoard {
@@ -51,7 +72,15 @@ func (x *turn) publicBoard(b api.Board) publicBoard {
 func (x *turn) notices(v *publicBoard) error {
 	list, err := x.p.b.Notices(x.ctx(), v.ID)
 	for _, n := range list {
-		v.Notices = append(v.Notices, noticeView{Notice: n, When: x.When(n.At), Left: x.When(n.Until), Lost: int(min(n.Missing, 1<<20))})
+		nv := noticeView{Notice: n, When: x.When(n.At), Left: x.When(n.Until), Lost: int(min(n.Missing, 1<<20))}
+		for i, f := range n.Files {
+			if f.Sort == "" {
+				nv.Rest = append(nv.Rest, restFile{i, f.Name})
+			} else if nv.Show == nil {
+				nv.Show = &n.Files[i]
+			}
+		}
+		v.Notices = append(v.Notices, nv)
 	}
 	for i := range v.Notices {
 		if v.Latest == nil || v.Notices[i].Pinned && !v.Latest.Pinned {
@@ -82,6 +111,7 @@ func (x *turn) boardsWith(s boardsScreen, status int) error {
 		}
 		s.Boards = append(s.Boards, v)
 	}
+	s.Feed = x.feedAddress("")
 	x.view("boards", status, x.T("boards.title"), s)
 	return nil
 }
@@ -129,9 +159,26 @@ func (x *turn) oneBoard() error {
 	if err != nil {
 		return err
 	}
+	if err := x.saw(v); err != nil {
+		return err
+	}
 	v.Done, _ = x.told("board").(string)
+	v.Feed = x.feedAddress(v.ID)
 	x.view("oneboard", http.StatusOK, v.Name, v)
 	return nil
+}
+
+// saw says that the person opened what is shown.
+func (x *turn) saw(v publicBoard) error {
+	a := api.BoardAsk{Do: "seen", ID: v.ID}
+	for _, n := range v.Notices {
+		a.Seqs = append(a.Seqs, n.Seq)
+	}
+	if len(a.Seqs) == 0 {
+		return nil
+	}
+	_, err := x.p.b.Board(x.ctx(), a)
+	return err
 }
 
 func (x *turn) wall() error {
@@ -161,7 +208,7 @@ func (x *turn) actBoard() error {
 		x.tell("boards", x.T("boards.left"))
 		return x.see(x.Path("boards"))
 	}
-	ask := api.BoardAsk{Do: "set", ID: v.ID, Muted: x.form.Get("muted") != "", Pinned: x.form.Get("pinned") != ""}
+	ask := api.BoardAsk{Do: "set", ID: v.ID, Muted: x.form.Get("muted") != "", Pinned: x.form.Get("pinned") != "", Plain: x.form.Get("plain") != ""}
 	if _, err := x.p.b.Board(x.ctx(), ask); err != nil {
 		return err
 	}
@@ -173,7 +220,7 @@ func (x *turn) post(v publicBoard) error {
 	v.Typed = strings.TrimSpace(x.form.Get("text"))
 	a := api.PostAsk{Board: v.ID, Text: v.Typed, Pinned: x.form.Get("pinned") != ""}
 	for _, f := range x.form.files {
-		a.Files = append(a.Files, api.NoticeFile{Name: f.Name, Type: http.DetectContentType(f.Data), Data: f.Data})
+		a.Files = append(a.Files, api.NoticeFile{Name: f.Name, Data: f.Data})
 	}
 	if v.Need > 1 {
 		return x.draft(v, a)
@@ -190,7 +237,24 @@ func (x *turn) post(v publicBoard) error {
 	return x.see(x.Path("boards", v.ID))
 }
 
-// noticeFile gives a picture or recording of a notice as a download.
+// noticeMedia shows a photo or plays a voice note, as this device drew or
+// recognised it.
+func (x *turn) noticeMedia() error {
+	seq, err := strconv.ParseUint(x.r.PathValue("seq"), 10, 64)
+	if err != nil {
+		return api.ErrNotFound
+	}
+	f, err := x.p.b.NoticeMedia(x.ctx(), api.NoticeMediaAsk{Board: x.r.PathValue("id"), Seq: seq})
+	if err != nil {
+		return err
+	}
+	if f.Type != "image/jpeg" && !strings.HasPrefix(f.Type, "audio/") {
+		return api.ErrNotFound
+	}
+	return x.bytes(f.Type, f.Data)
+}
+
+// noticeFile gives a file of an older Jauap's notice as a download.
 func (x *turn) noticeFile() error {
 	v, err := x.findPublicBoard()
 	if err != nil {
@@ -199,7 +263,7 @@ func (x *turn) noticeFile() error {
 	seq, err1 := strconv.ParseUint(x.r.PathValue("seq"), 10, 64)
 	i, err2 := strconv.Atoi(x.r.PathValue("n"))
 	for _, n := range v.Notices {
-		if err1 == nil && err2 == nil && n.Seq == seq && i >= 0 && i < len(n.Files) {
+		if err1 == nil && err2 == nil && n.Seq == seq && i >= 0 && i < len(n.Files) && n.Files[i].Sort == "" {
 			h := x.w.Header()
 			h.Set("Content-Type", "application/octet-stream")
 			h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": api.CleanName(n.Files[i].Name)}))

@@ -1,15 +1,37 @@
 package web
 
 import (
+	"bytes"
 	"context"
+	"image"
+	"image/color"
+	"image/jpeg"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jauap/jauap/web/api"
 )
+
+// street is a photo with something to see.
+func street() []byte {
+	img := image.NewRGBA(image.Rect(0, 0, 960, 640))
+	for y := range 640 {
+		for x := range 960 {
+			c := color.RGBA{uint8(120 + y/8), uint8(140 + y/8), 190, 255}
+			if y > 400+x%240/3 || x%160 < 120 && y > 220 && y < 400 {
+				c = color.RGBA{uint8(90 + x%160/3), 80, 70, 255}
+			}
+			img.Set(x, y, c)
+		}
+	}
+	var b bytes.Buffer
+	_ = jpeg.Encode(&b, img, nil)
+	return b.Bytes()
+}
 
 // boardOf is a board with things to say; the same each time it is asked for.
 func boardOf(w *world) string {
@@ -19,7 +41,9 @@ func boardOf(w *world) string {
 	}
 	b, _ := w.Board(context.Background(), api.BoardAsk{Do: "create", Name: "№7 қалалық аурухана", Editors: []string{"a", "b", "c"}, Need: 2})
 	at := w.clock.t
-	w.AddNotice(b.ID, api.Notice{Seq: 3, At: at.Add(-26 * time.Hour), Until: at.AddDate(0, 0, 9), Came: at, Text: "Орын бар: 20.\nКіреберіс Абай көшесінен."})
+	w.AddNotice(b.ID, api.Notice{Seq: 2, At: at.Add(-30 * time.Hour), Until: at.AddDate(0, 0, 9), Came: at, Text: "Дәрігердің сөзі.", Files: []api.NoticeFile{{Name: "voice", Sort: "voice", Bytes: 30_000}}})
+	w.AddNotice(b.ID, api.Notice{Seq: 3, At: at.Add(-26 * time.Hour), Until: at.AddDate(0, 0, 9), Came: at, SeenBy: 3, Text: "Орын бар: 20.\nКіреберіс Абай көшесінен.",
+		Files: []api.NoticeFile{{Name: "photo.jpg", Type: "image/jpeg", Sort: "photo", Bytes: 9000, Here: true, Data: street()}}})
 	w.AddNotice(b.ID, api.Notice{Seq: 6, At: at.Add(-2 * time.Hour), Until: at.AddDate(0, 0, 9), Came: at, Missing: 2, Text: "Қан керек: II(−). <b>",
 		Files: []api.NoticeFile{{Name: "list.jpg", Type: "image/jpeg", Data: []byte("jpeg bytes")}}})
 	return b.ID
@@ -47,12 +71,19 @@ func TestBoards(t *testing.T) {
 	}
 
 	b.get("/boards/" + id)
-	has(t, b.last, "signed by at least 2 of 3 editors", "2 notices before this one have not come", "list.jpg", "Орын бар: 20.")
+	if got := w.Opened(); !slices.Equal(got, []uint64{6, 3, 2}) {
+		t.Errorf("opened: %v", got)
+	}
+	has(t, b.last, "The recording has not arrived.", "/media/3", "Photo of this notice", "Seen by 3 of your contacts", "signed by at least 2 of 3 editors", "2 notices before this one have not come", "list.jpg", "Орын бар: 20.")
 	_, file := b.do(b.request("GET", "/boards/"+id+"/file/6/0", nil))
 	if file != "jpeg bytes" {
 		t.Errorf("file %q", file)
 	}
-	for _, path := range []string{"/file/6/1", "/file/9/0", "/file/x/0", "/file/6/-1"} {
+	resp, photo := b.do(b.request("GET", "/boards/"+id+"/media/3", nil))
+	if resp.Header.Get("Content-Type") != "image/jpeg" || !strings.Contains(resp.Header.Get("Content-Security-Policy"), "sandbox") || photo != string(street()) {
+		t.Errorf("photo: %v", resp.Header)
+	}
+	for _, path := range []string{"/media/2", "/media/6", "/media/x", "/file/3/0", "/file/6/1", "/file/9/0", "/file/x/0", "/file/6/-1"} {
 		if resp, _ := b.do(b.request("GET", "/boards/"+id+path, nil)); resp.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %d", path, resp.StatusCode)
 		}

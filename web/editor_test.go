@@ -37,7 +37,7 @@ func TestEditors(t *testing.T) {
 	if string(readDraft(" "+draft[:5]+"\n"+draft[5:])) != "Қан керек: <b>" {
 		t.Fatalf("draft %q", draft)
 	}
-	if list, _ := w.Notices(t.Context(), id); len(list) != 2 {
+	if list, _ := w.Notices(t.Context(), id); len(list) != 3 {
 		t.Fatalf("%d notices before anybody signed", len(list))
 	}
 	resp, page = b.post("/boards/"+id, url.Values{"do": {"publish"}, "draft": {draft}, "text": {"Қан керек: <b>"}, "signed": {""}, "csrf": {b.csrf()}})

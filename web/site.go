@@ -48,7 +48,8 @@ func New(b api.Backend, o Options) *Site {
 	if g == nil {
 		g = NewGate(o.Now)
 	}
-	return &Site{Handler: newPages(b, g, "", o).guarded("'none'"), gate: g}
+	p := newPages(b, g, "", o)
+	return &Site{Handler: p.withFeed(p.guarded("'none'")), gate: g}
 }
 
 // Link is a new link to the page below base, such as "http://127.0.0.1:8384".
@@ -123,13 +124,7 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 	m.Handle("GET /checkin", p.screen((*turn).checkin))
 	m.Handle("POST /checkin", p.act((*turn).makePromise))
 	m.Handle("GET /known/{id}", p.screen((*turn).known))
-	m.Handle("GET /boards", p.screen((*turn).boards))
-	m.Handle("POST /boards", p.act((*turn).changeBoards))
-	m.Handle("GET /boards/{id}", p.screen((*turn).oneBoard))
-	m.Handle("POST /boards/{id}", p.act((*turn).actBoard))
-	m.Handle("GET /boards/{id}/wall", p.screen((*turn).wall))
-	m.Handle("GET /boards/{id}/card.png", p.screen((*turn).boardQR))
-	m.Handle("GET /boards/{id}/file/{seq}/{n}", p.screen((*turn).noticeFile))
+	p.boardPages(m)
 	p.desk(m)
 	m.Handle("GET /slips", p.screen((*turn).slips))
 	m.Handle("POST /slips", p.act((*turn).setTeam))

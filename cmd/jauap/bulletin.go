@@ -2,28 +2,27 @@ package main
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/jauap/jauap/web"
 	"github.com/jauap/jauap/web/api"
 )
 
 func boardCommands(d *door) []*cli.Command {
 	days := &cli.IntFlag{Name: "days", Usage: "how long it is shown: 1 to 120, 14 by default", Local: true}
-	files := &cli.StringSliceFlag{Name: "attach", Usage: "a picture or recording; about 60 kB in all", Local: true}
+	files := &cli.StringSliceFlag{Name: "attach", Usage: "a photo, which is made small and cleaned, or a recording of at most 48 KiB", Local: true}
 	pin := &cli.BoolFlag{Name: "pin", Usage: "keep it above the others", Local: true}
 	return []*cli.Command{{
 		Name: "board", Category: "public notices", Usage: "follow public boards, and publish one", ArgsUsage: "[BOARD]",
-		Description: "Without arguments it lists the boards; with one it shows what that board says. Notices are signed by\ntheir editors and carried by everybody, like letters.",
+		Description: "Without arguments it lists the boards; with one it shows what that board says. Notices are signed by\ntheir editors and carried by everybody, like letters. Your contacts may learn with your next letter that you\nsaw a notice they have too; `receipts = off` in the settings ends that.",
 		Flags:       []cli.Flag{jsonFlag()},
 		Action:      d.board,
 		Commands: []*cli.Command{
@@ -31,7 +30,7 @@ func boardCommands(d *door) []*cli.Command {
 			{Name: "leave", Usage: "forget a board and its notices on this device", ArgsUsage: "BOARD", Action: d.leaveBoard},
 			{
 				Name: "set", Usage: "change how a board is shown here", ArgsUsage: "BOARD",
-				Flags:  []cli.Flag{&cli.StringFlag{Name: "name", Usage: "what to call it here", Local: true}, &cli.BoolFlag{Name: "mute", Usage: "not among the news", Local: true}, pin},
+				Flags:  []cli.Flag{&cli.StringFlag{Name: "name", Usage: "what to call it here", Local: true}, &cli.BoolFlag{Name: "mute", Usage: "not among the news", Local: true}, pin, &cli.BoolFlag{Name: "text-only", Usage: "keep no photos and recordings", Local: true}},
 				Action: d.setBoard,
 			},
 			{
@@ -46,8 +45,17 @@ func boardCommands(d *door) []*cli.Command {
 				&cli.StringFlag{Name: "draft", Usage: "post this draft", Local: true}, &cli.StringSliceFlag{Name: "signed", Usage: "an editor's signature, as jauap board sign prints it", Local: true},
 			}, Action: d.postBoard},
 			{Name: "editor", Usage: "print this device's key as an editor", Flags: []cli.Flag{jsonFlag()}, Action: d.editor},
-			{Name: "sign", Usage: "sign another editor's draft; its text is shown", ArgsUsage: "DRAFT", Flags: []cli.Flag{jsonFlag()}, Action: d.signDraft},
-			{Name: "feed", Usage: "write a board as an Atom feed", ArgsUsage: "BOARD", Action: d.feed},
+			{Name: "sign", Usage: "sign another editor's draft; its text is shown", ArgsUsage: "DRAFT", Flags: []cli.Flag{jsonFlag(),
+				&cli.StringFlag{Name: "media", Usage: "write its photo or recording to this file, and sign only then", Local: true}}, Action: d.signDraft},
+			{Name: "media", Usage: "write the photo or recording of a notice to a file", ArgsUsage: "BOARD NUMBER FILE", Action: d.saveNoticeMedia},
+			{
+				Name: "feed", Usage: "write a board, or all that are not muted, as an Atom feed; or print where a feed reader finds it", ArgsUsage: "[BOARD]", Action: d.feed,
+				Flags: []cli.Flag{
+					&cli.BoolFlag{Name: "address", Usage: "print the address for a feed reader on this device, while `jauap up` runs", Local: true},
+					&cli.BoolFlag{Name: "new", Usage: "print a new address; the old one no longer works", Local: true},
+					&cli.BoolFlag{Name: "off", Usage: "let no feed reader in any more", Local: true},
+				},
+			},
 		},
 	}}
 }
@@ -89,13 +97,22 @@ func (d *door) showBoard(ctx context.Context, c *cli.Command, b api.Backend, nam
 	if len(list) == 0 {
 		d.say("Nothing yet.")
 	}
+	var seqs []uint64
 	for _, n := range list {
+		seqs = append(seqs, n.Seq)
 		d.say("%d  %s", n.Seq, age(&n.At))
 		for line := range strings.Lines(n.Text) {
 			d.say("    %s", oneLine(strings.TrimRight(line, "\n")))
 		}
 		for _, f := range n.Files {
-			d.say("    [%s, %d bytes]", oneLine(f.Name), len(f.Data))
+			switch {
+			case f.Here:
+				d.say("    [%s, %d bytes]", oneLine(f.Name), f.Bytes)
+			case f.Sort == "photo":
+				d.say("    [the photo has not arrived]")
+			default:
+				d.say("    [the recording has not arrived]")
+			}
 		}
 		if n.Forked {
 			d.say("    ! The notice before it was another one elsewhere: this board told people different things.")
@@ -103,8 +120,12 @@ func (d *door) showBoard(ctx context.Context, c *cli.Command, b api.Backend, nam
 		if n.Missing > 0 {
 			d.say("    (%d notices before it are not here)", n.Missing)
 		}
+		if n.SeenBy > 0 {
+			d.say("    seen by %d of your contacts", n.SeenBy)
+		}
 	}
-	return nil
+	_, err = b.Board(ctx, api.BoardAsk{Do: "seen", ID: name, Seqs: seqs})
+	return err
 }
 
 func (d *door) followBoard(ctx context.Context, c *cli.Command) error {
@@ -140,7 +161,7 @@ func (d *door) leaveBoard(ctx context.Context, c *cli.Command) error {
 }
 
 func (d *door) setBoard(ctx context.Context, c *cli.Command) error {
-	return d.changeBoard(ctx, c, api.BoardAsk{Do: "set", Name: c.String("name"), Muted: c.Bool("mute"), Pinned: c.Bool("pin")})
+	return d.changeBoard(ctx, c, api.BoardAsk{Do: "set", Name: c.String("name"), Muted: c.Bool("mute"), Pinned: c.Bool("pin"), Plain: c.Bool("text-only")})
 }
 
 func (d *door) newBoard(ctx context.Context, c *cli.Command) error {
@@ -176,7 +197,7 @@ func (d *door) postAsk(c *cli.Command, name string) (a api.PostAsk, err error) {
 		if err != nil {
 			return a, err
 		}
-		a.Files = append(a.Files, api.NoticeFile{Name: filepath.Base(p), Type: mime.TypeByExtension(filepath.Ext(p)), Data: data})
+		a.Files = append(a.Files, api.NoticeFile{Name: filepath.Base(p), Data: data})
 	}
 	return a, nil
 }
@@ -232,6 +253,15 @@ func (d *door) signDraft(ctx context.Context, c *cli.Command) error {
 		if err != nil || c.Bool("json") {
 			return errors.Join(err, d.jsonIf(err, e))
 		}
+		if m := e.Media; m != nil {
+			name := c.String("media")
+			if name == "" {
+				return usage("the draft shows a %s, too: name a file for it with --media, look at it, and decide then", m.Sort)
+			}
+			if err := writeMedia(name, *m); err != nil {
+				return err
+			}
+		}
 		fmt.Fprintln(d.errs, "You sign this text:")
 		for line := range strings.Lines(e.Text) {
 			fmt.Fprintln(d.errs, "    "+oneLine(strings.TrimRight(line, "\n")))
@@ -241,56 +271,81 @@ func (d *door) signDraft(ctx context.Context, c *cli.Command) error {
 	})
 }
 
-// atom is a feed. RFC 4287.
-type atom struct {
-	XMLName xml.Name    `xml:"http://www.w3.org/2005/Atom feed"`
-	ID      string      `xml:"id"`
-	Title   string      `xml:"title"`
-	Updated string      `xml:"updated"`
-	Author  string      `xml:"author>name"`
-	Entries []atomEntry `xml:"entry"`
+func writeMedia(name string, m api.NoticeFile) error {
+	return newFile(name, 0o600, func(f io.Writer) error { _, err := f.Write(m.Data); return err })
 }
 
-type atomEntry struct {
-	ID      string `xml:"id"`
-	Title   string `xml:"title"`
-	Updated string `xml:"updated"`
-	Content string `xml:"content"`
-}
-
-func (d *door) feed(ctx context.Context, c *cli.Command) error {
-	name, err := arg(c, 0, "a board")
+func (d *door) saveNoticeMedia(ctx context.Context, c *cli.Command) error {
+	board, err := arg(c, 0, "a board")
+	if err != nil {
+		return err
+	}
+	number, err := arg(c, 1, "the number of a notice")
+	if err != nil {
+		return err
+	}
+	seq, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return usage("%q is no number of a notice, as `jauap board BOARD` shows them", number)
+	}
+	name, err := arg(c, 2, "a file to write to")
 	if err != nil {
 		return err
 	}
 	return d.with(ctx, c, func(b api.Backend) error {
-		list, err := b.Notices(ctx, name)
+		m, err := b.NoticeMedia(ctx, api.NoticeMediaAsk{Board: board, Seq: seq})
 		if err != nil {
 			return err
 		}
-		f := atom{ID: "urn:jauap:board:" + name, Title: name, Author: name, Updated: time.Unix(0, 0).UTC().Format(time.RFC3339)}
+		return writeMedia(name, m)
+	})
+}
+
+func (d *door) feed(ctx context.Context, c *cli.Command) error {
+	if err := tooMany(c, 1); err != nil {
+		return err
+	}
+	name, do := c.Args().First(), ""
+	switch {
+	case c.Bool("off"):
+		do = "off"
+	case c.Bool("new"):
+		do = "new"
+	}
+	return d.with(ctx, c, func(b api.Backend) error {
+		f, err := b.Feed(ctx, api.FeedAsk{Do: do})
+		if err != nil || do == "off" {
+			return err
+		}
 		boards, err := b.Boards(ctx)
 		if err != nil {
 			return err
 		}
+		out, id := web.Feed{ID: f.ID, Title: "Public boards"}, ""
 		for _, x := range boards {
-			if x.ID == name || strings.EqualFold(x.Name, name) || len(name) >= 4 && strings.HasPrefix(x.ID, name) {
-				f.ID, f.Title, f.Author = "urn:jauap:board:"+x.ID, x.Name, x.Name
+			if name != "" && x.ID != name && !strings.EqualFold(x.Name, name) && (len(name) < 4 || !strings.HasPrefix(x.ID, name)) || name == "" && x.Muted {
+				continue
+			}
+			list, err := b.Notices(ctx, x.ID)
+			if err != nil {
+				return err
+			}
+			if out.Boards = append(out.Boards, web.FeedBoard{Board: x, Notices: list}); name != "" {
+				out.ID, out.Title, id = x.ID, x.Name, x.ID
 			}
 		}
-		for i, n := range list {
-			at := n.At.Format(time.RFC3339)
-			if i == 0 {
-				f.Updated = at
+		if name != "" && len(out.Boards) != 1 {
+			return fmt.Errorf("%w: %d boards are called %q; `jauap board` lists them", api.ErrNotFound, len(out.Boards), name)
+		}
+		if !c.Bool("address") && do == "" {
+			return web.WriteFeed(d.out, out)
+		}
+		if f.Key == "" {
+			if f, err = b.Feed(ctx, api.FeedAsk{Do: "new"}); err != nil {
+				return err
 			}
-			title, _, _ := strings.Cut(n.Text, "\n")
-			f.Entries = append(f.Entries, atomEntry{fmt.Sprintf("%s:%d", f.ID, n.Seq), title, at, n.Text})
 		}
-		if _, err := io.WriteString(d.out, xml.Header); err != nil {
-			return err
-		}
-		enc := xml.NewEncoder(d.out)
-		enc.Indent("", " ")
-		return errors.Join(enc.Encode(f), enc.Close())
+		d.say("%s", f.Address(f.At, id))
+		return nil
 	})
 }

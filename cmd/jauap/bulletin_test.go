@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -46,9 +47,20 @@ func TestBoards(t *testing.T) {
 	if len(list) != 2 || list[0].Text != "Қан керек: II(−)" || list[1].Text != "We have room for 20." || list[0].Missing != 0 || list[0].Forked {
 		t.Fatalf("%+v", list)
 	}
-	var feed atom
+	var feed struct {
+		XMLName xml.Name   `xml:"http://www.w3.org/2005/Atom feed"`
+		Title   string     `xml:"title"`
+		Entries []struct{} `xml:"entry"`
+	}
 	if out := dana.ok("board", "feed", "City hospital"); xml.Unmarshal([]byte(out), &feed) != nil || len(feed.Entries) != 2 || feed.Title != "City hospital" {
 		t.Errorf("the feed: %s", out)
+	}
+	address := dana.ok("board", "feed", "--address")
+	if !regexp.MustCompile(`^http://127\.0\.0\.1:\d+/feed/[\w-]{43}/boards\.atom\n$`).MatchString(address) || dana.ok("board", "feed", "--address") != address {
+		t.Errorf("the feed is at %q", address)
+	}
+	if one := dana.ok("board", "feed", "--new", "City hospital"); !strings.HasSuffix(one, "/"+made.ID+".atom\n") || dana.ok("board", "feed", "--address") == address {
+		t.Errorf("the board's feed is at %q", one)
 	}
 	// Who only carries has nothing to read.
 	err := filepath.WalkDir(courier.dir, func(path string, d os.DirEntry, err error) error {
@@ -80,5 +92,48 @@ func TestBoards(t *testing.T) {
 	dana.ok("board", "leave", "City hospital")
 	if out := dana.ok("board"); !strings.Contains(out, "No boards") {
 		t.Error(out)
+	}
+}
+
+// TestBoardSeen: that a contact saw a notice comes with their letter.
+func TestBoardSeen(t *testing.T) {
+	t.Parallel()
+	hospital, timur, dana := newProgram(t, "Hospital"), newProgram(t, "Timur"), newProgram(t, "Dana")
+	pair(t, timur, dana, "Timur", "Dana")
+	var made api.Board
+	hospital.json(&made, "board", "new", "City hospital", "--json")
+	hospital.ok("board", "post", "City hospital", "We have room for 20.")
+	for _, p := range []program{timur, dana} {
+		p.ok("board", "follow", made.Card)
+	}
+	stick := t.TempDir()
+	carry := func(list ...program) {
+		for _, p := range list {
+			p.ok("carry", stick)
+		}
+	}
+	carry(hospital, timur, dana)
+	if out := timur.ok("board", "City hospital"); !strings.Contains(out, "room for 20") {
+		t.Fatal(out)
+	}
+	timur.ok("send", "Dana", "I go there now.")
+	carry(timur, dana)
+	var list []api.Notice
+	if dana.json(&list, "board", "City hospital", "--json"); len(list) != 1 || list[0].SeenBy != 1 {
+		t.Errorf("%+v", list)
+	}
+	if out := dana.ok("board", "City hospital"); !strings.Contains(out, "seen by 1 of your contacts") {
+		t.Error(out)
+	}
+	// Who has receipts off tells nothing.
+	if err := os.WriteFile(filepath.Join(dana.dir, "jauap.conf"), []byte("receipts = off\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dana.ok("board", "City hospital")
+	dana.ok("send", "Timur", "Well.")
+	carry(dana, timur)
+	list = nil
+	if timur.json(&list, "board", "City hospital", "--json"); len(list) != 1 || list[0].SeenBy != 0 {
+		t.Errorf("%+v", list)
 	}
 }

@@ -14,7 +14,8 @@ type Board struct {
 	Mine    bool       `json:"mine"`
 	Muted   bool       `json:"muted,omitempty"`
 	Pinned  bool       `json:"pinned,omitempty"`
-	Need    int        `json:"need"` // so many editors sign each notice
+	Plain   bool       `json:"text_only,omitempty"` // photos and voice notes are not kept here
+	Need    int        `json:"need"`                // so many editors sign each notice
 	Editors int        `json:"editors"`
 	Forks   []uint64   `json:"forks,omitempty"` // notices that contradict the one before: somebody was told something else
 	Notices int        `json:"notices"`
@@ -32,18 +33,29 @@ type Notice struct {
 	Files   []NoticeFile `json:"files,omitempty"`
 	Missing uint64       `json:"missing,omitempty"` // so many before it are not here
 	Forked  bool         `json:"forked,omitempty"`
+	SeenBy  int          `json:"seen_by,omitempty"` // so many contacts say that they opened it
 }
 
-// NoticeFile is a picture or recording in a notice.
+// NoticeFile is a photo or a voice note of a notice. Its bytes come later than
+// the notice, or never; NoticeMedia gives them.
 type NoticeFile struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
-	Data []byte `json:"data"`
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Sort  string `json:"sort,omitempty"` // photo or voice; "" is a file of an older Jauap, with its Data
+	Bytes int    `json:"bytes,omitempty"`
+	Here  bool   `json:"here,omitempty"` // it has arrived
+	Data  []byte `json:"data,omitempty"`
+}
+
+// NoticeMediaAsk asks for the photo or voice note of a notice.
+type NoticeMediaAsk struct {
+	Board string `json:"board"`
+	Seq   uint64 `json:"seq"`
 }
 
 // BoardAsk makes, follows, changes or leaves a board.
 type BoardAsk struct {
-	Do      string   `json:"do"` // create, follow, set, leave
+	Do      string   `json:"do"` // create, follow, set, leave, seen
 	ID      string   `json:"id,omitempty"`
 	Card    string   `json:"card,omitempty"`    // of follow
 	Name    string   `json:"name,omitempty"`    // of create and set
@@ -51,13 +63,15 @@ type BoardAsk struct {
 	Need    int      `json:"need,omitempty"`    // of create
 	Muted   bool     `json:"muted,omitempty"`   // of set
 	Pinned  bool     `json:"pinned,omitempty"`
+	Plain   bool     `json:"text_only,omitempty"` // of set
+	Seqs    []uint64 `json:"seqs,omitempty"`      // of seen: notices that a person opened; contacts may learn it
 }
 
 // PostAsk is a new notice of an own board.
 type PostAsk struct {
 	Board  string       `json:"board"`
 	Text   string       `json:"text,omitempty"`
-	Files  []NoticeFile `json:"files,omitempty"` // about 60 kB in all
+	Files  []NoticeFile `json:"files,omitempty"` // at most one: a photo, made small and cleaned, or a recording of at most 48 KiB
 	Days   int          `json:"days,omitempty"`  // 14 by default, at most 120
 	Pinned bool         `json:"pinned,omitempty"`
 	// Where several editors must sign: with Only a draft is made and nothing
@@ -85,6 +99,8 @@ type Editor struct {
 	Signed string `json:"signed,omitempty"`
 	Text   string `json:"text,omitempty"`  // of the draft, to read before it is passed on
 	Files  int    `json:"files,omitempty"` // in the draft
+	// What the draft shows beside its text, to look at before it is signed.
+	Media *NoticeFile `json:"media,omitempty"`
 }
 
 // Boards is the part of the door for public notices. A board is named by its ID,
@@ -93,6 +109,7 @@ type Boards interface {
 	Boards(ctx context.Context) ([]Board, error)
 	Board(ctx context.Context, ask BoardAsk) (Board, error)
 	Notices(ctx context.Context, board string) ([]Notice, error)
+	NoticeMedia(ctx context.Context, ask NoticeMediaAsk) (NoticeFile, error)
 	Post(ctx context.Context, ask PostAsk) (Posted, error)
 	Editor(ctx context.Context, ask EditorAsk) (Editor, error)
 }
@@ -101,6 +118,7 @@ func boards(m *http.ServeMux, b Boards) {
 	m.Handle("GET /api/v1/boards", get(list(b.Boards)))
 	m.Handle("POST /api/v1/boards", ask(b.Board))
 	m.Handle("POST /api/v1/boards/notices", ask(b.Notices))
+	m.Handle("POST /api/v1/boards/media", ask(b.NoticeMedia))
 	m.Handle("POST /api/v1/boards/post", ask(b.Post))
 	m.Handle("POST /api/v1/boards/editor", ask(b.Editor))
 }
@@ -118,6 +136,11 @@ func (c *Client) Board(ctx context.Context, a BoardAsk) (Board, error) {
 // Notices implements Boards.
 func (c *Client) Notices(ctx context.Context, board string) ([]Notice, error) {
 	return fetch[[]Notice](ctx, c, http.MethodPost, "boards/notices", board)
+}
+
+// NoticeMedia implements Boards.
+func (c *Client) NoticeMedia(ctx context.Context, a NoticeMediaAsk) (NoticeFile, error) {
+	return fetch[NoticeFile](ctx, c, http.MethodPost, "boards/media", a)
 }
 
 // Post implements Boards.

@@ -42,7 +42,7 @@ const FileHeader = "Jauap-File"
 //	GET  /api/v1/{me,people,outbox,status}
 //	GET  /api/v1/wait?seen=N        at most 25 s; {"counter"}
 //	GET  /api/v1/attachments/ID     the bytes
-//	GET  /api/v1/boards; POST /api/v1/boards, /api/v1/boards/{notices,post,editor}
+//	GET  /api/v1/boards; POST /api/v1/boards, /api/v1/boards/{notices,media,post,editor,feed}
 //	GET  /api/v1/inboxes, /api/v1/inboxes/{sent,received}, /api/v1/inboxes/received/ID; POST /api/v1/inboxes: see Inboxes
 //	POST /api/v1/desk, /api/v1/desk/{report,incident,log,act,take}; GET /api/v1/desk/file: see Desks
 //	GET  /api/v1/slips, /api/v1/slips/team
@@ -90,6 +90,7 @@ func Handler(b Backend, token string) http.Handler {
 	inquiries(inner, b)
 	groups(inner, b)
 	boards(inner, b)
+	feeds(inner, b)
 	inboxes(inner, b)
 	desks(inner, b)
 	safety(inner, b)

@@ -374,6 +374,7 @@ type Backend interface {
 	Inquiries
 	Groups
 	Boards
+	Feeds
 	Inboxes
 	Desks
 	Air

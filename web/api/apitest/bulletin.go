@@ -50,7 +50,7 @@ func (f *Fake) Board(_ context.Context, a api.BoardAsk) (api.Board, error) {
 		if i < 0 {
 			return api.Board{}, api.ErrNotFound
 		}
-		f.boards[i].Muted, f.boards[i].Pinned = a.Muted, a.Pinned
+		f.boards[i].Muted, f.boards[i].Pinned, f.boards[i].Plain = a.Muted, a.Pinned, a.Plain
 		return f.boards[i], nil
 	case "leave":
 		if i < 0 {
@@ -60,7 +60,18 @@ func (f *Fake) Board(_ context.Context, a api.BoardAsk) (api.Board, error) {
 		f.boards = slices.Delete(f.boards, i, i+1)
 		return b, nil
 	}
+	if a.Do == "seen" && i >= 0 {
+		f.opened = append(f.opened, a.Seqs...)
+		return api.Board{ID: f.boards[i].ID}, nil
+	}
 	return api.Board{}, api.ErrUsage
+}
+
+// Opened are the notices that were opened, in this order.
+func (f *Fake) Opened() []uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.opened)
 }
 
 // Notices implements api.Backend.
@@ -72,6 +83,20 @@ func (f *Fake) Notices(_ context.Context, board string) ([]api.Notice, error) {
 		return nil, api.ErrNotFound
 	}
 	return slices.Clone(f.notices[f.boards[i].ID]), nil
+}
+
+// NoticeMedia implements api.Backend.
+func (f *Fake) NoticeMedia(_ context.Context, a api.NoticeMediaAsk) (api.NoticeFile, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if i := f.board(a.Board); i >= 0 {
+		for _, n := range f.notices[f.boards[i].ID] {
+			if n.Seq == a.Seq && len(n.Files) > 0 && n.Files[0].Sort != "" && n.Files[0].Here {
+				return n.Files[0], nil
+			}
+		}
+	}
+	return api.NoticeFile{}, api.ErrNotFound
 }
 
 // Post implements api.Backend.

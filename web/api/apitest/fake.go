@@ -27,6 +27,9 @@ type Fake struct {
 	slips   []api.Slip
 	groups  []api.Group
 	boards  []api.Board
+	opened  []uint64
+	feed    string
+	feeds   int
 	notices map[string][]api.Notice
 	team    []string
 	status  api.Status

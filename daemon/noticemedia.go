@@ -1,0 +1,74 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jauap/jauap/bulletin"
+	"github.com/jauap/jauap/media"
+	"github.com/jauap/jauap/web/api"
+)
+
+// noticeFile tells what a notice shows beside its text, without its bytes.
+func noticeFile(s bulletin.Sort, size int, data []byte) api.NoticeFile {
+	f := api.NoticeFile{Name: "photo.jpg", Type: "image/jpeg", Sort: "photo", Bytes: size, Here: data != nil}
+	if s == bulletin.Voice {
+		f.Name, f.Type, f.Sort = "voice", "", "voice"
+		if data != nil {
+			f.Type = media.Sound(data)
+		}
+	}
+	return f
+}
+
+// mediaToPost makes a file fit to go to everybody: a photo is made small and
+// loses what the camera wrote into it, a recording must be small already.
+// Everything else is refused: nobody knows what hides in it.
+func mediaToPost(files []api.NoticeFile) (bulletin.Sort, []byte, error) {
+	if len(files) == 0 {
+		return 0, nil, nil
+	}
+	f := files[0]
+	if len(files) > 1 {
+		return 0, nil, fmt.Errorf("%w: one photo or one voice note, not %d files", api.ErrUsage, len(files))
+	}
+	if media.Sound(f.Data) != "" {
+		if len(f.Data) > bulletin.MaxMedia {
+			return 0, nil, fmt.Errorf("%w: the recording has %d bytes, at most %d; make it shorter", api.ErrUsage, len(f.Data), bulletin.MaxMedia)
+		}
+		return bulletin.Voice, f.Data, nil
+	}
+	p, err := media.Fit(f.Data, bulletin.MaxMedia)
+	if err != nil {
+		return 0, nil, fmt.Errorf("%w: %q cannot go with a notice, only a photo (JPEG, PNG, GIF, WebP) or a voice note: %v", api.ErrUsage, api.CleanName(f.Name), err)
+	}
+	return bulletin.Photo, p.JPEG, nil
+}
+
+// fitToShow gives bytes that a browser may see: a stranger's photo is drawn anew,
+// and what is no sound is not played.
+func fitToShow(s bulletin.Sort, data []byte) (f api.NoticeFile, err error) {
+	f = noticeFile(s, len(data), data)
+	f.Data = data
+	if s == bulletin.Photo {
+		if f.Data, err = media.RedrawSmall(data, media.NoticeSide); err != nil {
+			return f, fmt.Errorf("%w: the photo cannot be shown: %v", api.ErrNotFound, err)
+		}
+	} else if f.Type == "" {
+		return f, fmt.Errorf("%w: the recording is of no known kind", api.ErrNotFound)
+	}
+	return f, nil
+}
+
+// NoticeMedia implements api.Boards.
+func (d *Daemon) NoticeMedia(_ context.Context, a api.NoticeMediaAsk) (api.NoticeFile, error) {
+	b, err := d.findBoard(a.Board)
+	if err != nil {
+		return api.NoticeFile{}, err
+	}
+	m, err := d.boards.MediaOf(b.ID, a.Seq)
+	if err != nil {
+		return api.NoticeFile{}, boardError(err)
+	}
+	return fitToShow(m.Sort, m.Data)
+}
