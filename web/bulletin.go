@@ -4,6 +4,7 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -82,6 +83,7 @@ func (x *turn) notices(v *publicBoard) error {
 		}
 		v.Notices = append(v.Notices, nv)
 	}
+	sort.SliceStable(v.Notices, func(i, j int) bool { return v.Notices[i].Pinned && !v.Notices[j].Pinned })
 	for i := range v.Notices {
 		if v.Latest == nil || v.Notices[i].Pinned && !v.Latest.Pinned {
 			v.Latest = &v.Notices[i]

@@ -109,3 +109,21 @@ func TestBoards(t *testing.T) {
 	_, body = b.submit("/boards/"+id, "do", "leave")
 	has(t, body, "You no longer follow it.")
 }
+
+// TestBoardOrder: what a board keeps at the top is there, on the page and on
+// the big screen, and both say what is missing and for how long a notice holds.
+func TestBoardOrder(t *testing.T) {
+	w := newWorld(t)
+	id := boardOf(w)
+	at := w.clock.t
+	w.AddNotice(id, api.Notice{Seq: 7, At: at, Until: at.AddDate(0, 0, 9), Came: at, Pinned: true, Forked: true, Text: "Kept at the top."})
+	w.AddNotice(id, api.Notice{Seq: 8, At: at, Until: at.AddDate(0, 0, 9), Came: at, Text: "The newest."})
+	b := w.enter(t)
+	for _, path := range []string{"/boards/" + id, "/boards/" + id + "/wall"} {
+		_, page := b.get(path)
+		has(t, page, "The notice before this one was another one elsewhere.", "2 notices before this one have not come", "holds until", at.AddDate(0, 0, 9).Format("2006-01-02"), "/media/3")
+		if top, next := strings.Index(page, "Kept at the top."), strings.Index(page, "The newest."); top < 0 || next < top {
+			t.Errorf("%s: the order is wrong", path)
+		}
+	}
+}

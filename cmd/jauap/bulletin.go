@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -97,6 +98,7 @@ func (d *door) showBoard(ctx context.Context, c *cli.Command, b api.Backend, nam
 	if len(list) == 0 {
 		d.say("Nothing yet.")
 	}
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Pinned && !list[j].Pinned })
 	var seqs []uint64
 	for _, n := range list {
 		seqs = append(seqs, n.Seq)
