@@ -119,6 +119,7 @@ func (s stage) shot(name string) {
 // when the network returns.
 func TestDemo(t *testing.T) {
 	ctx := browser(t)
+	t.Setenv("TMPDIR", t.TempDir()) // other demos may run beside this one
 	life, end := context.WithCancel(t.Context())
 	ready, over := make(chan string, 1), make(chan error, 1)
 	go func() {

@@ -39,7 +39,9 @@ func newStage(t *testing.T) stage {
 	}
 	b := newBrowser(t)
 	p := program{t, filepath.Join(t.TempDir(), "nobody")}
-	at, base := b.visit(p.start([]string{"page"}, "demo", "--no-browser"))
+	r := p.start([]string{"page"}, "demo", "--no-browser")
+	t.Cleanup(r.stop) // leaves nothing behind
+	at, base := b.visit(r)
 	b.do(at, chromedp.EmulateViewport(1440, 1000))
 	return stage{b, at, base, p}
 }
