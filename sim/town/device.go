@@ -3,7 +3,9 @@ package town
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/jauap/jauap/account"
@@ -120,8 +122,8 @@ func (d *device) gone() {
 	if d.vault != nil {
 		d.vault = &vault{MemVault: d.vault.Clone(), d: d, full: d.vault.full}
 	}
-	for _, l := range links {
-		l.end()
+	for _, id := range slices.Sorted(maps.Keys(links)) { // bad links draw what happens to what others say then
+		links[id].end()
 	}
 }
 
