@@ -168,6 +168,12 @@ func (s *Shelf) writePiece(p *part, data []byte) error {
 	r := record{kind: pieceRecord, off: uint32(p.extent) + uint32(len(b))}
 	b = appendRecord(b, &r, data, p.salt)
 	f, err := s.fs.Open(p.name(), mode)
+	if p.extent == 0 && errors.Is(err, durable.ErrExist) {
+		// One that a failing disk did not remove when it was given up.
+		if err = s.fs.Remove(p.name()); err == nil {
+			f, err = s.fs.Open(p.name(), mode)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("store: partial: %w", err)
 	}
