@@ -215,10 +215,8 @@ func (s *Session) judgeSummaries() {
 	mine := summary{nonce: theirs.nonce}
 	k := newKeyed(theirs.nonce, nonce{})
 	shorts := make([]uint64, 0, m.own.count)
-	near := 0
 	s.each(m.top, func(it *Item) {
 		mine.add(k.hash(&it.ID))
-		near += b2i(it.Rank < farRank)
 		shorts = append(shorts, m.key.short(&it.ID))
 	})
 	apart := mine.apart(theirs)
@@ -229,9 +227,6 @@ func (s *Session) judgeSummaries() {
 	size := blockSpare + 2*apart + min(apart, fewApart)
 	units := int(mine.count + theirs.count)
 	m.stage = writing
-	if s.c.Order != nil && size > earlySize && 2*near*listedSize < size*symbolSize {
-		return // a flood: the near ones are sooner listed, and go first
-	}
 	if units <= fewUnits || size > maxSymbols || size*symbolSize+3*apart >= (units-min(apart, units))*listedSize {
 		return // no symbols: list everything
 	}
