@@ -287,7 +287,9 @@ func (s *Shelf) bury(graves []grave) (rest []grave, err error) {
 	switch f := s.files[graves[0].file]; {
 	case f == nil: // drained or expired meanwhile
 	case f.live == 0:
-		err = s.erase(f)
+		if err = s.let(f); err == nil {
+			err = s.erase(f)
+		}
 	default:
 		err = s.noteDead(f, graves[:n])
 	}
@@ -321,6 +323,9 @@ func (s *Shelf) finish(j *job) error {
 			return err
 		}
 		j.src.marks = false
+	}
+	if err := s.let(j.src); err != nil {
+		return err
 	}
 	if err := s.syncNames(); err != nil {
 		return err

@@ -78,11 +78,28 @@ func (s *Shelf) flush() error {
 	s.active.extent = s.active.size
 	s.active.graves = append(s.active.graves, s.bufGraves...)
 	s.bufGraves = s.bufGraves[:0]
+	clear(s.held)
 	if int64(cap(s.buf)) > min(keptBuffer, s.segment/keptPart) {
 		s.buf = nil
 	}
 	s.buf = s.buf[:0]
 	return nil
+}
+
+// hold keeps a file until the next flush.
+func (s *Shelf) hold(file uint32) {
+	if s.held == nil {
+		s.held = map[uint32]bool{}
+	}
+	s.held[file] = true
+}
+
+// let makes sure that nothing in a file is the only sure copy of something.
+func (s *Shelf) let(f *logFile) error {
+	if !s.held[f.num] {
+		return nil
+	}
+	return s.flush()
 }
 
 // rotate begins a new journal. The old one waits to be drained.

@@ -245,10 +245,12 @@ func (l *loader) sidecar(f *logFile, log *scan, take func(record, []byte) error)
 	// What is torn makes place for what follows.
 	s.disk -= f.side - at
 	f.side = at
+	// That must be sure before the segment goes on: a disk that lied may have kept
+	// more of the sidecar than of the segment, and what follows stands elsewhere.
 	if at == 0 {
-		return end, s.fs.Remove(f.sideName())
+		return end, errors.Join(s.fs.Remove(f.sideName()), s.fs.Sync())
 	}
-	return end, file.Truncate(at)
+	return end, errors.Join(file.Truncate(at), file.Sync())
 }
 
 func (l *loader) vouched(side, log *scan, take func(record, []byte) error) (end, at int64, err error) {

@@ -31,7 +31,8 @@ type Shelf struct {
 	unnamed bool       // the folder is to be synced
 	disk    int64      // bytes of all files and of buf
 
-	bufGraves []grave // of the drops in buf
+	bufGraves []grave         // of the drops in buf
+	held      map[uint32]bool // files with the sure copy of what is only in buf otherwise
 	targets   map[envelope.Day]*logFile
 	job       *job
 	piece     []byte // scratch of move
@@ -94,6 +95,9 @@ func (s *Shelf) admit(u unit, raw []byte, gone []envelope.ID) (Entry, error) {
 	s.settle(s.x.add(u), s.active, off)
 	for _, id := range gone {
 		if slot := s.x.find(id); slot != 0 {
+			if s.x.at(slot).own() {
+				s.hold(s.x.at(slot).file) // until its proof is sure
+			}
 			s.dropNow(slot)
 		}
 	}
@@ -199,6 +203,7 @@ func (s *Shelf) upgrade(slot uint32, m Meta) bool {
 		return false
 	}
 	s.bufGraves = s.entomb(s.bufGraves, u.file, u.off)
+	s.hold(u.file)
 	s.x.regrade(slot, flags, rank, from)
 	r := u.record()
 	s.settle(slot, s.active, s.append(&r, raw))
