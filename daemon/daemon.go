@@ -52,6 +52,7 @@ type Options struct {
 	Config     config.Config
 	Passphrase []byte // nil for a profile without one
 	TrustClock bool   // believe the wall clock whatever was seen before
+	Erasable   bool   // the page may erase the profile: who runs the node heeds Gone
 	Now        func() time.Time
 	Log        *slog.Logger
 	// Place names the network that this device is in; nil for probe.Place.
@@ -253,6 +254,9 @@ func Open(o Options) (*Daemon, error) {
 	}
 	d.sticks.Now, d.sticks.Changed = d.opts.Now, d.changes.bump
 	d.ctx, d.stop = context.WithCancel(context.Background())
+	if o.Erasable {
+		d.end.gone = make(chan struct{})
+	}
 	if err := d.open(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}

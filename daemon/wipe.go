@@ -56,20 +56,13 @@ func erase(dir string) (left []string, err error) {
 // end is how a node learns that its profile was erased under it.
 type end struct {
 	sync.Mutex
-	gone  chan struct{} // nil: nobody would close the node
+	gone  chan struct{} // nil: nobody would close the node; set by Open
 	wiped bool
 }
 
 // Gone is closed when the profile was erased under this node: who runs the node
-// closes it then. Without somebody who asks for it nothing can be erased here.
-func (d *Daemon) Gone() <-chan struct{} {
-	d.end.Lock()
-	defer d.end.Unlock()
-	if d.end.gone == nil {
-		d.end.gone = make(chan struct{})
-	}
-	return d.end.gone
-}
+// closes it then. It is nil without Options.Erasable.
+func (d *Daemon) Gone() <-chan struct{} { return d.end.gone }
 
 // Wipe implements api.Eraser. The key goes first and at once; what is in use
 // still, and what the node writes as it ends, goes in Close.

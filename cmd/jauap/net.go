@@ -94,6 +94,7 @@ func (d *door) up(ctx context.Context, c *cli.Command, browser bool) error {
 	if err != nil {
 		return err
 	}
+	o.Erasable = true
 	if err := overrides(c, &o.Config); err != nil {
 		return err
 	}
@@ -146,7 +147,7 @@ func (d *door) onPage(ctx context.Context, c *cli.Command, browser bool) error {
 	if err != nil {
 		return err
 	}
-	o := daemon.Options{Dir: c.String("data"), Config: cfg, TrustClock: c.Bool("trust-clock"), Log: d.logger(c)}
+	o := daemon.Options{Dir: c.String("data"), Config: cfg, TrustClock: c.Bool("trust-clock"), Erasable: true, Log: d.logger(c)}
 	node, err := daemon.Wait(ctx, o, func(url string) {
 		d.say("page %s", url)
 		if browser {
