@@ -289,7 +289,7 @@ func (r *round) text(p *person, s *session, list, riders []*waiting, more, first
 		}
 		l.sizes = append(l.sizes, size)
 	}
-	if s.wishes(r.a.now) {
+	if r.a.now-s.wished >= wishEvery || s.wished == 0 {
 		l.wish = s.s.Wish(r.a.now)
 	}
 	c, n := l.choose()

@@ -16,7 +16,6 @@ const (
 	maxSessions = 8         // of one contact, old ones that only receive included
 	keepOld     = 134 * day // how long an old session receives after it was last heard
 	wishEvery   = day / 4   // how often a larger envelope is spent on the session's wish
-	wishHeard   = 20 * 60   // and when the other end was heard since: a step of a key exchange may be next
 	follow      = 4         // envelopes heard elsewhere until the other session is used
 	reserve     = 24        // keys that attachments leave to texts, of 96 or 64
 	soonKeys    = 56        // keys that attachments may use in envelopes of their own size
@@ -140,13 +139,6 @@ func (s *session) used() uint32 {
 		used -= min(s.acked.next, used)
 	}
 	return used
-}
-
-// wishes tells whether a larger envelope may be spent on the session's wish. Where
-// nobody answers it is not spent again and again.
-func (s *session) wishes(now seal.Tick) bool {
-	since := now - s.wished
-	return s.wished == 0 || since >= wishEvery || s.at > s.wished && since >= wishHeard
 }
 
 // soon tells whether attachments may go in envelopes of their own size. Where many
