@@ -34,7 +34,7 @@ func TestWatch(t *testing.T) {
 		"too much":           {in: 10, bytes: 2 << 20, errors: 1},
 		"allowed":            {in: 10, bytes: 2 << 20, cost: Cost{Bytes: 3 << 20}},
 		"much of much":       {in: 200 << 10, bytes: 3 << 20},
-		"too long":           {in: 10, work: 12 * time.Millisecond, errors: 1},
+		"too long":           {in: 10, work: throttled*Time + 8*time.Millisecond, errors: 1},
 		"too long of longer": {in: 60 << 10, work: 12 * time.Millisecond, cost: Cost{Time: 40 * time.Millisecond}},
 	} {
 		if c.work > 0 && (slowed() || threadTime() == 0) {
