@@ -268,10 +268,10 @@ func TestHeal(t *testing.T) {
 		perDay float64
 		most   float64 // hours, p90
 	}{
-		{"a minute to three days, 4 letters a day", upTo(72 * time.Hour), 4, 54},
-		{"a minute to three days, 1 letter a day", upTo(72 * time.Hour), 1, 120},
-		{"evenly up to three days, 4 letters a day", evenly(72 * time.Hour), 4, 155},
-		{"a minute to six hours, 4 letters a day", upTo(6 * time.Hour), 4, 42},
+		{"a minute to three days, 4 letters a day", upTo(72 * time.Hour), 4, 65},
+		{"a minute to three days, 1 letter a day", upTo(72 * time.Hour), 1, 130},
+		{"evenly up to three days, 4 letters a day", evenly(72 * time.Hour), 4, 170},
+		{"a minute to six hours, 4 letters a day", upTo(6 * time.Hour), 4, 50},
 	}
 	seeds, days := 8, 45
 	if os.Getenv("JAUAP_TEST") != "all" {
