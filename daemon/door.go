@@ -44,7 +44,7 @@ func (d *Daemon) Me(context.Context) (api.Me, error) {
 	if err != nil {
 		return api.Me{}, err
 	}
-	return api.Me{Name: me.Name(), ID: me.Public().ID(), Words: f.Words(), WordsIn: wordsIn(f), Digits: f.Digits()}, nil
+	return api.Me{Name: me.Name(), ID: me.Public().ID(), Words: f.Words(), WordsIn: wordsIn(f), Digits: f.Digits(), Erasable: d.end.gone != nil}, nil
 }
 
 // People implements api.People.

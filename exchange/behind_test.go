@@ -17,13 +17,7 @@ func TestBehindWhatWasCut(t *testing.T) {
 
 func testBehind(t *testing.T, giver int) {
 	rng := seeded(12)
-	a, b := newShelf(t), newShelf(t)
-	a.sketch, b.sketch = true, true
-	for range 40 {
-		raw := unit(rng, envelope.S1)
-		a.add(raw, 0, 2)
-		b.add(raw, 0, 2)
-	}
+	a, b := twins(t, 12, 40)
 	const texts, photos = 3, 5
 	late := map[envelope.ID]bool{}
 	for range texts {

@@ -10,13 +10,7 @@ import (
 // far end's HELLO is there; also when its giver began anew before that.
 func TestGoesOn(t *testing.T) {
 	rng := seeded(8)
-	a, b := newShelf(t), newShelf(t)
-	a.sketch, b.sketch = true, true
-	for range 5 {
-		raw := unit(rng, envelope.S1)
-		a.add(raw, 0, 2)
-		b.add(raw, 0, 2)
-	}
+	a, b := twins(t, 8, 5)
 	own := a.add(unit(rng, envelope.S5), 0, 0)
 	const have = 100_000
 	b.partial[own.ID] = append([]byte(nil), a.bytes[own.ID][:have]...)
@@ -47,13 +41,7 @@ func TestGoesOn(t *testing.T) {
 // end held a beginning, is taken as it comes.
 func TestBeginsAnew(t *testing.T) {
 	rng := seeded(9)
-	a, b := newShelf(t), newShelf(t)
-	a.sketch, b.sketch = true, true
-	for range 5 {
-		raw := unit(rng, envelope.S1)
-		a.add(raw, 0, 2)
-		b.add(raw, 0, 2)
-	}
+	a, b := twins(t, 9, 5)
 	own := a.add(unit(rng, envelope.S3), 0, 0)
 	b.partial[own.ID], b.overlap = append([]byte(nil), a.bytes[own.ID][:5000]...), true
 	m := meet(t, [2]Config{{First: 64 << 10, FirstLarge: true}, {}}, a, b)
@@ -70,13 +58,7 @@ func TestBeginsAnew(t *testing.T) {
 // for the whole, and not blamed.
 func TestPlantedBeginning(t *testing.T) {
 	rng := seeded(10)
-	a, b := newShelf(t), newShelf(t)
-	a.sketch, b.sketch = true, true
-	for range 5 {
-		raw := unit(rng, envelope.S1)
-		a.add(raw, 0, 2)
-		b.add(raw, 0, 2)
-	}
+	a, b := twins(t, 10, 5)
 	own := a.add(unit(rng, envelope.S4), 0, 0)
 	b.partial[own.ID] = make([]byte, 30_000)
 	m := meet(t, [2]Config{}, a, b)

@@ -131,6 +131,9 @@ func TestWipeFromThePage(t *testing.T) {
 	jar, _ := cookiejar.New(nil)
 	b := visitor{t, &http.Client{Jar: jar, Timeout: 30 * time.Second}, "http://" + u.Host}
 	b.get(strings.TrimPrefix(link, b.base))
+	if page := b.get("/me"); !strings.Contains(page, `href="/wipe"`) {
+		t.Errorf("not offered: %s", page)
+	}
 	if page := b.get("/wipe"); !strings.Contains(page, "Erase everything on this device") {
 		t.Fatalf("not asked: %s", page)
 	}

@@ -39,6 +39,8 @@ type Me struct {
 	// WordsIn are the same in each language that has a list.
 	WordsIn map[string][]string `json:"words_in,omitempty"`
 	Digits  string              `json:"digits"` // 24 digits in groups of four
+	// Erasable: Wipe ends this node and its profile.
+	Erasable bool `json:"erasable,omitempty"`
 }
 
 // Person is somebody this device can write to.

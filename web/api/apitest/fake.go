@@ -62,7 +62,7 @@ var _ api.Opener = (*Fake)(nil)
 func New(name string, now func() time.Time) *Fake {
 	return &Fake{
 		now:     now,
-		me:      api.Me{Name: name, ID: idOf(name), Words: words(name), Digits: digits(name)},
+		me:      api.Me{Name: name, ID: idOf(name), Words: words(name), Digits: digits(name), Erasable: true},
 		unread:  map[string]bool{},
 		files:   map[string]file{},
 		fails:   map[string]error{},
