@@ -1,6 +1,10 @@
 package account
 
-import "github.com/jauap/jauap/envelope"
+import (
+	"errors"
+
+	"github.com/jauap/jauap/envelope"
+)
 
 // Ahead is what is known of the links that PackAhead seals for.
 type Ahead struct {
@@ -46,4 +50,44 @@ func (r *round) stream(s *session, total, next int64, most int) envelope.Class {
 		return envelope.S3
 	}
 	return c
+}
+
+// followers puts those parts in line that say nothing without the attachments they belong
+// to: behind the texts, or, where a slow link has more than a second of texts or anything
+// large before it, only into room that is left. Then they go with the attachments (led):
+// an envelope of their own would be smaller than the texts', and overtake them.
+func (r *round) followers(p *person, texts, riders []*waiting, more bool) (list, with []*waiting, err error) {
+	if more {
+		return texts, riders, nil
+	}
+	own, _, err := r.entries(p.ID, rankFollows, rankFollows)
+	if err != nil || len(own) == 0 {
+		return texts, riders, err
+	}
+	total := 0
+	for _, w := range texts {
+		size, err := r.size(w)
+		if err != nil {
+			return nil, nil, err
+		}
+		total += size
+	}
+	r.queued = r.queued || total > longQueue
+	if r.bar != envelope.S3 || !r.large && !r.queued {
+		return append(texts, own...), riders, nil
+	}
+	s, err := r.a.channel(p, false)
+	if errors.Is(err, errStuck) || err == nil && !s.spare() {
+		return append(texts, own...), riders, nil // no keys for attachments
+	}
+	if len(texts) == 0 {
+		return texts, riders, err
+	}
+	return texts, append(riders[:len(riders):len(riders)], own...), err
+}
+
+// led puts before the attachments of a contact what is said of them.
+func (r *round) led(p *person, streams []*waiting) ([]*waiting, error) {
+	own, _, err := r.entries(p.ID, rankFollows, rankFollows)
+	return append(own, streams...), err
 }

@@ -81,7 +81,7 @@ func (u *user) attach(n int, size uint64) {
 			if err := tx.Put(tableNotes, []byte("left"+name), binary.BigEndian.AppendUint64(nil, size)); err != nil {
 				return err
 			}
-			return u.a.Queue(tx, u.at, Outgoing{To: c.ID, Letter: LetterID{byte(i + 1)}, Parts: []seal.Part{{Kind: kindNote}}, Streams: []StreamID{StreamID(name)}})
+			return u.a.Queue(tx, u.at, Outgoing{To: c.ID, Letter: LetterID{byte(i + 1)}, Parts: []seal.Part{{Kind: kindNote}}, Streams: []StreamID{StreamID(name)}, Follows: true})
 		})
 		if err != nil {
 			u.t.Fatal(err)
@@ -157,7 +157,7 @@ func TestPackSlowKeys(t *testing.T) {
 		for _, p := range a.ahead(1<<20, Ahead{Unsent: 1 << 20, Slow: true}) {
 			if len(p.Bytes) > envelope.S3.Size() {
 				large++
-			} else {
+			} else if large == 0 { // what is left at the end is small again
 				small++
 			}
 		}
@@ -195,5 +195,43 @@ func TestPackSlowTexts(t *testing.T) {
 	}
 	if n < 3 {
 		t.Errorf("only %d envelopes", n)
+	}
+}
+
+// TestPackFollows: what is said of photos without a word does not overtake a long queue of
+// texts in an envelope of its own. It comes with the first photo; where nothing waits before it,
+// and where the link is fast, at once.
+func TestPackFollows(t *testing.T) {
+	const photos = 20
+	for _, c := range []struct {
+		texts       int
+		slow, early bool
+	}{{200, true, false}, {200, false, true}, {1, true, true}, {0, true, true}} {
+		a, b := newUser(t, "A"), newUser(t, "B")
+		befriend(t, a, b)
+		exchange(t, a, b)
+		for i := range c.texts {
+			a.write("B", fmt.Sprint(i, strings.Repeat(" news", 40)))
+		}
+		a.attach(photos, 60_000)
+		told, alone := map[LetterID]bool{}, 0
+		for unsent := range 3 { // the texts, more of them, and then the photos
+			for _, p := range a.ahead(128<<10, Ahead{Unsent: unsent << 14, Slow: c.slow, Texts: unsent == 1}) {
+				b.receive(p.Bytes)
+				n := 0
+				for _, l := range p.Letters {
+					if l == (LetterID{l[0]}) {
+						told[l] = true
+						n++
+					}
+				}
+				if n == len(p.Letters) && n > 1 && len(p.Bytes) < envelope.S3.Size() {
+					alone++
+				}
+			}
+		}
+		if len(told) != photos || (alone > 0) != c.early && c.texts != 1 {
+			t.Errorf("%+v: %d photos are told of, %d envelopes for nothing else", c, len(told), alone)
+		}
 	}
 }

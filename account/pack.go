@@ -143,6 +143,7 @@ type round struct {
 	texting bool           // no envelopes for attachments alone
 	late    bool           // what does not fill a large envelope waits behind large ones
 	large   bool           // there are large ones before it
+	queued  bool           // more than a second of texts is
 	bar     envelope.Class // from here on they are large
 	out     []Packed
 	skip    map[ContactID]bool // contacts with whom something is wrong
@@ -234,6 +235,9 @@ func (r *round) texts(p *person) error {
 		due := false
 		for _, w := range riders {
 			due = due || r.a.now >= w.alone
+		}
+		if list, riders, err = r.followers(p, list, riders, more); err != nil {
+			return err
 		}
 		if len(list) == 0 && !due {
 			return nil
@@ -395,6 +399,9 @@ func (r *round) streams(p *person) error {
 		}
 		r.large = r.large || c >= r.bar
 		cargo := &cargo{room: s.s.Room(c), ends: map[string]bool{}}
+		if list, err = r.led(p, list); err != nil {
+			return err
+		}
 		for _, w := range list {
 			if err := r.add(cargo, w, cargo.room); err != nil {
 				return err

@@ -44,6 +44,7 @@ type Outgoing struct {
 	Early   []StreamID  // cut by the App's Source among the texts: long texts
 	Streams []StreamID  // cut by the App's Source after all texts: attachments
 	Urgency uint8       // 0 ordinary; more goes first
+	Follows bool        // Parts say nothing without Streams: where texts wait they go with those
 	Days    int         // lifetime; 0 is envelope.Lifetime, at most envelope.MaxLifetime
 
 	// Alone, when not zero, lets this ride with anything that goes to the
@@ -57,6 +58,7 @@ const (
 	rankText
 	rankRider
 	rankStream
+	rankFollows // parts that say nothing without what is in rankStream
 )
 
 // waiting is one entry of the queue.
@@ -125,12 +127,14 @@ func (a *Account) Queue(tx Tx, at Moment, o Outgoing) error {
 	if err != nil {
 		return err
 	}
-	rank := rankText
+	rank, first := rankText, rankText
 	switch {
 	case o.Alone > 0:
-		rank = rankRider
+		rank, first = rankRider, rankRider
 	case o.Urgency > 0:
-		rank = rankUrgent
+		rank, first = rankUrgent, rankUrgent
+	case o.Follows && len(o.Early) == 0 && len(o.Streams) > 0 && !a.isHeld(o.To):
+		first = rankFollows
 	}
 	alone := o.Alone
 	if alone > 0 {
@@ -138,7 +142,7 @@ func (a *Account) Queue(tx Tx, at Moment, o Outgoing) error {
 	}
 	open := 0
 	if len(o.Parts) > 0 {
-		w := &waiting{queueKey(o.To, rank, seq), o.Letter, o.Days, a.tick(at), alone, o.Parts, ""}
+		w := &waiting{queueKey(o.To, first, seq), o.Letter, o.Days, a.tick(at), alone, o.Parts, ""}
 		if w.size() > envelope.S4.BodySize() {
 			return fmt.Errorf("%w: %d bytes", ErrTooLarge, w.size())
 		}

@@ -105,7 +105,9 @@ func (l *letter) compose(files []Attachment, days int) (part letterPart, out acc
 		part.long, part.size, part.text = true, len(part.text), nil
 		out.Early = append(out.Early, fileStream(l.ID, 0))
 	}
+	out.Follows = l.Text == ""
 	for i, f := range part.files {
+		out.Follows = out.Follows && !f.Held && len(f.Preview) == 0
 		if f.size > 0 && !f.Held {
 			out.Streams = append(out.Streams, fileStream(l.ID, i+1))
 		}
