@@ -36,6 +36,9 @@ func (a *Account) Receive(at Moment, raw []byte) (Received, error) {
 type Result struct {
 	Received
 	Err error
+	// Later: the vault or an App failed at it, nothing is wrong with the unit.
+	// Receive it again.
+	Later bool
 }
 
 // ReceiveAll is Receive for several units with one transaction for all that
@@ -72,7 +75,7 @@ func (a *Account) ReceiveAll(at Moment, raws [][]byte) ([]Result, error) {
 	// One of them does it: the others must not suffer.
 	for _, u := range ours {
 		if err := a.take(at, []arrival{u}, results); err != nil {
-			results[u.place] = Result{Err: err}
+			results[u.place] = Result{Err: err, Later: true}
 		}
 	}
 	return results, nil
@@ -94,7 +97,7 @@ func (a *Account) take(at Moment, list []arrival, results []Result) error {
 			} else if err != nil {
 				return err
 			}
-			results[u.place] = Result{r, err}
+			results[u.place] = Result{Received: r, Err: err}
 		}
 		return nil
 	})

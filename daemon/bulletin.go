@@ -46,6 +46,7 @@ func (d *Daemon) takeNotices(list []arrival) {
 		}
 		ok, err := d.boards.Take(m, a.raw)
 		if err != nil {
+			d.unopened = true
 			d.setTrouble("boards", "public notices: "+err.Error())
 			return
 		}
@@ -71,9 +72,12 @@ func (d *Daemon) searchShelf() {
 				if !d.boards.Knows(e.Tag) {
 					continue
 				}
-				if raw, err := d.shelf.Get(e.ID); err == nil {
-					hits = append(hits, arrival{e.ID, raw})
+				raw, err := d.shelf.Get(e.ID)
+				if err != nil {
+					d.unread(err)
+					continue
 				}
+				hits = append(hits, arrival{e.ID, raw})
 			}
 			d.courier.Unlock()
 			if len(list) == 0 {
@@ -83,6 +87,7 @@ func (d *Daemon) searchShelf() {
 			for _, h := range hits {
 				ok, err := d.boards.Take(m, h.raw)
 				if err != nil {
+					d.unopened = true
 					d.setTrouble("boards", "public notices: "+err.Error())
 					return
 				}

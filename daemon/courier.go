@@ -131,12 +131,16 @@ func (d *Daemon) open1(list []arrival) {
 		d.setTrouble("vault", "arrived letters wait: "+err.Error())
 		return
 	}
-	d.setTrouble("vault", "")
+	why := ""
 	for _, r := range results {
-		if r.Err != nil && !errors.Is(r.Err, account.ErrNotOurs) {
+		if r.Later {
+			d.unopened = true
+			why = "arrived letters wait: " + r.Err.Error()
+		} else if r.Err != nil && !errors.Is(r.Err, account.ErrNotOurs) {
 			d.log.Warn("an envelope for us does not open", "error", r.Err)
 		}
 	}
+	d.setTrouble("vault", why)
 }
 
 func (d *Daemon) noteHanded(list []node.Handed) {

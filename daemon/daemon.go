@@ -90,7 +90,7 @@ type Daemon struct {
 	board    *status.Board
 	pairing  *pairing.Pairing
 	scanning sync.Mutex
-	unopened bool        // arrived letters that the vault would not take
+	unopened bool        // arrived units that the vault would not take or the shelf not give
 	running  bool        // Start was called
 	taken    []api.Relay // since Open
 

@@ -47,9 +47,10 @@ func (d *Daemon) again() bool {
 	return len(d.arrived) > n
 }
 
-// offerShelf lists as arrived what lies on the shelf for the person. courier is
-// held, or nothing runs yet.
+// offerShelf lists as arrived what lies on the shelf for the person. What a failing
+// disk does not give now is asked for again by retry. people and courier are held, or nothing runs yet.
 func (d *Daemon) offerShelf() {
+	delete(d.trouble, "unread")
 	var seq uint64
 	for {
 		list := d.shelf.Since(seq, 4096)
@@ -64,6 +65,7 @@ func (d *Daemon) offerShelf() {
 			raw, err := d.shelf.Get(e.ID)
 			if err != nil {
 				d.log.Warn("shelf", "envelope", e.ID.String(), "error", err)
+				d.unread(err)
 				continue
 			}
 			d.arrived = append(d.arrived, arrival{e.ID, raw})

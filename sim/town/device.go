@@ -209,6 +209,7 @@ func (d *device) open(raws [][]byte) {
 	d.ours(err)
 	d.unopened = d.unopened || err != nil
 	for _, r := range results {
+		d.unopened = d.unopened || r.Later
 		if r.Err != nil && !errors.Is(r.Err, account.ErrNotOurs) {
 			d.w.fail("%s: an envelope for us does not open: %v", d, r.Err)
 		}
@@ -296,9 +297,13 @@ func (d *device) offerShelf() {
 		for _, e := range page {
 			seq = e.Seq
 			raw, err := d.sh.Get(e.ID)
-			if err == nil {
+			gone := errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrMissing)
+			switch {
+			case err == nil:
 				raws = append(raws, raw)
-			} else if !errors.Is(err, store.ErrCorrupt) && !errors.Is(err, store.ErrMissing) && !d.w.struck(err) {
+			case !gone && d.w.struck(err):
+				d.unopened = true
+			case !gone:
 				d.w.fail("%s: the shelf lists %v and has it not: %v", d, e.ID, err)
 			}
 		}

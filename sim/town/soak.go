@@ -30,7 +30,7 @@ func Soak(ctx context.Context, first uint64, shrinkRuns int, more func(Report) b
 	for seed := first; more(r) && ctx.Err() == nil; seed++ {
 		// Every kind of town in turn: few and many people, at the relay only, and
 		// one fault alone as well as all together.
-		o := Options{Seed: seed, People: 2 + int(seed%7), Hours: 24 + 24*int(seed%3), Faults: Faults(), Apart: seed%4 == 3}
+		o := Options{Seed: seed, People: 2 + int(seed%7), Hours: 24 + 24*int(seed%3), Faults: Faults(), Apart: seed%4 >= 2}
 		if seed%2 == 1 {
 			k := int(seed/2) % len(Faults())
 			o.Faults = Faults()[k : k+1]
