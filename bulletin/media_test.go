@@ -257,12 +257,16 @@ func TestDraftShowsAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := ParseDraft(d.Bytes())
-	if err != nil || again.Sort() != Photo || !bytes.Equal(again.Media, d.Media) {
-		t.Fatal(again.Sort(), err)
+	if err != nil || again.Shows().Sort != Photo || !bytes.Equal(again.Media, d.Media) {
+		t.Fatal(again.Shows(), err)
+	}
+	bare, err := ParseDraft(d.Bare().Bytes())
+	if err != nil || !bare.Lacks() || again.Lacks() || bare.Shows().Sort != Photo || bare.Notice.Hash() != d.Notice.Hash() {
+		t.Errorf("a draft without its photo: %v %v", bare.Lacks(), err)
 	}
 	for _, media := range [][]byte{nil, jpegOf(500, 'b'), jpegOf(499, 'a')} {
 		bad := Draft{d.Board, d.Notice, media}
-		if _, err := ParseDraft(bad.Bytes()); !errors.Is(err, ErrNotice) {
+		if _, err := ParseDraft(bad.Bytes()); !errors.Is(err, ErrNotice) && media != nil {
 			t.Errorf("%d bytes: %v", len(media), err)
 		}
 		if err := s.Publish(noon, bad, nil); !errors.Is(err, ErrNotice) {

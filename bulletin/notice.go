@@ -176,7 +176,14 @@ func (d Draft) Bytes() []byte {
 	return r.Bytes()
 }
 
-// ParseDraft reads one. What the notice shows must be there.
+// Bare is the draft without what it shows, for a way that takes few words.
+func (d Draft) Bare() Draft { return Draft{d.Board, d.Notice, nil} }
+
+// Lacks reports whether the notice shows something that did not come with the
+// draft.
+func (d Draft) Lacks() bool { return d.Notice.media() != nil && len(d.Media) == 0 }
+
+// ParseDraft reads one. What the notice shows may be lacking, but is no other.
 func ParseDraft(b []byte) (d Draft, err error) {
 	f := account.ReadRecord(b)
 	f.Version(1)
@@ -189,6 +196,9 @@ func ParseDraft(b []byte) (d Draft, err error) {
 		return d, fmt.Errorf("%w: this is not a draft", ErrNotice)
 	}
 	d.Notice = n
+	if d.Lacks() {
+		return d, nil
+	}
 	return d, d.whole()
 }
 
@@ -201,12 +211,14 @@ func (d Draft) whole() error {
 	return nil
 }
 
-// Sort of what the draft shows beside its text; 0 when there is nothing.
-func (d Draft) Sort() Sort {
-	if m := d.Notice.media(); m != nil {
-		return m.Sort
+// Shows is what the draft shows beside its text, without Data when that is
+// lacking; nil when there is nothing.
+func (d Draft) Shows() *Media {
+	m := d.Notice.media()
+	if m != nil {
+		m.Data = d.Media
 	}
-	return 0
+	return m
 }
 
 // Cosign is an editor's word for a draft, as text.

@@ -268,7 +268,11 @@ func (d *Daemon) Post(_ context.Context, a api.PostAsk) (api.Posted, error) {
 		return api.Posted{}, boardError(err)
 	}
 	if a.Only {
-		return api.Posted{Seq: draft.Notice.Seq, Draft: draft.Bytes()}, nil
+		p := api.Posted{Seq: draft.Notice.Seq, Draft: draft.Bytes()}
+		if draft.Shows() != nil {
+			p.Bare = draft.Bare().Bytes()
+		}
+		return p, nil
 	}
 	if err := d.boards.Publish(d.moment(), draft, a.Signed); err != nil {
 		return api.Posted{}, boardError(err)
@@ -284,19 +288,22 @@ func (d *Daemon) Editor(_ context.Context, a api.EditorAsk) (api.Editor, error) 
 		return api.Editor{}, boardError(err)
 	}
 	e := api.Editor{Key: hex.EncodeToString(key.Public().(ed25519.PublicKey))}
-	if len(a.Draft) > 0 {
-		draft, err := bulletin.ParseDraft(a.Draft)
-		if err != nil {
-			return e, boardError(err)
-		}
-		e.Signed, e.Text, e.Files = draft.Cosign(key), draft.Notice.Text, len(draft.Notice.Files)
-		if draft.Sort() != 0 { // nobody signs what they cannot look at
-			f, err := fitToShow(draft.Sort(), draft.Media)
-			if err != nil {
-				return api.Editor{}, fmt.Errorf("%w: not signed: %v", api.ErrUsage, err)
-			}
-			e.Media = &f
-		}
+	if len(a.Draft) == 0 {
+		return e, nil
 	}
+	draft, err := bulletin.ParseDraft(a.Draft)
+	if err != nil {
+		return e, boardError(err)
+	}
+	if err := d.lookAtDraft(&e, draft); err != nil {
+		return api.Editor{}, err
+	}
+	if !a.Sign {
+		return e, nil
+	}
+	if draft.Lacks() && !a.Unseen { // nobody signs by mistake what they cannot look at
+		return api.Editor{}, fmt.Errorf("%w: not signed: the %s did not come with the draft; ask for the whole draft, or sign it unseen", api.ErrUsage, e.Media.Sort)
+	}
+	e.Signed = draft.Cosign(key)
 	return e, nil
 }

@@ -60,6 +60,29 @@ func fitToShow(s bulletin.Sort, data []byte) (f api.NoticeFile, err error) {
 	return f, nil
 }
 
+// lookAtDraft tells what a draft says and shows.
+func (d *Daemon) lookAtDraft(e *api.Editor, draft bulletin.Draft) error {
+	n := draft.Notice
+	e.Text, e.Until, e.Pinned, e.Files = n.Text, known(n.Until), n.Pinned, len(n.Attached())
+	if b, err := d.findBoard(draft.Board.String()); err == nil {
+		e.Board = b.Name
+	}
+	m := draft.Shows()
+	if m == nil {
+		return nil
+	}
+	f := noticeFile(m.Sort, m.Size, nil)
+	if !draft.Lacks() {
+		var err error
+		if f, err = fitToShow(m.Sort, m.Data); err != nil {
+			return fmt.Errorf("%w: not to be signed: %v", api.ErrUsage, err)
+		}
+		f.Bytes = m.Size
+	}
+	e.Media = &f
+	return nil
+}
+
 // NoticeMedia implements api.Boards.
 func (d *Daemon) NoticeMedia(_ context.Context, a api.NoticeMediaAsk) (api.NoticeFile, error) {
 	b, err := d.findBoard(a.Board)

@@ -43,6 +43,7 @@ type publicBoard struct {
 	Notices []noticeView
 	Problem string
 	Typed   string
+	Again   string // what must be chosen once more
 	Done    string
 	Feed    string // as of boardsScreen
 }
@@ -201,8 +202,14 @@ func (x *turn) actBoard() error {
 	switch x.form.Get("do") {
 	case "post":
 		return x.post(v)
+	case "again":
+		return x.takeUp(v)
 	case "publish":
 		return x.publish(v)
+	case "change":
+		return x.changeDraft(v)
+	case "save":
+		return x.saveDraft()
 	case "leave":
 		if _, err := x.p.b.Board(x.ctx(), api.BoardAsk{Do: "leave", ID: v.ID}); err != nil {
 			return err
@@ -224,16 +231,14 @@ func (x *turn) post(v publicBoard) error {
 	for _, f := range x.form.files {
 		a.Files = append(a.Files, api.NoticeFile{Name: f.Name, Data: f.Data})
 	}
-	if v.Need > 1 {
+	if v.Need > 1 || len(a.Files) > 0 { // nobody publishes unheard what nobody can take back
 		return x.draft(v, a)
 	}
 	if _, err := x.p.b.Post(x.ctx(), a); err != nil {
 		if !errors.Is(err, api.ErrUsage) {
 			return err
 		}
-		v.Problem = x.T("boards.not-posted", "why", isolate(err.Error()))
-		x.view("oneboard", http.StatusUnprocessableEntity, v.Name, v)
-		return nil
+		return x.notPosted(v, err)
 	}
 	x.tell("board", x.T("boards.posted"))
 	return x.see(x.Path("boards", v.ID))
@@ -250,6 +255,10 @@ func (x *turn) noticeMedia() error {
 	if err != nil {
 		return err
 	}
+	return x.noticeBytes(f)
+}
+
+func (x *turn) noticeBytes(f api.NoticeFile) error {
 	if f.Type != "image/jpeg" && !strings.HasPrefix(f.Type, "audio/") {
 		return api.ErrNotFound
 	}

@@ -51,6 +51,8 @@ type visit struct {
 	mu    sync.Mutex
 	lang  map[string]string // chosen language, by page
 	flash map[string]any    // what to say once, by page and kind
+
+	looked []looked // newest last
 }
 
 // NewGate is a closed gate: only Link opens it. now is time.Now when nil.

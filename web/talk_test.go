@@ -117,6 +117,74 @@ func testVoice(t *testing.T, ctx context.Context) {
 	}
 }
 
+// testNoticeVoice: a notice is spoken in the page, heard before it is public,
+// and ends by itself before the bytes that a notice may have are full.
+func testNoticeVoice(t *testing.T, ctx context.Context) {
+	w := newWorld(t)
+	made, err := w.Board(t.Context(), api.BoardAsk{Do: "create", Name: "Pharmacy"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := complaints(t, ctx)
+	do(t, ctx, chromedp.Navigate(w.site.Link(w.s.URL)))
+	until(t, ctx, "main", "Reach your people")
+	record := func(most string) {
+		do(t, ctx, chromedp.Navigate(w.s.URL+"/boards/"+made.ID), chromedp.SendKeys(chromedp.CSS("#text"), "Listen"), chromedp.Click(chromedp.CSS(".pick summary")))
+		if _, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("[data-record]").dataset.record = "`+most+`"`)); err != nil {
+			t.Fatal(err)
+		}
+		do(t, ctx, chromedp.Click(chromedp.CSS("[data-record]")))
+	}
+	record("49152")
+	until(t, ctx, "main", "Stop: 1 s, ")
+	has(t, html(t, ctx, "main"), " of 48 KB")
+	do(t, ctx, chromedp.Click(chromedp.CSS("[data-record]")))
+	until(t, ctx, "main", "Look once more")
+	has(t, html(t, ctx, "main"), "Listen", "of at most 48 KB", "Nobody can take it back")
+	plays := func() {
+		t.Helper()
+		for range 800 {
+			ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`(() => { const a = document.querySelector("audio"); a.preload = "auto"; return a.readyState > 1 && !a.error })()`))
+			if err == nil && ok {
+				return
+			}
+			time.Sleep(25 * time.Millisecond) // a real browser has a clock of its own
+		}
+		t.Error("the browser does not play what it recorded")
+	}
+	plays()
+	do(t, ctx, chromedp.EmulateViewport(320, 640))
+	inspect(t, ctx, "a notice before it is public")
+	axe(t, ctx, "a notice before it is public")
+	shoot(t, ctx, "notice-voice")
+	if list, _ := w.Notices(t.Context(), made.ID); len(list) != 0 {
+		t.Fatal("it was published before anybody heard it")
+	}
+	// News come while somebody listens: the draft stays.
+	w.SetStatus(api.Status{Network: api.Network{State: "open"}})
+	until(t, ctx, "#net", "The way out is open.")
+	has(t, html(t, ctx, "main"), "Look once more")
+	do(t, ctx, chromedp.Click(chromedp.CSS("button[value=publish]")))
+	until(t, ctx, "main", "Published.")
+	plays()
+	list, err := w.Notices(t.Context(), made.ID)
+	if err != nil || len(list) != 1 || list[0].Text != "Listen" || len(list[0].Files) != 1 || list[0].Files[0].Bytes < 500 {
+		t.Fatal(list, err)
+	}
+	// Nobody presses stop: it ends before the room is full, here eight kilobytes.
+	record("8192")
+	until(t, ctx, "main", "Look once more")
+	has(t, html(t, ctx, "main"), "Recording:")
+	do(t, ctx, chromedp.Click(chromedp.CSS("button[value=publish]")))
+	until(t, ctx, "main", "Published.")
+	if list, err = w.Notices(t.Context(), made.ID); err != nil || len(list) != 2 || list[0].Files[0].Bytes < 2048 || list[0].Files[0].Bytes > 8192 {
+		t.Errorf("%d notices, %d bytes, %v", len(list), list[0].Files[0].Bytes, err)
+	}
+	for _, s := range said() {
+		t.Errorf("console: %s", s)
+	}
+}
+
 // testKeyboard: a letter is written and sent with nothing but keys, each stop
 // can be seen, and no stop is a trap.
 func testKeyboard(t *testing.T, ctx context.Context) {

@@ -93,6 +93,10 @@ func (x *turn) Open() bool { return x.visit != nil && x.p.b != nil }
 // Known reports whether a visitor sees this, even before a profile is open.
 func (x *turn) Known() bool { return x.visit != nil }
 
+// Answer reports whether this screen answers a form: asking for its address
+// again would show another one.
+func (x *turn) Answer() bool { return x.r.Method == http.MethodPost }
+
 // Framed reports whether another page shows this one beside others.
 func (x *turn) Framed() bool { return x.p.framed }
 

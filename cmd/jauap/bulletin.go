@@ -43,11 +43,13 @@ func boardCommands(d *door) []*cli.Command {
 			{Name: "post", Usage: "say something on your board", ArgsUsage: "BOARD [TEXT|-]", Flags: []cli.Flag{
 				jsonFlag(), days, files, pin,
 				&cli.StringFlag{Name: "make-draft", Usage: "write a draft for the other editors to this file, and post nothing", Local: true},
+				&cli.StringFlag{Name: "make-bare", Usage: "write the draft without its photo or recording to this file, too, for a way that takes few words", Local: true},
 				&cli.StringFlag{Name: "draft", Usage: "post this draft", Local: true}, &cli.StringSliceFlag{Name: "signed", Usage: "an editor's signature, as jauap board sign prints it", Local: true},
 			}, Action: d.postBoard},
 			{Name: "editor", Usage: "print this device's key as an editor", Flags: []cli.Flag{jsonFlag()}, Action: d.editor},
 			{Name: "sign", Usage: "sign another editor's draft; its text is shown", ArgsUsage: "DRAFT", Flags: []cli.Flag{jsonFlag(),
-				&cli.StringFlag{Name: "media", Usage: "write its photo or recording to this file, and sign only then", Local: true}}, Action: d.signDraft},
+				&cli.StringFlag{Name: "media", Usage: "write its photo or recording to this file, and sign only then", Local: true},
+				&cli.BoolFlag{Name: "unseen", Usage: "sign although its photo or recording did not come with the draft", Local: true}}, Action: d.signDraft},
 			{Name: "media", Usage: "write the photo or recording of a notice to a file", ArgsUsage: "BOARD NUMBER FILE", Action: d.saveNoticeMedia},
 			{
 				Name: "feed", Usage: "write a board, or all that are not muted, as an Atom feed; or print where a feed reader finds it", ArgsUsage: "[BOARD]", Action: d.feed,
@@ -216,7 +218,10 @@ func (d *door) postBoard(ctx context.Context, c *cli.Command) error {
 	return d.with(ctx, c, func(b api.Backend) error {
 		p, err := b.Post(ctx, a)
 		if err == nil && a.Only {
-			err = newFile(c.String("make-draft"), 0o600, func(f io.Writer) error { _, err := f.Write(p.Draft); return err })
+			err = writeNew(c.String("make-draft"), p.Draft)
+			if name := c.String("make-bare"); err == nil && name != "" && p.Bare != nil {
+				err = writeNew(name, p.Bare)
+			}
 		}
 		switch {
 		case err != nil || c.Bool("json"):
@@ -252,29 +257,38 @@ func (d *door) signDraft(ctx context.Context, c *cli.Command) error {
 	}
 	return d.with(ctx, c, func(b api.Backend) error {
 		e, err := b.Editor(ctx, api.EditorAsk{Draft: draft})
-		if err != nil || c.Bool("json") {
-			return errors.Join(err, d.jsonIf(err, e))
+		if err != nil {
+			return err
 		}
-		if m := e.Media; m != nil {
+		if m := e.Media; m != nil && m.Here && !c.Bool("json") {
 			name := c.String("media")
 			if name == "" {
 				return usage("the draft shows a %s, too: name a file for it with --media, look at it, and decide then", m.Sort)
 			}
-			if err := writeMedia(name, *m); err != nil {
+			if err := writeNew(name, m.Data); err != nil {
 				return err
 			}
+		} else if m != nil && !m.Here && !c.Bool("unseen") {
+			return usage("the draft shows a %s that did not come with it: ask for the whole draft, or sign it with --unseen", m.Sort)
 		}
-		fmt.Fprintln(d.errs, "You sign this text:")
+		signed, err := b.Editor(ctx, api.EditorAsk{Draft: draft, Sign: true, Unseen: c.Bool("unseen")})
+		if err != nil || c.Bool("json") {
+			return errors.Join(err, d.jsonIf(err, signed))
+		}
+		fmt.Fprintf(d.errs, "You sign this text, shown until %s:\n", e.Until.Local().Format("2006-01-02"))
 		for line := range strings.Lines(e.Text) {
 			fmt.Fprintln(d.errs, "    "+oneLine(strings.TrimRight(line, "\n")))
 		}
-		d.say("%s", e.Signed)
+		if m := e.Media; m != nil && !m.Here {
+			fmt.Fprintf(d.errs, "and a %s that you have not seen.\n", m.Sort)
+		}
+		d.say("%s", signed.Signed)
 		return nil
 	})
 }
 
-func writeMedia(name string, m api.NoticeFile) error {
-	return newFile(name, 0o600, func(f io.Writer) error { _, err := f.Write(m.Data); return err })
+func writeNew(name string, b []byte) error {
+	return newFile(name, 0o600, func(f io.Writer) error { _, err := f.Write(b); return err })
 }
 
 func (d *door) saveNoticeMedia(ctx context.Context, c *cli.Command) error {
@@ -299,7 +313,7 @@ func (d *door) saveNoticeMedia(ctx context.Context, c *cli.Command) error {
 		if err != nil {
 			return err
 		}
-		return writeMedia(name, m)
+		return writeNew(name, m.Data)
 	})
 }
 

@@ -42,12 +42,23 @@ func TestBoardPhoto(t *testing.T) {
 	if _, errs, code := hospital.try("board", "post", "Hospital", "x", "--attach", bad); code == exitOK || !strings.Contains(errs, "only a photo") {
 		t.Errorf("a document: exit %d: %s", code, errs)
 	}
-	draft, look := filepath.Join(dir, "draft"), filepath.Join(dir, "look.jpg")
-	hospital.ok("board", "post", "Hospital", "Who knows her?", "--attach", source, "--make-draft", draft)
+	draft, bare, look := filepath.Join(dir, "draft"), filepath.Join(dir, "bare"), filepath.Join(dir, "look.jpg")
+	hospital.ok("board", "post", "Hospital", "Who knows her?", "--attach", source, "--make-draft", draft, "--make-bare", bare)
 	if _, errs, code := second.try("board", "sign", draft); code == exitOK || !strings.Contains(errs, "--media") {
 		t.Errorf("signed blindly: exit %d: %s", code, errs)
 	}
+	for _, args := range [][]string{nil, {"--json"}} {
+		if _, errs, code := second.try(append([]string{"board", "sign", bare}, args...)...); code == exitOK || !strings.Contains(errs, "did not come with it") {
+			t.Errorf("signed unseen by mistake: exit %d: %s", code, errs)
+		}
+	}
 	signed := strings.TrimSpace(second.ok("board", "sign", draft, "--media", look))
+	if unseen := strings.TrimSpace(second.ok("board", "sign", bare, "--unseen")); unseen != signed {
+		t.Errorf("the photo is not under the signature: %s, %s", unseen, signed)
+	}
+	if _, errs, code := hospital.try("board", "post", "Hospital", "--draft", bare, "--signed", signed); code == exitOK || !strings.Contains(errs, "is missing") {
+		t.Errorf("published without the photo: exit %d: %s", code, errs)
+	}
 	hospital.ok("board", "post", "Hospital", "--draft", draft, "--signed", signed)
 	stick := filepath.Join(dir, "stick")
 	if err := os.Mkdir(stick, 0o700); err != nil {

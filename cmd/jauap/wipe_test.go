@@ -170,9 +170,13 @@ func (v visitor) body(r *http.Response, err error) string {
 }
 
 // post sends the form of a screen with its token.
-func (v visitor) post(path, name, value string) string {
+func (v visitor) post(path string, pairs ...string) string {
 	v.t.Helper()
 	_, rest, _ := strings.Cut(v.get(path), `name="csrf" value="`)
 	csrf, _, _ := strings.Cut(rest, `"`)
-	return v.body(v.c.PostForm(v.base+path, url.Values{"csrf": {csrf}, name: {value}}))
+	form := url.Values{"csrf": {csrf}}
+	for i := 0; i < len(pairs); i += 2 {
+		form.Set(pairs[i], pairs[i+1])
+	}
+	return v.body(v.c.PostForm(v.base+path, form))
 }

@@ -85,21 +85,28 @@ type PostAsk struct {
 type Posted struct {
 	Seq   uint64 `json:"seq"`
 	Draft []byte `json:"draft,omitempty"` // with Only
+	Bare  []byte `json:"bare,omitempty"`  // the draft without its photo or recording; nil when it has none
 }
 
-// EditorAsk asks this device's editor to sign a draft; without one only the
-// key is told.
+// EditorAsk shows a draft to this device's editor, who may sign it; without one
+// only the key is told.
 type EditorAsk struct {
-	Draft []byte `json:"draft,omitempty"`
+	Draft  []byte `json:"draft,omitempty"`
+	Sign   bool   `json:"sign,omitempty"`
+	Unseen bool   `json:"unseen,omitempty"` // sign even what is not there to be looked at
 }
 
 // Editor is this device as an editor of boards.
 type Editor struct {
 	Key    string `json:"key"` // 64 hexadecimal digits
 	Signed string `json:"signed,omitempty"`
-	Text   string `json:"text,omitempty"`  // of the draft, to read before it is passed on
-	Files  int    `json:"files,omitempty"` // in the draft
-	// What the draft shows beside its text, to look at before it is signed.
+	// Of the draft, to look at before it is signed.
+	Board  string     `json:"board,omitempty"` // its name here; "" when it is not followed
+	Text   string     `json:"text,omitempty"`
+	Until  *time.Time `json:"until,omitempty"`
+	Pinned bool       `json:"pinned,omitempty"`
+	Files  int        `json:"files,omitempty"` // of an older Jauap, that nobody can look at here
+	// What it shows beside its text; not Here when it did not come with the draft.
 	Media *NoticeFile `json:"media,omitempty"`
 }
 

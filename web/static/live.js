@@ -61,7 +61,7 @@
 			if (answer.ok) {
 				const next = new DOMParser().parseFromString(await answer.text(), "text/html");
 				// Another screen now, as after the first person was added.
-				if (next.body.className !== document.body.className && !typing()) { location.reload(); return; }
+				if (next.body.className !== document.body.className && !("answer" in root.dataset) && !typing()) { location.reload(); return; }
 				for (const el of next.querySelectorAll("[data-live]")) {
 					const now = document.getElementById(el.id);
 					if (now) (el.dataset.live === "list" ? rows : whole)(now, el);
@@ -163,21 +163,28 @@
 		const attach = write.querySelector("button[value=attach]");
 		for (const f of write.querySelectorAll("input[type=file]"))
 			f.addEventListener("change", () => { if (f.files.length && f.checkValidity()) write.requestSubmit(attach); });
-		const record = write.querySelector("[data-record]");
-		if (record && navigator.mediaDevices && window.MediaRecorder) voice(record, attach);
 	}
 
-	function voice(button, attach) {
-		const name = button.textContent;
-		let recorder = null, began = 0, clock = 0;
+	for (const b of document.querySelectorAll("[data-record]")) if (navigator.mediaDevices && window.MediaRecorder) voice(b);
+
+	// Voice is recorded for the form around the button, and handed to it as a
+	// file; where few bytes are allowed, it ends by itself before they are full.
+	function voice(button) {
+		const name = button.textContent, form = button.form;
+		let recorder = null, began = 0, clock = 0, size = 0;
 		button.hidden = false;
 		button.addEventListener("click", async () => {
 			if (recorder) { recorder.stop(); return; }
 			let sound;
 			try { sound = await navigator.mediaDevices.getUserMedia({ audio: true }); } catch { button.textContent = button.dataset.fail; return; }
-			const parts = [];
+			const parts = [], most = Number(button.dataset.record) || Infinity;
 			recorder = new MediaRecorder(sound, { audioBitsPerSecond: 16000 });
-			recorder.ondataavailable = (e) => parts.push(e.data);
+			size = 0;
+			recorder.ondataavailable = (e) => {
+				parts.push(e.data);
+				size += e.data.size;
+				if (size + 2 * e.data.size > most && recorder && recorder.state === "recording") recorder.stop();
+			};
 			recorder.onstop = () => {
 				clearInterval(clock);
 				for (const t of sound.getTracks()) t.stop();
@@ -185,13 +192,13 @@
 				files.items.add(new File(parts, "voice", { type: recorder.mimeType }));
 				recorder = null;
 				button.textContent = name;
-				write.elements.seconds.value = Math.max(1, Math.round((Date.now() - began) / 1000));
-				write.elements.voice.files = files.files;
-				write.requestSubmit(attach);
+				if (form.elements.seconds) form.elements.seconds.value = Math.max(1, Math.round((Date.now() - began) / 1000));
+				form.elements.voice.files = files.files;
+				form.requestSubmit(form.querySelector("[data-recorded]"));
 			};
-			recorder.start();
+			recorder.start(500);
 			began = Date.now();
-			const tell = () => { button.textContent = button.dataset.stop.replace("{n}", Math.round((Date.now() - began) / 1000)); };
+			const tell = () => { button.textContent = button.dataset.stop.replace("{n}", Math.round((Date.now() - began) / 1000)).replace("{kb}", Math.round(size / 1024)); };
 			tell();
 			clock = setInterval(tell, 500);
 		});

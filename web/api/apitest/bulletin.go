@@ -1,7 +1,9 @@
 package apitest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,20 +101,53 @@ func (f *Fake) NoticeMedia(_ context.Context, a api.NoticeMediaAsk) (api.NoticeF
 	return api.NoticeFile{}, api.ErrNotFound
 }
 
+// A draft of the Fake is what was asked for.
+func readDraft(b []byte) (a api.PostAsk, err error) {
+	if err := json.Unmarshal(b, &a); err != nil || a.Text == "" && len(a.Files) == 0 {
+		return a, fmt.Errorf("%w: this is not a draft", api.ErrUsage)
+	}
+	return a, nil
+}
+
+// made is a file of a notice as it goes out.
+func made(f api.NoticeFile) api.NoticeFile {
+	if f.Type, f.Sort = "audio/webm", "voice"; bytes.HasPrefix(f.Data, []byte("\xff\xd8")) {
+		f.Type, f.Sort = "image/jpeg", "photo"
+	}
+	f.Bytes, f.Here = len(f.Data), len(f.Data) > 0
+	return f
+}
+
 // Post implements api.Backend.
 func (f *Fake) Post(_ context.Context, a api.PostAsk) (api.Posted, error) {
 	f.mu.Lock()
 	i := f.board(a.Board)
 	if len(a.Draft) > 0 {
-		a.Text = string(a.Draft)
+		d, err := readDraft(a.Draft)
+		if err != nil {
+			f.mu.Unlock()
+			return api.Posted{}, err
+		}
+		a.Text, a.Files, a.Pinned = d.Text, d.Files, d.Pinned
+	} else {
+		for i, x := range a.Files {
+			a.Files[i] = made(x)
+		}
 	}
-	if i < 0 || !f.boards[i].Mine || a.Text == "" {
+	if i < 0 || !f.boards[i].Mine || a.Text == "" && len(a.Files) == 0 || len(a.Files) > 1 {
 		f.mu.Unlock()
 		return api.Posted{}, fmt.Errorf("%w: nothing to post, or not my board", api.ErrUsage)
 	}
-	if a.Only { // a draft is its text
+	if a.Only {
 		f.mu.Unlock()
-		return api.Posted{Draft: []byte(a.Text)}, nil
+		p, d := api.Posted{}, api.PostAsk{Text: a.Text, Files: a.Files, Pinned: a.Pinned}
+		if p.Draft, _ = json.Marshal(d); len(a.Files) > 0 {
+			bare := a.Files[0]
+			bare.Data, bare.Here = nil, false
+			d.Files = []api.NoticeFile{bare}
+			p.Bare, _ = json.Marshal(d)
+		}
+		return p, nil
 	}
 	if need := f.boards[i].Need; len(a.Signed)+1 < need {
 		f.mu.Unlock()
@@ -126,8 +161,24 @@ func (f *Fake) Post(_ context.Context, a api.PostAsk) (api.Posted, error) {
 
 // Editor implements api.Backend.
 func (f *Fake) Editor(_ context.Context, a api.EditorAsk) (api.Editor, error) {
-	e := api.Editor{Key: strings.Repeat("ab", 32), Text: string(a.Draft)}
-	if len(a.Draft) > 0 {
+	e := api.Editor{Key: strings.Repeat("ab", 32)}
+	if len(a.Draft) == 0 {
+		return e, nil
+	}
+	d, err := readDraft(a.Draft)
+	if err != nil {
+		return api.Editor{}, err
+	}
+	f.mu.Lock()
+	until := f.now().AddDate(0, 0, 14)
+	f.mu.Unlock()
+	if e.Text, e.Until, e.Pinned = d.Text, &until, d.Pinned; len(d.Files) > 0 {
+		e.Media = &d.Files[0]
+	}
+	if e.Media != nil && !e.Media.Here && a.Sign && !a.Unseen {
+		return api.Editor{}, fmt.Errorf("%w: not signed: it did not come with the draft", api.ErrUsage)
+	}
+	if a.Sign {
 		e.Signed = e.Key + ":" + strings.Repeat("cd", 64)
 	}
 	return e, nil
