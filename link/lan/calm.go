@@ -8,15 +8,18 @@ import (
 	"time"
 
 	"github.com/apernet/quic-go"
+	"github.com/apernet/quic-go/quicvarint"
 	"golang.org/x/net/ipv4"
 )
 
 // QUIC repeats a greeting that was not answered after 0.2 s, 0.6 s and so on, whatever
 // the round trip is, each time with two full packets. On a slow line they would be in the
 // way of letters for most of a second. Where the round trip is known, repetitions leave
-// only once an answer could be there.
+// only once an answer could be there. Who was asked waits longer, as the rest of the greeting
+// comes behind the first words; whoever asks again gets the same answer at once.
 const (
 	patience  = 1.5 // round trips
+	answerFor = 4   // of who was asked
 	mostAwait = 256 // addresses
 )
 
@@ -42,12 +45,26 @@ type calm struct {
 
 	mu    sync.Mutex
 	waits map[netip.AddrPort]*wait
+
+	answers map[netip.AddrPort]answer // greetings that left for whom nothing is known of
+	ring    ring
+
+	// Of the reader alone: datagrams that come once more.
+	again     [][]byte
+	againFrom net.Addr
 }
 
 type wait struct {
-	until time.Time
-	begun bool // the greeting left
-	asked bool // by the far end
+	until  time.Time
+	trip   time.Duration
+	begun  bool // the greeting left
+	asked  bool // by the far end
+	early  bool // words leave with the greeting
+	heard  bool // the answer came
+	flight [][]byte
+	spared bool // a spare of them left
+	answer []byte
+	again  bool // it was repeated
 }
 
 func newCalm(c *net.UDPConn) *calm {
@@ -58,9 +75,18 @@ func newCalm(c *net.UDPConn) *calm {
 	return p
 }
 
-// await says how long the way to an address and back is, before a greeting to it leaves;
-// asked, that the far end began and its greeting was answered just now.
-func (p *calm) await(to netip.AddrPort, trip time.Duration, asked bool) {
+// whose greeting it is that await is told of.
+type whose int
+
+const (
+	ours  whose = iota
+	early       // ours, and words leave with it
+	asked       // the far end's, answered just now
+)
+
+// await says how long the way to an address and back is, before a greeting to it leaves, or
+// once a far end's was answered.
+func (p *calm) await(to netip.AddrPort, trip time.Duration, who whose) {
 	if trip <= 0 {
 		return
 	}
@@ -73,8 +99,18 @@ func (p *calm) await(to netip.AddrPort, trip time.Duration, asked bool) {
 		}
 	}
 	if len(p.waits) < mostAwait {
-		p.waits[to] = &wait{until: now.Add(time.Duration(patience * float64(trip))), begun: asked, asked: asked}
+		w := &wait{until: now.Add(time.Duration(patience * float64(trip))), trip: trip, early: who == early}
+		if who == asked {
+			w.until, w.asked = now.Add(answerFor*trip), true
+			// QUIC may be about to send it.
+			if a, ok := p.answers[to]; ok && now.Sub(a.at) < max(2*trip, time.Second) {
+				w.begun, w.answer, w.flight = true, a.data, [][]byte{a.data}
+			}
+		}
+		p.waits[to] = w
 	}
+	delete(p.answers, to)
+	p.ring.until.Store(now.Add(spareFor).UnixNano())
 	p.few.Store(int32(len(p.waits)))
 }
 
@@ -82,6 +118,7 @@ func (p *calm) await(to netip.AddrPort, trip time.Duration, asked bool) {
 // stranger's the second.
 const (
 	headFixed     = 0x40
+	headLong      = 0xc0
 	headMask      = 0xf0
 	headInitial   = 0xc0
 	headEarly     = 0xd0
@@ -103,24 +140,72 @@ func (p *calm) may(b []byte, to netip.AddrPort) bool {
 	if w == nil || kind == headHandshake && !w.asked || time.Now().After(w.until) {
 		return true
 	}
+	if w.heard { // its confirmation is a full packet, and follows from what comes next
+		return kind != headInitial || !alone(b)
+	}
 	first := !w.begun
-	w.begun = true
+	w.begun = w.begun || kind == headInitial
 	return first
 }
 
+// alone reports whether a datagram that begins with an Initial holds nothing else.
+// RFC 9000, 17.2.2.
+func alone(b []byte) bool {
+	at := 5 // type, version
+	for range 2 {
+		if at >= len(b) {
+			return false
+		}
+		at += 1 + int(b[at])
+	}
+	var length uint64
+	for i := range 2 { // the token's, which is skipped, and that of the rest
+		if at >= len(b) {
+			return false
+		}
+		v, n, err := quicvarint.Parse(b[at:])
+		if err != nil || v > uint64(len(b)) {
+			return false
+		}
+		if at += n; i == 0 {
+			at += int(v)
+		}
+		length = v
+	}
+	return at+int(length) >= len(b)
+}
+
 // heard ends the patience with an address that answers.
-func (p *calm) heard(b []byte, from net.Addr) {
-	if p.few.Load() == 0 || len(b) == 0 || b[0]&headFixed == 0 {
+func (p *calm) heard(b []byte, at netip.AddrPort) {
+	if len(b) == 0 || b[0]&headFixed == 0 || p.few.Load() == 0 && b[0]&headMask != headInitial {
 		return // not QUIC: an answer to a knock
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := addrPortOf(from)
-	w := p.waits[at]
-	// Whoever asked goes on with its first flight before our answer is there.
-	if kind := b[0] & headMask; w == nil || w.asked && (kind == headInitial || kind == headEarly) {
-		return
+	w, kind := p.waits[at], b[0]&headMask
+	if kind == headInitial {
+		delete(p.answers, at) // it was to an earlier greeting
 	}
+	switch {
+	case w == nil || w.heard:
+	case w.asked && kind == headInitial:
+		if w.answer != nil && !w.again {
+			w.again = true
+			_, _ = p.UDPConn.WriteToUDPAddrPort(w.answer, at)
+			return
+		}
+		p.forget(at) // QUIC's repetitions are needed
+	case w.asked && kind == headEarly: // it goes on with its first flight before our answer is there
+	case w.early && w.begun && kind >= headInitial:
+		w.heard, w.until = true, time.Now().Add(time.Duration(patience*float64(w.trip)))
+	case w.early && w.begun: // words of the far end, whose greeting was lost: its spare may be next
+	default:
+		p.forget(at)
+	}
+}
+
+// forget ends a wait. mu is held.
+func (p *calm) forget(at netip.AddrPort) {
 	delete(p.waits, at)
 	p.few.Store(int32(len(p.waits)))
 }
@@ -137,7 +222,10 @@ func (p *calm) WriteMsgUDP(b, oob []byte, to *net.UDPAddr) (n, oobn int, err err
 	if !p.may(b, to.AddrPort()) {
 		return len(b), len(oob), nil
 	}
-	return p.UDPConn.WriteMsgUDP(b, oob, to)
+	if len(b) == 0 || p.few.Load() == 0 && b[0]&headMask != headInitial {
+		return p.UDPConn.WriteMsgUDP(b, oob, to)
+	}
+	return p.inSteps(b, oob, to)
 }
 
 // ReadBatch is how quic-go reads where it can read many datagrams at once; ReadFrom
@@ -145,13 +233,22 @@ func (p *calm) WriteMsgUDP(b, oob []byte, to *net.UDPAddr) (n, oobn int, err err
 func (p *calm) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 	n, err := p.batch.ReadBatch(ms, flags)
 	for i := range max(n, 0) {
-		p.heard(ms[i].Buffers[0][:ms[i].N], ms[i].Addr)
+		ms[i].N = p.came(ms[i].Buffers[0], ms[i].N, ms[i].Addr)
+	}
+	for ; err == nil && n < len(ms) && len(p.again) > 0; n++ {
+		m := &ms[n]
+		m.N, m.NN, m.Flags, m.Addr = copy(m.Buffers[0], p.again[0]), 0, 0, p.againFrom
+		p.again = p.again[1:]
 	}
 	return n, err
 }
 
 func (p *calm) ReadFrom(b []byte) (int, net.Addr, error) {
+	if len(p.again) > 0 {
+		n := copy(b, p.again[0])
+		p.again = p.again[1:]
+		return n, p.againFrom, nil
+	}
 	n, from, err := p.UDPConn.ReadFrom(b)
-	p.heard(b[:max(n, 0)], from)
-	return n, from, err
+	return p.came(b, n, from), from, err
 }

@@ -20,6 +20,8 @@
 //     neighbours, notes and what a beacon can cause.
 //   - A Room asks no address that is not of its own private network, and no more than
 //     25 a second.
+//   - One datagram lost of a greeting and its first words to somebody far away is made
+//     from the others.
 //   - A Room starts without multicast too: a note says what is missing.
 //
 // # Not here

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -181,7 +180,6 @@ func TestTrip(t *testing.T) {
 // TestCalm: a greeting is not repeated before its answer can be there.
 func TestCalm(t *testing.T) {
 	there := netip.MustParseAddrPort("192.0.2.1:9")
-	udp := net.UDPAddrFromAddrPort(there)
 	greeting, handshake, data, answer := []byte{headInitial}, []byte{headHandshake}, []byte{headFixed}, []byte{typeAnswer}
 	p := newCalm(nil)
 	for range 2 {
@@ -189,24 +187,27 @@ func TestCalm(t *testing.T) {
 			t.Error("who is not known must wait")
 		}
 	}
-	p.await(there, time.Hour, false)
+	p.await(there, time.Hour, ours)
 	if !p.may(greeting, there) || p.may(greeting, there) || !p.may(data, there) || !p.may(handshake, there) {
 		t.Error("the greeting and its repetition are not told apart")
 	}
-	if p.heard(answer, udp); p.may(greeting, there) {
+	if p.heard(answer, there); p.may(greeting, there) {
 		t.Error("an answer to a knock is taken for one to the greeting")
 	}
-	if p.heard(greeting, udp); !p.may(greeting, there) {
+	if p.heard(greeting, there); !p.may(greeting, there) {
 		t.Error("what is heard does not end the wait")
 	}
-	p.await(there, time.Hour, true)
-	if p.heard([]byte{headEarly}, udp); p.may(greeting, there) || p.may(handshake, there) || !p.may(data, there) {
+	p.await(there, time.Hour, asked)
+	if !p.may(handshake, there) || !p.may(greeting, there) {
+		t.Error("the answer itself does not leave")
+	}
+	if p.heard([]byte{headEarly}, there); p.may(greeting, there) || p.may(handshake, there) || !p.may(data, there) {
 		t.Error("an answer is repeated while a first flight comes")
 	}
-	if p.heard(handshake, udp); !p.may(handshake, there) {
+	if p.heard(handshake, there); !p.may(handshake, there) {
 		t.Error("the end of the handshake does not end the wait")
 	}
-	p.await(there, time.Nanosecond, true)
+	p.await(there, time.Nanosecond, asked)
 	time.Sleep(time.Millisecond)
 	if !p.may(greeting, there) {
 		t.Error("the wait does not end by itself")
@@ -218,10 +219,16 @@ func FuzzStranger(f *testing.F) {
 	f.Add(append([]byte{typeKnock}, make([]byte, 16)...))
 	f.Add(append([]byte{typeAnswer}, make([]byte, 16)...))
 	f.Add(append(make([]byte, 16), goOnTrip, 2, 0x58))
+	f.Add(spareOf([][]byte{[]byte("\xc1greeting"), []byte("\xd2words")}))
 	from := netip.MustParseAddrPort("192.0.2.1:9")
 	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		defer limits.Watch(t, len(b))()
+		var near ring
+		near.heard([]byte("\xc1greeting"), from, time.Now())
+		if d := near.missing(b, from); len(d) > spareBytes || len(d) > len(b) {
+			t.Fatalf("%x stands for %x", b, d)
+		}
 		asked := make(chan struct{})
 		a := &acquaintance{answered: asked}
 		copy(a.nonce[:], "secret of ours")

@@ -115,7 +115,7 @@ func (r *Room) greetIncoming(from netip.AddrPort, open func(context.Context) (ca
 		}
 		if q, ok := c.(*quicCarrier); ok {
 			q.sender.Know(trip)
-			r.sock.await(from, trip, true)
+			r.sock.await(from, trip, asked)
 		}
 		conn := newConn(r, c, far, from, false, trip)
 		if r.begin(conn) != nil {
@@ -310,7 +310,7 @@ func (r *Room) race(ctx context.Context, to netip.AddrPort) (carrier, error) {
 }
 
 func (r *Room) dialQUIC(ctx context.Context, to netip.AddrPort) (carrier, error) {
-	r.sock.await(to, r.trip(to), false)
+	r.sock.await(to, r.trip(to), ours)
 	conn, err := r.quic.Dial(ctx, net.UDPAddrFromAddrPort(to), r.tickets(to, false), r.configFor(to))
 	if err != nil {
 		return nil, fmt.Errorf("QUIC: %w", err)
