@@ -9,20 +9,17 @@ import (
 	"image/jpeg"
 	"image/png"
 
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode"
-
+	"github.com/jauap/jauap/internal/qrcode"
 	"github.com/jauap/jauap/internal/shrink"
 )
 
 // Limits of a picture.
 const (
-	MaxBytes  = 16 << 20
-	maxJPEG   = 64_000_000 // points; 1.5 bytes each when unpacked
-	maxPNG    = 24_000_000 // points; up to 8 bytes each
-	maxText   = 4096       // bytes read out of a code
-	workSide  = 1600       // the longest side of what is searched first
-	smallSide = 700        // and then: blur and noise go away
+	MaxBytes = 16 << 20
+	maxJPEG  = 64_000_000 // points; 1.5 bytes each when unpacked
+	maxPNG   = 24_000_000 // points; up to 8 bytes each
+	maxText  = 4096       // bytes read out of a code
+	workSide = 1600       // the longest side of what is searched
 )
 
 // Errors of Read, usable with errors.Is.
@@ -39,11 +36,16 @@ func Read(b []byte) (text string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if _, photo := img.(*image.YCbCr); photo { // its grey values are there
+		if code, ok := qrcode.Read(img); ok && len(code) <= maxText {
+			return qrcode.Text(code), nil
+		}
+	}
 	long := max(img.Bounds().Dx(), img.Bounds().Dy())
 	work := min(workSide, long)
-	for _, side := range []int{work, min(smallSide, long), work * 4 / 5, work * 3 / 5, work / 2} {
-		if text = find(smaller(img, side)); text != "" {
-			return text, nil
+	for _, side := range []int{work, work * 7 / 10} {
+		if code, ok := qrcode.Read(smaller(img, side)); ok && len(code) <= maxText {
+			return qrcode.Text(code), nil
 		}
 	}
 	return "", ErrNone
@@ -84,32 +86,4 @@ func smaller(img image.Image, most int) *image.Gray {
 		return out
 	}
 	return shrink.Gray(img, w, h)
-}
-
-// find searches a picture, first with a threshold for each part of it, which
-// withstands shadows, then with one for all.
-func find(g *image.Gray) (text string) {
-	// The decoder was not written for hostile pictures: a panic in it is a
-	// picture without a code.
-	defer func() {
-		if recover() != nil {
-			text = ""
-		}
-	}()
-	src := gozxing.NewLuminanceSourceFromImage(g)
-	for _, hint := range []gozxing.DecodeHintType{gozxing.DecodeHintType_TRY_HARDER, gozxing.DecodeHintType_PURE_BARCODE} {
-		// The second for pictures that a program drew: the first now and then
-		// takes a mark inside for a corner.
-		for _, b := range []gozxing.Binarizer{gozxing.NewHybridBinarizer(src), gozxing.NewGlobalHistgramBinarizer(src)} {
-			m, err := gozxing.NewBinaryBitmap(b)
-			if err != nil {
-				continue
-			}
-			r, err := qrcode.NewQRCodeReader().Decode(m, map[gozxing.DecodeHintType]any{hint: true})
-			if err == nil && len(r.GetText()) <= maxText {
-				return r.GetText()
-			}
-		}
-	}
-	return ""
 }

@@ -11,13 +11,12 @@
 //
 //   - A picture is measured before it is unpacked: nothing that is small as a
 //     file and huge as a picture is opened.
-//   - The library that reads codes is not trusted: its panics are a code that
-//     was not read.
 //   - Frames may be lost, doubled and seen in any order.
 //
 // # Not here
 //
-// Gathering packets to units (link/fountain); which units to show (daemon);
+// Finding the code in a picture (internal/qrcode); gathering packets to units
+// (link/fountain); which units to show (daemon);
 // cameras (the page's script hands in packets that it read itself).
 //
 // # Read next
