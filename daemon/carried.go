@@ -1,8 +1,5 @@
 package daemon
 
-// maxPartsCounted is more than a shelf keeps.
-const maxPartsCounted = 1 << 10
-
 // Carried says how many bytes of envelopes came over links since the start, and how
 // many of those are held: what was kept whole and, now, beginnings. Their difference
 // came twice, or in vain.
@@ -10,8 +7,8 @@ func (d *Daemon) Carried() (came, held int64) {
 	d.courier.Lock()
 	defer d.courier.Unlock()
 	held = d.keptBytes
-	for _, have := range d.shelf.Partials(maxPartsCounted) {
-		held += int64(have)
+	for p := range d.shelf.Partials() {
+		held += int64(p.Have)
 	}
 	return d.node.Came(), held
 }

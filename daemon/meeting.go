@@ -168,12 +168,12 @@ func (d *Daemon) read(m *meeting) error {
 	r := bufio.NewReaderSize(m.conn, 128<<10)
 	for {
 		frame, err := exchange.ReadFrame(r, nil)
-		if err != nil {
+		if frame = whole(frame, err); frame == nil {
 			return err
 		}
 		evs, in := []node.Event{d.event(m, frame)}, len(frame)
 		m.in.Add(int64(len(frame)) + exchange.Prefix)
-		for len(evs) < framesAtOnce && frameReady(r) {
+		for err == nil && len(evs) < framesAtOnce && frameReady(r) {
 			if frame, err = exchange.ReadFrame(r, nil); err != nil {
 				break
 			}
@@ -187,6 +187,14 @@ func (d *Daemon) read(m *meeting) error {
 			return err
 		}
 	}
+}
+
+// whole is a frame, or what can be used of one in which the link ended; nil for nothing.
+func whole(frame []byte, err error) []byte {
+	if err != nil {
+		return exchange.Torn(frame)
+	}
+	return frame
 }
 
 // frameReady reports whether a whole frame lies in the reader's buffer.

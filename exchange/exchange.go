@@ -20,6 +20,7 @@ type Item struct {
 	From   uint32 // who brought it, for Config.Order; never leaves the device
 	Told   bool   // somebody is known to hold it: not for a first flight; never leaves the device
 	Flown  bool   // some of it left before; never leaves the device
+	Tried  bool   // it left unasked to somebody who spoke, but not of it: ask first; never leaves the device
 	Mute   bool   // held, but not to be offered to this far end; never leaves the device
 }
 
@@ -79,6 +80,13 @@ type Shelf interface {
 	// Sync puts everything written on stable storage. It is called before any
 	// confirmation leaves; it should be cheap when nothing was written.
 	Sync() error
+}
+
+// Refuser is a Shelf that can name units which it lacks and will not take again, such as
+// those that are proven delivered: a sketch finds them missing, and asking for them would
+// have them sent in vain.
+type Refuser interface {
+	Refusals(each func(envelope.ID))
 }
 
 // Order decides which unit is offered next, and is told what became of it.

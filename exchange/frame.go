@@ -73,8 +73,8 @@ func WriteFrame(w io.Writer, frame []byte) error {
 }
 
 // ReadFrame reads one frame into buf, or into new memory where buf is too
-// small. It answers io.EOF between frames and io.ErrUnexpectedEOF within one.
-// Memory grows with what arrived, not with what the prefix claims.
+// small. It answers io.EOF between frames and io.ErrUnexpectedEOF within one,
+// and beside an error what came of the frame, for Torn. Memory grows with what arrived, not with what the prefix claims.
 func ReadFrame(r io.Reader, buf []byte) ([]byte, error) {
 	var head [Prefix]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -92,14 +92,26 @@ func ReadFrame(r io.Reader, buf []byte) ([]byte, error) {
 		step := min(n-len(frame), max(cap(frame)-len(frame), 4<<10))
 		at := len(frame)
 		frame = append(frame, make([]byte, step)...)
-		if _, err := io.ReadFull(r, frame[at:]); err != nil {
+		if n, err := io.ReadFull(r, frame[at:]); err != nil {
 			if err == io.EOF {
 				err = io.ErrUnexpectedEOF
 			}
-			return nil, err
+			return frame[:at+n], err
 		}
 	}
 	return frame, nil
+}
+
+// Torn is what can be used of a frame when the link ended within it: DATA has no length
+// of its own, so its beginning is a shorter DATA. It is nil of all others, and where no
+// byte of the unit came.
+func Torn(beginning []byte) []byte {
+	f := fields{b: beginning}
+	kind, _, _ := f.u8(), f.uvarint(), f.uvarint()
+	if f.bad || kind != frameData || len(f.b) == 0 {
+		return nil
+	}
+	return beginning
 }
 
 // fields reads a frame piece by piece; after the first failure all is zero.

@@ -252,6 +252,9 @@ func FuzzReadFrame(f *testing.F) {
 		if err == nil && (len(b) == 0 || len(b) > MaxFrame || string(in[3:3+len(b)]) != string(b)) {
 			t.Fatalf("read %d bytes", len(b))
 		}
+		if torn := Torn(b); torn != nil && (torn[0] != frameData || len(torn) < 4 || len(torn) != len(b)) {
+			t.Fatalf("% x of a frame % x", torn, b)
+		}
 		if cap(b) > 4*len(in)+8<<10 {
 			t.Fatalf("%d bytes for %d", cap(b), len(in))
 		}

@@ -516,7 +516,7 @@ func (s *Session) urgent(max int) (items []Item) {
 			if it.Flown && !it.Told && groupOf(it.Class) >= bigGroup && (!s.give.cut || s.compare(it, s.give.cutAt) < 0) {
 				s.give.cut, s.give.cutAt = true, it
 			}
-			if s.flies(it) {
+			if s.flies(it) && !it.Tried {
 				items = append(items, it)
 			}
 		}
@@ -533,6 +533,20 @@ func (s *Session) urgent(max int) (items []Item) {
 func (s *Session) flies(it Item) bool {
 	g := groupOf(it.Class)
 	return !it.Told && (g == 0 || g > 0 && g <= firstGroup && s.c.FirstLarge && !it.Flown)
+}
+
+// Tried runs over the units that left unasked and were not answered, of a far end that
+// spoke: they have likely arrived. Next time the far end is asked, at the cost of a few
+// bytes; what left into silence leaves unasked again.
+func (s *Session) Tried(note func(Item)) {
+	if !s.met {
+		return
+	}
+	for _, u := range s.give.flown {
+		if u.left && !u.closed {
+			note(u.item)
+		}
+	}
 }
 
 // lost says of a unit that the far end lacks, and that left before, that nothing of it
@@ -592,9 +606,11 @@ func (s *Session) dataFrame(room int) []byte {
 			u.gone, data = true, nil
 		}
 		data = data[:min(len(data), n)]
-		if !u.left && groupOf(u.item.Class) > 0 {
+		if !u.left {
 			u.left = true
-			s.out.Flown = append(s.out.Flown, u.item)
+			if groupOf(u.item.Class) > 0 {
+				s.out.Flown = append(s.out.Flown, u.item)
+			}
 		}
 		u.at += len(data)
 		if u.gone || u.at == u.item.Size {

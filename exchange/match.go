@@ -327,6 +327,9 @@ func (s *Session) solve() {
 			}
 		}
 	}
+	if r, ok := s.sh.(Refuser); ok {
+		r.Refusals(func(x id) { delete(apart, m.key.short(&x)) })
+	}
 	var lacks []uint64
 	for short, theirs := range apart {
 		if theirs {

@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"bytes"
+	"io"
 	"testing"
 
 	"github.com/jauap/jauap/envelope"
@@ -65,5 +67,90 @@ func TestPlantedBeginning(t *testing.T) {
 	m.run(rng, never)
 	if !same(a, b) || b.wants[own.ID] != 1 {
 		t.Errorf("whole: %v, asked %d times", same(a, b), b.wants[own.ID])
+	}
+}
+
+// TestTorn: of a frame in which a link ended, DATA is used as far as it came.
+func TestTorn(t *testing.T) {
+	data := append([]byte{frameData, 0x81, 1, 0x80, 2}, "bytes of a unit"...)
+	for n := range len(data) + 1 {
+		got := Torn(data[:n])
+		if want := n > 5; (got != nil) != want || want && len(got) != n {
+			t.Errorf("of %d bytes %d are used", n, len(got))
+		}
+	}
+	for _, other := range []byte{frameHello, frameHave, frameGot, frameWant, frameBye, frameSketch} {
+		if b := append([]byte{other}, data[1:]...); Torn(b) != nil {
+			t.Errorf("a frame %#x that was cut is used", other)
+		}
+	}
+	var stream bytes.Buffer
+	if err := WriteFrame(&stream, data); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadFrame(io.LimitReader(&stream, Prefix+9), nil)
+	if err == nil || string(got) != string(data[:9]) {
+		t.Errorf("%d bytes of a frame that was cut after 9: %v", len(got), err)
+	}
+}
+
+// TestTriedIsAsked: what left unasked to somebody who spoke, and was cut, is listed next
+// time; what left into silence leaves again.
+func TestTriedIsAsked(t *testing.T) {
+	for _, silent := range []bool{true, false} {
+		a := newShelf(t)
+		own := a.add(unit(seeded(12), envelope.S1), 0, 0)
+		s := New(Config{First: 14 << 10}, a)
+		for range 3 { // HELLO, HAVE, DATA
+			s.Next(MaxFrame)
+		}
+		if !silent {
+			if err := s.Receive(New(Config{}, newShelf(t)).Next(MaxFrame)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var tried []id
+		s.Tried(func(it Item) { tried = append(tried, it.ID) })
+		if want := !silent; (len(tried) == 1 && tried[0] == own.ID) != want {
+			t.Fatalf("silent %v: tried %v", silent, tried)
+		}
+		a.items[0].Tried = len(tried) > 0
+		s = New(Config{First: 14 << 10}, a)
+		s.Next(MaxFrame)
+		if f := s.Next(MaxFrame); (f == nil) == silent {
+			t.Errorf("silent %v: the next link begins with % x", silent, f)
+		}
+	}
+}
+
+// refusing is a shelf that has proofs of what it lacks.
+type refusing struct {
+	*shelf
+	refused []id
+}
+
+func (r refusing) Refusals(each func(id)) {
+	for _, x := range r.refused {
+		each(x)
+	}
+}
+
+// TestRefusalsAreNotLacked: who reads a sketch does not ask for what it would not take.
+func TestRefusalsAreNotLacked(t *testing.T) {
+	var flown [2]int64
+	for seed := range uint64(8) {
+		a, b := twins(t, 20+seed, 200)
+		gone := a.add(unit(seeded(seed), envelope.S1), 0, 0)
+		b.refuse = func(it Item) bool { return it.ID == gone.ID }
+		for k, sh := range []Shelf{b, refusing{b, []id{gone.ID}}} {
+			a.items[len(a.items)-1].Tried = true // it leaves when it is lacked, not before
+			m := meet(t, [2]Config{{}, {First: 64 << 10}}, b, a)
+			m.s[0].sh = sh
+			m.run(seeded(seed), never)
+			flown[k] += m.sent[1]
+		}
+	}
+	if flown[0] == 0 || flown[1] != 0 {
+		t.Errorf("%d bytes came in vain of a shelf that cannot say what it refuses, %d of one that can", flown[0], flown[1])
 	}
 }

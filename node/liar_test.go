@@ -53,6 +53,41 @@ func TestPlantedByte(t *testing.T) {
 	}
 }
 
+// A contact and a relay do not build on the beginning of a letter that a stranger left, and
+// go on with what came from either of them; a stranger goes on with anything.
+func TestSoundBeginnings(t *testing.T) {
+	peers := map[string]link.Peer{"stranger": {}, "contact": {Key: "aa"}, "relay": {Key: "relay:abc", Relay: true}}
+	const have = 300
+	for left, by := range peers {
+		for met, with := range peers {
+			w := newWorld(t, 1)
+			p := newPerson(t, 1, Config{})
+			raw := sealed(t, seeded(9), envelope.S1)
+			id := envelope.IDOf(raw)
+			w.step(p, Up{Link: 1, Peer: by}, Ready{Link: 1, Bytes: credit}, Frame{1, rawHello()}, Frame{1, rawHave(id, envelope.S1)})
+			w.step(p, Frame{1, rawData(0, 0, raw[:have]...)}, Down{Link: 1})
+			want := 0
+			if left != "stranger" || met == "stranger" {
+				want = have
+			}
+			from := -1
+			for _, s := range p.step(w.now, Up{Link: 2, Peer: with}, Ready{Link: 2, Bytes: credit}, Frame{2, rawHello()}, Frame{2, rawHave(id, envelope.S1)}) {
+				if s.Data[0] == 0x84 {
+					f, _ := binary.Uvarint(s.Data[2:])
+					from = int(f)
+				}
+			}
+			if from != want {
+				t.Errorf("left by a %s, a %s is asked from byte %d, not %d", left, met, from, want)
+			}
+			w.step(p, Frame{2, rawData(0, uint64(want), raw[want:]...)})
+			if !p.arrived[id] {
+				t.Errorf("left by a %s, brought by a %s: it did not arrive", left, met)
+			}
+		}
+	}
+}
+
 // What another link writes between an honest link's pieces does not end the
 // honest one, nor keep the unit away.
 func TestGarbageBetween(t *testing.T) {

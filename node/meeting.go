@@ -86,9 +86,7 @@ func (n *Node) up(ev Up) {
 		c.Shards = n.c.Shards
 	} else {
 		c.Nonce = n.nonce(ev.Link)
-		for id, have := range n.sh.Partials(partsTold) {
-			c.Parts = append(c.Parts, exchange.Part{ID: id, Have: have})
-		}
+		c.Parts = n.beginnings(m)
 		c.Order = n.order(m, n.rng.Uint64())
 	}
 	if first := n.sh.Since(0, 1); !ev.Peer.Relay && len(first) > 0 {
@@ -222,6 +220,7 @@ func (n *Node) frame(m *meeting, data []byte) {
 func (n *Node) end(m *meeting) {
 	n.all = true
 	n.outcome(m)
+	n.unanswered(m)
 	n.unsaid(m)
 	n.saveMarks(m)
 	if m.now != m.last {
@@ -335,6 +334,7 @@ func (n *Node) outcome(m *meeting) exchange.Outcome {
 		n.count(m, it.ID)
 		if it.Rank == routing.Own {
 			set(n.told, it.ID)
+			delete(n.tried, it.ID)
 			n.emit(Handed{ID: it.ID, Link: m.id, Peer: m.peer})
 		}
 	}

@@ -79,9 +79,11 @@ type Node struct {
 	waiting  bool                   // some session waits for a unit that another link brings
 	sweep    time.Time              // when claims are looked at next
 	authors  map[envelope.ID]LinkID // of partials that one link wrote alone
+	begun    map[envelope.ID]bool   // small partials: whether none but authenticated peers wrote them
 	handed   map[envelope.ID]int
 	told     map[envelope.ID]bool // own units that somebody is known to hold
 	flown    map[envelope.ID]bool // large units of which something left
+	tried    map[envelope.ID]bool // small ones that left unasked, to somebody who spoke but not of them
 	bad      map[envelope.ID]bool // units with wrong signatures
 	badRing  []envelope.ID
 	edges    map[uint32]*edge
@@ -134,6 +136,8 @@ func New(c Config, sh *store.Shelf, rng *rand.Rand) *Node {
 		c: c, sh: sh, rng: rng, today: c.Today,
 		claims:  make(map[envelope.ID]claim),
 		authors: make(map[envelope.ID]LinkID),
+		begun:   make(map[envelope.ID]bool),
+		tried:   make(map[envelope.ID]bool),
 		handed:  make(map[envelope.ID]int),
 		told:    make(map[envelope.ID]bool),
 		flown:   make(map[envelope.ID]bool),

@@ -24,7 +24,7 @@ func (v *view) Since(seq uint64, max int) []exchange.Item {
 	}
 	n.sh.Each(seq, max, func(e store.Entry) {
 		it := itemOf(e)
-		it.Told, it.Flown = n.told[e.ID], n.flown[e.ID]
+		it.Told, it.Flown, it.Tried = n.told[e.ID], n.flown[e.ID], n.tried[e.ID]
 		if v.m.unit > 0 && int(e.Size) > v.m.unit {
 			it.Mute = true
 		} else if routing.Counted(e.Class, e.Rank) {
@@ -62,12 +62,12 @@ func (v *view) Want(it exchange.Item) (from int, ok bool) {
 		}
 		return exchange.Wait, false
 	}
-	n.claims[it.ID] = claim{link: v.m.id, at: n.now, small: small(it.Class)}
+	n.claims[it.ID] = claim{link: v.m.id, at: n.now, small: small(it.Class.Size())}
 	n.claimed = n.claimed || len(n.claims) > 8
 	if full {
 		v.m.displaced += int64(it.Class.Size())
 	}
-	if small(it.Class) {
+	if small(it.Class.Size()) && !n.sound(v.m, it.ID) {
 		return 0, true
 	}
 	// When a crash came between the last byte and the shelf, the last byte is
@@ -77,11 +77,6 @@ func (v *view) Want(it exchange.Item) (from int, ok bool) {
 
 // full says that a unit of the class would displace others.
 func (v *view) full(c envelope.Class) bool { return v.n.sh.Stats().Free < 2*int64(c.Size()) }
-
-// small units are asked for from their first byte, so that nobody can plant a
-// beginning of them, and a link that lists one and brings nothing keeps it
-// waiting for smallPatience only.
-func small(c envelope.Class) bool { return c.Size() < envelope.S3.Size() }
 
 // mayTake says whether the link may take a unit over from the one that was
 // asked for it. Anybody can list a unit and bring nothing: a peer whose name is
@@ -123,7 +118,7 @@ func (v *view) Write(it exchange.Item, from int, data []byte) (exchange.Verdict,
 		return v.whole(it, data)
 	}
 	have := n.sh.PartialOf(it.ID, it.Size)
-	if from == 0 && small(it.Class) {
+	if from == 0 && small(it.Size) {
 		have = 0
 	}
 	if c, taken := n.claims[it.ID]; taken && c.link != v.m.id && (c.alone || have == 0 && n.sh.PartialSize(it.ID) > 0) {
@@ -142,6 +137,9 @@ func (v *view) Write(it exchange.Item, from int, data []byte) (exchange.Verdict,
 			return 0, false, n.broken
 		}
 		v.wrote(it.ID, have)
+		if small(it.Size) {
+			n.began(v.m, it.ID, have)
+		}
 		have += fresh
 	}
 	if have < it.Size {
@@ -156,6 +154,7 @@ func (v *view) Write(it exchange.Item, from int, data []byte) (exchange.Verdict,
 		return 0, false, n.broken
 	}
 	delete(n.authors, it.ID)
+	delete(n.begun, it.ID)
 	return v.whole(it, raw)
 }
 
@@ -189,7 +188,7 @@ func (v *view) spoiled(it exchange.Item) (exchange.Verdict, bool, error) {
 	if len(m.again) < maxAgain {
 		m.again[it.ID] = true
 	}
-	if may && !small(it.Class) {
+	if may && !small(it.Class.Size()) {
 		n.claims[it.ID] = claim{link: m.id, at: n.now, alone: true}
 	}
 	return exchange.Later, false, exchange.ErrMismatch

@@ -86,6 +86,49 @@ func TestLargeUnitResumes(t *testing.T) {
 	}
 }
 
+// A small unit of which a frame was cut in the middle goes on at that byte, over another
+// connection from another place.
+func TestSmallUnitResumes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		box := boxtest.NewMemory()
+		w, p := openPipes(t, box, relay.Options{})
+		small := units(t, 1, envelope.S2, 0, 1)[0]
+		const came = 1500
+		conn := w.dial(p.dialer("10.1.0.1:1"))
+		tk := &talk{conn: conn, x: exchange.New(exchange.Config{}, newPhone(small))}
+		tk.listen()
+		for cut := false; !cut; {
+			for f := tk.x.Next(exchange.MaxFrame); f != nil && !cut; f = tk.x.Next(exchange.MaxFrame) {
+				if cut = f[0] == 0x85; !cut {
+					if err := exchange.WriteFrame(conn, f); err != nil {
+						t.Fatal(err)
+					}
+					continue
+				}
+				head := len(f) - len(small.Bytes())
+				whole := append([]byte{byte(len(f) >> 16), byte(len(f) >> 8), byte(len(f))}, f...)
+				if _, err := conn.Write(whole[:exchange.Prefix+head+came]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !cut {
+				if err := tk.x.Receive(<-tk.frames); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		tk.close()
+		synctest.Wait()
+		other := start(w.dial(p.dialer("10.2.0.1:1")), exchange.Config{}, newPhone(small))
+		defer other.close()
+		o, err := other.until(t.Context(), func(o exchange.Outcome) bool { return len(o.Handed) == 1 })
+		if err != nil || o.Sent != int64(len(small.Bytes())-came) {
+			t.Errorf("%d bytes were sent of a unit of %d after %d had come: %v", o.Sent, len(small.Bytes()), came, err)
+		}
+		w.stop()
+	})
+}
+
 type moved struct{ sent, came int }
 
 // cutUntil meets the relay over connections that break at random bytes.

@@ -8,7 +8,7 @@ import (
 	"github.com/jauap/jauap/envelope"
 )
 
-// partials holds the beginnings of large units whose deposit was cut, so that
+// partials holds the beginnings of units whose deposit was cut, so that
 // the next connection, whosoever it is, goes on at the byte. They live in
 // memory: after a restart of the relay such a unit begins anew.
 //
@@ -21,8 +21,12 @@ type partials struct {
 	mu   sync.Mutex
 	byID map[envelope.ID]*partial
 	idle *list.List // of those without a holder, oldest first
-	used int64      // bytes of all, also of those assembled alone
+	used int64      // bytes of all, also of those assembled alone, and what keeping them costs
 }
+
+// partialCost is about what one beginning takes beside its bytes: somebody who leaves a
+// byte each of many must not get more memory than max.
+const partialCost = 256
 
 // partial is one unit's beginning.
 type partial struct {
@@ -77,6 +81,18 @@ func (t *partials) claim(s *shelf, id envelope.ID, size int, now time.Time) (p *
 	return p, len(p.data)
 }
 
+// resume makes the session the holder of a beginning that nobody holds: nil for none.
+// For small units: nobody waits for another's.
+func (t *partials) resume(s *shelf, id envelope.ID, size int, now time.Time) (p *partial, have int) {
+	t.mu.Lock()
+	free := t.byID[id] != nil && t.byID[id].holder == nil && t.byID[id].size == size
+	t.mu.Unlock()
+	if !free {
+		return nil, 0
+	}
+	return t.claim(s, id, size, now)
+}
+
 // begin begins a unit that only this session knows of.
 func (t *partials) begin(s *shelf, id envelope.ID, size int) *partial {
 	return &partial{id: id, size: size, holder: s, alone: true}
@@ -101,11 +117,15 @@ func (t *partials) add(s *shelf, p *partial, from int, data []byte, now time.Tim
 	if p.holder != s {
 		return addedLost, nil
 	}
-	if from != len(p.data) || from+len(data) > p.size || !t.room(len(data)) {
+	cost := len(data)
+	if len(p.data) == 0 {
+		cost += partialCost
+	}
+	if from != len(p.data) || from+len(data) > p.size || !t.room(cost) {
 		t.settle(p)
 		return addedNoWay, nil
 	}
-	t.used += int64(len(data))
+	t.used += int64(cost)
 	p.data = append(p.data, data...)
 	p.moved = now
 	if len(p.data) < p.size {
@@ -130,7 +150,9 @@ func (t *partials) room(n int) bool {
 
 // settle forgets a beginning. Needs t.mu.
 func (t *partials) settle(p *partial) {
-	t.used -= int64(len(p.data))
+	if len(p.data) > 0 {
+		t.used -= int64(len(p.data)) + partialCost
+	}
 	p.data, p.holder = nil, nil
 	if p.place != nil {
 		t.idle.Remove(p.place)
@@ -141,6 +163,19 @@ func (t *partials) settle(p *partial) {
 	}
 }
 
+// share makes what one session assembled alone the unit's beginning, unless there is one
+// that somebody adds to or that is longer. Needs t.mu.
+func (t *partials) share(p *partial) {
+	if old := t.byID[p.id]; old != nil {
+		if old.holder != nil || old.size == p.size && len(old.data) >= len(p.data) {
+			return
+		}
+		t.settle(old)
+	}
+	p.alone = false
+	t.byID[p.id] = p
+}
+
 // leave ends the session's hold and keeps what came for whoever goes on.
 func (t *partials) leave(s *shelf, p *partial) {
 	t.mu.Lock()
@@ -148,9 +183,8 @@ func (t *partials) leave(s *shelf, p *partial) {
 	if p.holder != s {
 		return
 	}
-	if p.alone && p.size >= largeUnit && t.byID[p.id] == nil {
-		p.alone = false
-		t.byID[p.id] = p
+	if p.alone && len(p.data) > 0 {
+		t.share(p)
 	}
 	if p.alone || len(p.data) == 0 {
 		t.settle(p)

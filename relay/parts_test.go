@@ -211,7 +211,7 @@ func TestPartialsChangeHands(t *testing.T) {
 }
 
 func TestPartialsAreBounded(t *testing.T) {
-	p := &parts{t, newPartials(1000), time.Unix(1e9, 0)}
+	p := &parts{t, newPartials(1000 + 3*partialCost), time.Unix(1e9, 0)}
 	one, two := &shelf{}, &shelf{}
 	for n := byte(1); n <= 2; n++ {
 		a := p.want(one, n, 0)
@@ -221,12 +221,12 @@ func TestPartialsAreBounded(t *testing.T) {
 	held := p.want(one, 3, 0)
 	p.grow(one, held, 0, 495, addedSome)
 	p.grow(one, held, 495, 100, addedSome) // the oldest idle one goes
-	if p.byID[partID(1)] != nil || p.byID[partID(2)] == nil || p.used != 845 {
+	if p.byID[partID(1)] != nil || p.byID[partID(2)] == nil || p.used != 845+2*partialCost {
 		t.Fatalf("not the oldest went: %d used", p.used)
 	}
 	lone := p.begin(two, partID(3), partSize)
-	p.grow(two, lone, 0, 405, addedSome) // and the other one
-	p.grow(two, lone, 405, 1, addedNoWay)
+	p.grow(two, lone, 0, 405+partialCost, addedSome) // and the other one
+	p.grow(two, lone, 405+partialCost, 1, addedNoWay)
 	lone = p.begin(two, partID(3), partSize)
 	p.grow(two, lone, 0, 5, addedSome)
 	p.leave(two, lone)                    // there is another beginning
@@ -238,6 +238,46 @@ func TestPartialsAreBounded(t *testing.T) {
 	if p.byID[partID(4)] != lone {
 		t.Fatal("what one brought alone is lost to others")
 	}
+}
+
+// A byte each of many units takes no more memory than the bound says.
+func TestCrumbsAreCounted(t *testing.T) {
+	p := &parts{t, newPartials(100 * partialCost), time.Unix(1e9, 0)}
+	one := &shelf{}
+	for n := range 1000 {
+		id := envelope.ID{byte(n), byte(n >> 8)}
+		a := p.begin(one, id, partSize)
+		p.grow(one, a, 0, 1, addedSome)
+		p.leave(one, a)
+	}
+	if len(p.byID) > 100 || p.used > p.max || p.idle.Len() != len(p.byID) {
+		t.Fatalf("%d beginnings, %d of %d bytes used", len(p.byID), p.used, p.max)
+	}
+}
+
+// A small unit goes on where nobody is about it, from the longest beginning, and waits for nobody.
+func TestSmallGoesOn(t *testing.T) {
+	p := &parts{t, newPartials(1 << 20), time.Unix(1e9, 0)}
+	one, two, three := &shelf{}, &shelf{}, &shelf{}
+	first, second := p.begin(one, partID(1), partSize), p.begin(two, partID(1), partSize)
+	p.grow(one, first, 0, 300, addedSome)
+	p.grow(two, second, 0, 200, addedSome)
+	p.leave(one, first)
+	p.leave(two, second) // shorter: it goes
+	if a, _ := p.resume(three, partID(1), partSize+1, p.now); a != nil {
+		t.Fatal("a beginning under another size")
+	}
+	a, have := p.resume(three, partID(1), partSize, p.now)
+	if a == nil || have != 300 {
+		t.Fatalf("goes on at %d", have)
+	}
+	if b, _ := p.resume(two, partID(1), partSize, p.now); b != nil {
+		t.Fatal("two hold one unit")
+	}
+	if raw := p.grow(three, a, 300, 400, addedAll); len(raw) != partSize {
+		t.Fatalf("%d bytes whole", len(raw))
+	}
+	p.empty()
 }
 
 // What helloSlots reads from a greeting is what exchange wrote into it.

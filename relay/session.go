@@ -69,12 +69,15 @@ func (m *Mailbox) serve(ctx context.Context, line Line, l *load) {
 	close(s.gone)
 	m.hub.leave(s.ear)
 	m.dismiss(s)
-	s.shelf.close()
 	if bye == hangUp {
 		line.Cut()
-	} else {
-		line.Finish(bye)
+		<-heard
+		s.rest()
+		s.shelf.close()
+		return
 	}
+	s.shelf.close()
+	line.Finish(bye)
 	<-heard
 }
 
@@ -85,6 +88,9 @@ func (s *session) hear() {
 	for {
 		frame, err := exchange.ReadFrame(r, nil)
 		if err != nil {
+			if torn := exchange.Torn(frame); torn != nil {
+				s.in.put(torn, s.gone)
+			}
 			s.in.close(err)
 			break
 		}
@@ -193,6 +199,14 @@ func (s *session) receive(frames [][]byte) error {
 		s.used.Store(time.Now().UnixNano())
 	}
 	return nil
+}
+
+// rest takes what came before the line broke and was not looked at yet. Nothing can be
+// confirmed any more: the next session answers for it.
+func (s *session) rest() {
+	if frames, _ := s.in.take(); s.receive(frames) == nil {
+		_ = s.shelf.Sync()
+	}
 }
 
 // closing translates the reason of a session's end. The far end learns no more

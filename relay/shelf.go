@@ -39,8 +39,8 @@ type assembly struct {
 	alone bool
 }
 
-// largeUnit is the size in bytes from which sessions share what came of a
-// unit. Smaller ones come in one piece or begin anew.
+// largeUnit is the size in bytes from which a session waits while another adds to what
+// came of a unit. Smaller ones come from each, and go on only where nobody is about them.
 const largeUnit = 16384
 
 // sessionParts bounds the bytes of unfinished units in one session.
@@ -99,6 +99,10 @@ func (s *shelf) Want(it exchange.Item) (from int, ok bool) {
 		return exchange.NotNow, false
 	}
 	if it.Size < largeUnit {
+		if p, have := s.room.parts.resume(s, it.ID, it.Size, time.Now()); p != nil {
+			s.parts[it.ID] = &assembly{partial: p, have: have}
+			return have, true
+		}
 		return 0, true
 	}
 	return s.claim(it)
@@ -134,6 +138,12 @@ func (s *shelf) Read(id envelope.ID, from, max int) ([]byte, error) {
 // Write takes bytes of a unit.
 func (s *shelf) Write(it exchange.Item, from int, data []byte) (exchange.Verdict, bool, error) {
 	a := s.parts[it.ID]
+	if a != nil && from == 0 && a.have > 0 {
+		// It was on its way before its giver knew that there is a beginning.
+		s.forget(a)
+		s.room.parts.leave(s, a.partial)
+		a = nil
+	}
 	if a == nil {
 		if from == 0 && len(data) == it.Size {
 			return s.whole(it, bytes.Clone(data))

@@ -79,9 +79,14 @@ func (s *Shelf) PartialOf(id envelope.ID, size int) int {
 	return 0
 }
 
-// Partials runs over the partials that were begun last and lack something, at most max,
-// and how many bytes are held of each.
-func (s *Shelf) Partials(max int) iter.Seq2[envelope.ID, int] {
+// Partial is what is held of a unit that is not whole yet.
+type Partial struct {
+	ID         envelope.ID
+	Size, Have int // bytes of the unit, and of those here
+}
+
+// Partials runs over the partials that lack something, those first that were begun last.
+func (s *Shelf) Partials() iter.Seq[Partial] {
 	s.mu.Lock()
 	list := make([]*part, 0, len(s.parts.all))
 	for _, p := range s.parts.all {
@@ -92,19 +97,12 @@ func (s *Shelf) Partials(max int) iter.Seq2[envelope.ID, int] {
 	slices.SortFunc(list, func(a, b *part) int {
 		return cmp.Or(cmp.Compare(b.base, a.base), bytes.Compare(a.id[:], b.id[:]))
 	})
-	list = list[:min(len(list), max)]
-	haves := make([]int, len(list))
+	told := make([]Partial, len(list))
 	for i, p := range list {
-		haves[i] = p.have
+		told[i] = Partial{ID: p.id, Size: p.size, Have: p.have}
 	}
 	s.mu.Unlock()
-	return func(yield func(envelope.ID, int) bool) {
-		for i, p := range list {
-			if !yield(p.id, haves[i]) {
-				return
-			}
-		}
-	}
+	return slices.Values(told)
 }
 
 // AddPartial adds the piece that begins at byte off of a unit of size bytes.

@@ -318,6 +318,19 @@ func (s *Shelf) Done(id envelope.ID) bool {
 	return false
 }
 
+// EachDone calls take for the envelopes of which Done would say so. take must not use the
+// shelf.
+func (s *Shelf) EachDone(take func(envelope.ID)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.x.since(0, func(u *unit) bool {
+		if u.proves != (envelope.ID{}) && u.flags&sureFlag != 0 {
+			take(u.proves)
+		}
+		return true
+	})
+}
+
 // Since lists at most max units with a Seq above seq, in order of arrival.
 func (s *Shelf) Since(seq uint64, max int) []Entry {
 	var list []Entry
