@@ -17,6 +17,7 @@ func townFlags() []cli.Flag {
 		&cli.StringFlag{Name: "faults", Usage: fmt.Sprintf("what strikes a town: all, none, or some of %v, with commas", town.Faults()), Value: "all", Local: true},
 		&cli.IntFlag{Name: "most", Usage: "only so many of a town's faults, in order (0: all)", Local: true},
 		&cli.BoolFlag{Name: "apart", Usage: "in a town people meet nobody but the relay", Local: true},
+		&cli.StringFlag{Name: "place", Usage: "strike a town once and nowhere else, as relay:fails:37", Local: true},
 		&cli.DurationFlag{Name: "soak", Usage: "play towns from this seed on for so long, and report", Local: true},
 	}
 }
@@ -30,7 +31,11 @@ func (d *door) town(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return usageError{err}
 	}
-	o := town.Options{Seed: c.Uint64("seed"), People: c.Int("people"), Hours: c.Int("hours"), Faults: faults, Most: c.Int("most"), Apart: c.Bool("apart")}
+	place, err := town.ParsePlace(c.String("place"))
+	if err != nil {
+		return usageError{err}
+	}
+	o := town.Options{Place: place, Seed: c.Uint64("seed"), People: c.Int("people"), Hours: c.Int("hours"), Faults: faults, Most: c.Int("most"), Apart: c.Bool("apart")}
 	r, err := town.Run(ctx, o)
 	if errors.Is(err, town.ErrBroken) {
 		d.say("%v; looking for a smaller one", err)

@@ -19,13 +19,18 @@ type Report struct {
 	Sealed  int           `json:"sealed"` // envelopes
 	Faults  map[Fault]int `json:"faults"`
 	Slowest int           `json:"slowest_drain_hours"`
+	Places  int           `json:"places"` // at which a small town was struck, one at a time
 	Broken  []string      `json:"broken"` // what broke, with the smallest command found
 }
+
+// placesEach is how many places are tried after each town: all in 120 towns or so.
+const placesEach = 24
 
 // Soak plays towns in which everything goes wrong, one seed after the other,
 // while more says so. What breaks is made smaller with at most so many runs
 // each; the soak goes on.
 func Soak(ctx context.Context, first uint64, shrinkRuns int, more func(Report) bool) (Report, error) {
+	places := &sweep{seed: first}
 	r := Report{First: first, Faults: map[Fault]int{}, Broken: []string{}}
 	for seed := first; more(r) && ctx.Err() == nil; seed++ {
 		// Every kind of town in turn: few and many people, at the relay only, and
@@ -45,6 +50,9 @@ func Soak(ctx context.Context, first uint64, shrinkRuns int, more func(Report) b
 		} else if err != nil {
 			return r, err
 		}
+		if err := places.some(ctx, placesEach, &r); err != nil {
+			return r, err
+		}
 		r.Towns++
 		r.Letters += got.Letters
 		r.Excused += got.Excused
@@ -60,14 +68,21 @@ func Soak(ctx context.Context, first uint64, shrinkRuns int, more func(Report) b
 
 // String says in words what a run showed.
 func (r Result) String() string {
+	what := counts(r.Faults)
+	if p := r.Options.Place; p.N > 0 {
+		what = fmt.Sprintf("one at %v", p)
+		if !r.Reached {
+			what = fmt.Sprintf("none, as %v is behind the end", p)
+		}
+	}
 	return fmt.Sprintf("%d letters acknowledged, all shown once, at the latest after %d h of meetings; about %d a disk had lied\n%d frames carried; %d envelopes sealed, each under a key of its own; faults: %s",
-		r.Letters, r.Drained, r.Excused, r.Frames, r.Commits, counts(r.Faults))
+		r.Letters, r.Drained, r.Excused, r.Frames, r.Commits, what)
 }
 
 // String says in words what a soak showed.
 func (r Report) String() string {
-	return fmt.Sprintf("%d towns from seed %d, %d broke a promise; %d letters acknowledged, about %d of them a disk had lied; the slowest drained in %d h\n%d frames; %d envelopes sealed; faults: %s",
-		r.Towns, r.First, len(r.Broken), r.Letters, r.Excused, r.Slowest, r.Frames, r.Sealed, counts(r.Faults))
+	return fmt.Sprintf("%d towns from seed %d, %d broke a promise; %d letters acknowledged, about %d of them a disk had lied; the slowest drained in %d h; a small town struck once at each of %d places\n%d frames; %d envelopes sealed; faults: %s",
+		r.Towns, r.First, len(r.Broken), r.Letters, r.Excused, r.Slowest, r.Places, r.Frames, r.Sealed, counts(r.Faults))
 }
 
 func counts(m map[Fault]int) string {

@@ -27,19 +27,20 @@ type Options struct {
 	Quota  int64   // bytes of a shelf: 1 MiB
 	// Apart lets people meet nobody but the relay.
 	Apart bool
-	bare  bool // the stranger has no litter
+	Place Place // instead of Faults one blow at one place; the stranger has no litter then
 }
 
 // Result of a run.
 type Result struct {
 	Options  Options       `json:"-"`
-	Letters  int           `json:"letters"`  // that were acknowledged
-	Excused  int           `json:"excused"`  // about which a disk lied that lost power
-	Faults   map[Fault]int `json:"faults"`   // that struck
-	Frames   int           `json:"frames"`   // that were carried
-	Commits  int           `json:"commits"`  // of all units ever sealed
-	Drained  int           `json:"drained"`  // hours of meetings after the last fault until all was there
-	Deadline int           `json:"deadline"` // hours allowed for it
+	Letters  int           `json:"letters"`           // that were acknowledged
+	Excused  int           `json:"excused"`           // about which a disk lied that lost power
+	Faults   map[Fault]int `json:"faults"`            // that struck
+	Frames   int           `json:"frames"`            // that were carried
+	Commits  int           `json:"commits"`           // of all units ever sealed
+	Drained  int           `json:"drained"`           // hours of meetings after the last fault until all was there
+	Deadline int           `json:"deadline"`          // hours allowed for it
+	Reached  bool          `json:"reached,omitempty"` // Options.Place was
 }
 
 // ErrBroken: a promise did not hold.
@@ -118,6 +119,9 @@ func (o Options) Command() string {
 	if o.Apart {
 		s += " --apart"
 	}
+	if o.Place.N > 0 {
+		s += " --place " + o.Place.String()
+	}
 	return s
 }
 
@@ -147,6 +151,13 @@ func run(ctx context.Context, o Options, each func(*world)) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	reached := func() bool { return false }
+	if o.Place.N > 0 {
+		o.Faults, w.o.Faults = nil, nil
+		if reached, err = w.struckAt(o.Place); err != nil {
+			return Result{}, err
+		}
+	}
 	for w.hour = 0; w.hour < o.Hours && w.failed == nil; w.hour++ {
 		if ctx.Err() != nil {
 			return Result{}, ctx.Err()
@@ -157,6 +168,7 @@ func run(ctx context.Context, o Options, each func(*world)) (Result, error) {
 		}
 	}
 	r := w.result()
+	r.Reached = reached()
 	if w.failed == nil {
 		r.Drained = w.heal(ctx)
 		r.Deadline = deadline
@@ -213,7 +225,7 @@ func found(o Options) (*world, error) {
 			}
 		}
 	}
-	if o.bare {
+	if o.Place.N > 0 {
 		return w, nil
 	}
 	return w, w.litter(stranger)

@@ -189,7 +189,7 @@ func contact(t *testing.T, d, of *device) account.ContactID {
 
 func TestSoak(t *testing.T) {
 	r, err := Soak(t.Context(), 8, 5, func(r Report) bool { return r.Towns < 1 })
-	if err != nil || r.Towns != 1 || len(r.Broken) != 0 || r.Letters == 0 || r.Faults[Lie] == 0 {
+	if err != nil || r.Towns != 1 || len(r.Broken) != 0 || r.Letters == 0 || r.Faults[Lie] == 0 || r.Places != placesEach {
 		t.Fatalf("%+v %v", r, err)
 	}
 }

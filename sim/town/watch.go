@@ -125,7 +125,7 @@ func (d *device) conversation(with account.ContactID, f func(chat.Letter)) error
 func (x *watch) missing() (list []string) {
 	for text, p := range x.texts {
 		if p.acked && !p.excused && !p.shown {
-			list = append(list, fmt.Sprintf("%q from %s to %s", strings.TrimPrefix(text, canary+" "), p.from, p.to))
+			list = append(list, fmt.Sprintf("%.40q from %s to %s", strings.TrimPrefix(text, canary+" "), p.from, p.to))
 		}
 	}
 	return list
