@@ -126,9 +126,9 @@ type Account struct {
 	returned map[envelope.ID]bool     // proofs that Proofs gave since the start
 
 	tagMu   sync.RWMutex
-	tags    map[envelope.Tag]owner
-	held    map[ContactID]string // conversations of the Guest
-	fresher bool                 // see Fresher
+	tags    map[envelope.Tag]*owner // shared by all tags of one: there are hundreds for each contact
+	held    map[ContactID]string    // conversations of the Guest
+	fresher bool                    // see Fresher
 
 	skew atomic.Int64 // how far the vault's count is ahead of the caller's
 }
@@ -206,7 +206,7 @@ func (a *Account) Me() *identity.Me { return a.me }
 
 // load reads everything into memory, or changes nothing there.
 func (a *Account) load(tx Tx) error {
-	n := &Account{guest: a.guest, people: map[ContactID]*person{}, cards: map[identity.CardID]*card{}, tags: map[envelope.Tag]owner{}}
+	n := &Account{guest: a.guest, people: map[ContactID]*person{}, cards: map[identity.CardID]*card{}, tags: map[envelope.Tag]*owner{}}
 	for _, step := range []func(Tx) error{n.loadMe, n.loadPeople, n.loadCards, n.loadGuest, n.loadSent} {
 		if err := step(tx); err != nil {
 			return err
@@ -262,8 +262,9 @@ func (a *Account) loadPeople(tx Tx) error {
 		all = append(all, p.sessions...)
 	}
 	for i, tags := range tagsOf(all) {
+		o := &owner{session: all[i]}
 		for _, t := range tags {
-			a.tags[t] = owner{session: all[i]}
+			a.tags[t] = o
 		}
 	}
 	return nil
@@ -293,8 +294,9 @@ func (a *Account) loadCards(tx Tx) error {
 			return false, err
 		}
 		a.cards[c.id] = c
+		o := &owner{card: c}
 		for t := range c.tags {
-			a.tags[t] = owner{card: c}
+			a.tags[t] = o
 		}
 		return true, nil
 	})
@@ -306,7 +308,7 @@ func (a *Account) loadSent(tx Tx) error {
 		if err != nil {
 			return false, err
 		}
-		a.tags[s.tag] = owner{sent: &s.id}
+		a.tags[s.tag] = &owner{sent: &s.id}
 		return true, nil
 	})
 }
@@ -320,7 +322,7 @@ func (a *Account) Knows(t envelope.Tag) bool {
 	return ok
 }
 
-func (a *Account) owner(t envelope.Tag) (owner, bool) {
+func (a *Account) owner(t envelope.Tag) (*owner, bool) {
 	a.tagMu.RLock()
 	defer a.tagMu.RUnlock()
 	o, ok := a.tags[t]

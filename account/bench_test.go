@@ -39,7 +39,7 @@ func BenchmarkKnows(b *testing.B) {
 	for range 50_000 {
 		var t envelope.Tag
 		rand.Read(t[:])
-		x.a.tags[t] = owner{}
+		x.a.tags[t] = &owner{}
 	}
 	tags := make([]envelope.Tag, 4096)
 	for i := range tags {

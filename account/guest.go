@@ -60,8 +60,9 @@ func (a *Account) loadGuest(tx Tx) error {
 		return err
 	}
 	for chain, tags := range chains {
+		o := &owner{chain: chain}
 		for _, t := range tags {
-			a.tags[t] = owner{chain: chain}
+			a.tags[t] = o
 		}
 	}
 	a.held = held
@@ -83,8 +84,9 @@ func (a *Account) Now() seal.Tick { return a.now }
 // Inside a transaction only.
 func (a *Account) Listen(chain string, tags []envelope.Tag) {
 	a.retag = append(a.retag, func() {
+		o := &owner{chain: chain}
 		for _, t := range tags {
-			a.tags[t] = owner{chain: chain}
+			a.tags[t] = o
 		}
 		a.fresher = a.fresher || len(tags) > 0
 	})

@@ -555,7 +555,7 @@ func (r *round) keep(rec *sent, raw []byte, cargo *cargo) error {
 	if err := r.tx.Put(tableSent, rec.id[:], rec.record()); err != nil {
 		return err
 	}
-	r.a.retag = append(r.a.retag, func() { r.a.tags[rec.tag] = owner{sent: &rec.id} })
+	r.a.retag = append(r.a.retag, func() { r.a.tags[rec.tag] = &owner{sent: &rec.id} })
 	r.left -= len(raw)
 	r.out = append(r.out, Packed{Bytes: raw, ID: rec.id, To: rec.to, Letters: rec.letters})
 	return nil

@@ -95,8 +95,9 @@ func (a *Account) flushSessions(tx Tx, p *person) error {
 		}
 		added, removed := s.s.TagsChanged()
 		a.retag = append(a.retag, func() {
+			o := &owner{session: s}
 			for _, t := range added {
-				a.tags[t] = owner{session: s}
+				a.tags[t] = o
 			}
 			for _, t := range removed {
 				delete(a.tags, t)
@@ -332,14 +333,14 @@ func (a *Account) drop(tx Tx, p *person) error {
 		if err := tx.Delete(tableSessions, s.key()); err != nil {
 			return err
 		}
-		a.retag = append(a.retag, func() { a.untag(func(o owner) bool { return o.session == s }) })
+		a.retag = append(a.retag, func() { a.untag(func(o *owner) bool { return o.session == s }) })
 		a.touched[p.ID] = true
 	}
 	return nil
 }
 
 // untag forgets the tags of an owner; a.tagMu is held.
-func (a *Account) untag(of func(owner) bool) {
+func (a *Account) untag(of func(*owner) bool) {
 	for t, o := range a.tags {
 		if of(o) {
 			delete(a.tags, t)
@@ -431,8 +432,9 @@ func (a *Account) flushCard(tx Tx, c *card) error {
 				delete(a.tags, t)
 			}
 		}
+		o := &owner{card: c}
 		for t := range c.tags {
-			a.tags[t] = owner{card: c}
+			a.tags[t] = o
 		}
 	})
 	return tx.Put(tableCards, c.id[:], c.record())

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,8 +33,15 @@ func BenchmarkIdle(b *testing.B) {
 	p := program{b, filepath.Join(b.TempDir(), "idle")}
 	p.ok("init", "--name", "idle", "--no-passphrase")
 	crowd(b, p.dir)
+	program := filepath.Join(b.TempDir(), "jauap") // what people run, without the tests' parts
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
 	for b.Loop() {
 		cmd := p.command(append(slices.Clone(quiet), "--listen", "127.0.0.1:0")...)
+		cmd.Path = program
 		if err := cmd.Start(); err != nil {
 			b.Fatal(err)
 		}
