@@ -235,7 +235,7 @@ func (x *turn) actDesk() error {
 	}
 	e, err := x.p.b.DeskAct(x.ctx(), a)
 	if errors.Is(err, api.ErrUsage) {
-		return x.deskWith(deskScreen{Problem: x.T("desk.bad", "why", isolate(err.Error()))}, http.StatusUnprocessableEntity)
+		return x.deskWith(deskScreen{Problem: x.T("desk.bad", "why", x.why(err))}, http.StatusUnprocessableEntity)
 	}
 	if err != nil {
 		return err

@@ -217,7 +217,7 @@ func (x *turn) draft(v publicBoard, a api.PostAsk) error {
 }
 
 func (x *turn) notPosted(v publicBoard, err error) error {
-	v.Problem = x.T("boards.not-posted", "why", isolate(err.Error()))
+	v.Problem = x.T("boards.not-posted", "why", x.why(err))
 	x.view("oneboard", http.StatusUnprocessableEntity, v.Name, v)
 	return nil
 }
@@ -239,7 +239,7 @@ func (x *turn) publish(v publicBoard) error {
 	if s.shownDraft, bad = x.examine(api.EditorAsk{Draft: b}); bad != nil || len(b) == 0 {
 		return x.takeUp(v) // says that it is none
 	}
-	s.Problem = x.T("boards.not-posted", "why", isolate(err.Error()))
+	s.Problem = x.T("boards.not-posted", "why", x.why(err))
 	x.view("draft", http.StatusUnprocessableEntity, v.Name, s)
 	return nil
 }

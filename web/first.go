@@ -97,7 +97,7 @@ func (x *turn) begin(locked bool, open func(name, pass string) error) error {
 		s.Problem = x.T("first.wrong")
 		return x.first(http.StatusForbidden, s)
 	case err != nil:
-		s.Problem = x.T("first.failed", "why", isolate(err.Error()))
+		s.Problem = x.T("first.failed", "why", x.why(err))
 		return x.first(http.StatusConflict, s)
 	}
 	x.view("ready", http.StatusOK, x.T("first.ready"), s)

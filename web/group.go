@@ -157,7 +157,7 @@ func (x *turn) newGroup() error {
 	}
 	g, err := x.p.b.NewGroup(x.ctx(), api.GroupAsk{Name: s.Name, People: x.form.Values["who"], Family: x.form.Get("rule") == "family", Two: x.form.Get("rule") == "two"})
 	if err != nil {
-		s.Problem = x.T("group.cannot", "why", isolate(err.Error()))
+		s.Problem = x.T("group.cannot", "why", x.why(err))
 		return x.showGroups(http.StatusConflict, s)
 	}
 	x.tell("group", x.T("group.founded", "name", isolate(g.Name)))
@@ -293,7 +293,7 @@ func (x *turn) actGroup() error {
 	_, err = x.p.b.ActGroup(x.ctx(), api.GroupAct{Group: g.ID, Do: do, Who: x.form.Get("who")})
 	answering := do == "join" || do == "decline"
 	if err != nil {
-		why := x.T("group.cannot", "why", isolate(err.Error()))
+		why := x.T("group.cannot", "why", x.why(err))
 		if answering {
 			return x.showGroups(http.StatusConflict, groupsScreen{Problem: why})
 		}

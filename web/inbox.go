@@ -291,7 +291,7 @@ func (x *turn) sendReport() error {
 		if !errors.Is(err, api.ErrUsage) && !errors.Is(err, api.ErrNotFound) {
 			return err
 		}
-		return x.reportWith(x.T("report.bad", "why", isolate(err.Error())), http.StatusUnprocessableEntity)
+		return x.reportWith(x.T("report.bad", "why", x.why(err)), http.StatusUnprocessableEntity)
 	}
 	x.tell("report", x.T("report.done"))
 	return x.see(x.Path("report"))

@@ -169,7 +169,7 @@ func (x *turn) ask() error {
 	}
 	if _, err := x.p.b.AskAfter(x.ctx(), f); err != nil {
 		if errors.Is(err, api.ErrUsage) {
-			return x.askForm(f, http.StatusBadRequest, x.T("ask.bad", "why", isolate(err.Error())))
+			return x.askForm(f, http.StatusBadRequest, x.T("ask.bad", "why", x.why(err)))
 		}
 		return err
 	}

@@ -282,7 +282,7 @@ func (x *turn) carry() error {
 	}
 	haul, err := x.p.b.Carry(x.ctx(), api.CarryAsk{Path: s.Path})
 	if err != nil {
-		s.Problem = x.T("carry.bad", "why", isolate(err.Error()))
+		s.Problem = x.T("carry.bad", "why", x.why(err))
 		status := http.StatusInternalServerError
 		if errors.Is(err, api.ErrNotFound) || errors.Is(err, api.ErrUsage) {
 			status = http.StatusNotFound

@@ -291,7 +291,7 @@ func (x *turn) accept() error {
 	if x.cut || errors.Is(err, api.ErrBadInvite) || errors.Is(err, api.ErrUsage) {
 		x.Tab, f.Problem = "add", x.T("accept.bad")
 		if errors.Is(err, api.ErrUsage) { // whole, but our own, for example
-			f.Problem = x.T("accept.cannot", "why", isolate(err.Error()))
+			f.Problem = x.T("accept.cannot", "why", x.why(err))
 		}
 		return x.invitation("add", http.StatusUnprocessableEntity, x.T("add.title"), f)
 	}

@@ -19,7 +19,7 @@ func (x *turn) recording() error {
 	}
 	haul, err := x.p.b.Tune(x.ctx(), api.TuneAsk{File: s.Recording})
 	if err != nil {
-		s.NoRecording = x.T("tune.bad", "why", isolate(err.Error()))
+		s.NoRecording = x.T("tune.bad", "why", x.why(err))
 		status := http.StatusInternalServerError
 		if errors.Is(err, api.ErrNotFound) || errors.Is(err, api.ErrUsage) {
 			status = http.StatusNotFound

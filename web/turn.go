@@ -203,7 +203,7 @@ func (x *turn) see(path string) error {
 
 // trouble shows an error in words.
 func (x *turn) trouble(err error) {
-	key, status, text := "error.trouble", http.StatusInternalServerError, err.Error()
+	key, status, text := "error.trouble", http.StatusInternalServerError, x.why(err)
 	switch {
 	case errors.Is(err, api.ErrNotFound), errors.Is(err, api.ErrUnknownPerson):
 		key, status, text = "error.not-found", http.StatusNotFound, ""

@@ -121,6 +121,10 @@ func made(f api.NoticeFile) api.NoticeFile {
 // Post implements api.Backend.
 func (f *Fake) Post(_ context.Context, a api.PostAsk) (api.Posted, error) {
 	f.mu.Lock()
+	if err := f.fails["Post"]; err != nil {
+		f.mu.Unlock()
+		return api.Posted{}, err
+	}
 	i := f.board(a.Board)
 	if len(a.Draft) > 0 {
 		d, err := readDraft(a.Draft)
