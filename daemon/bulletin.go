@@ -209,6 +209,9 @@ func (d *Daemon) changeBoard(a api.BoardAsk) (id string, err error) {
 		case "seen":
 			err = d.boards.Opened(d.moment(), b.ID, a.Seqs)
 		default:
+			if b.Mine && !a.Sure {
+				return "", fmt.Errorf("%w: this device publishes that board; leaving it ends it for good, so be sure", api.ErrUsage)
+			}
 			err = d.boards.Leave(b.ID)
 		}
 		return b.ID.String(), boardError(err)

@@ -44,6 +44,7 @@ type publicBoard struct {
 	Problem string
 	Typed   string
 	Again   string // what must be chosen once more
+	Leaving bool   // an own board is to end: asked once more
 	Done    string
 	Feed    string // as of boardsScreen
 }
@@ -211,7 +212,12 @@ func (x *turn) actBoard() error {
 	case "save":
 		return x.saveDraft()
 	case "leave":
-		if _, err := x.p.b.Board(x.ctx(), api.BoardAsk{Do: "leave", ID: v.ID}); err != nil {
+		if v.Mine && x.form.Get("sure") == "" {
+			v.Leaving = true
+			x.view("oneboard", http.StatusOK, v.Name, v)
+			return nil
+		}
+		if _, err := x.p.b.Board(x.ctx(), api.BoardAsk{Do: "leave", ID: v.ID, Sure: x.form.Get("sure") != ""}); err != nil {
 			return err
 		}
 		x.tell("boards", x.T("boards.left"))

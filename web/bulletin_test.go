@@ -107,7 +107,15 @@ func TestBoards(t *testing.T) {
 	_, body = b.submit("/boards/"+id, "muted", "yes")
 	has(t, body, "Saved.")
 	_, body = b.submit("/boards/"+id, "do", "leave")
+	has(t, body, "End this board for good?", "Keep it", "We are open.")
+	if list, _ := w.Boards(t.Context()); len(list) != 3 {
+		t.Fatalf("%d boards: an own one ended at one press", len(list))
+	}
+	_, body = b.submit("/boards/"+id, "do", "leave", "sure", "yes")
 	has(t, body, "You no longer follow it.")
+	if list, _ := w.Boards(t.Context()); len(list) != 2 {
+		t.Errorf("%d boards after leaving one", len(list))
+	}
 }
 
 // TestBoardOrder: what a board keeps at the top is there, on the page and on

@@ -133,7 +133,7 @@ func (p *pack) checkMedia(v *Verdict) error {
 		good, bytes = good+1, bytes+x.Bytes
 	}
 	if good > 0 && good == len(p.manifest.Media) {
-		v.say(Proven, "media", "whole", "The %d originals (%d bytes) are those that were reported, unchanged.", good, bytes)
+		v.say(Proven, "media", "whole", "Originals: %d (%d bytes). They are those that were reported, unchanged.", good, bytes)
 	}
 	return nil
 }

@@ -28,7 +28,8 @@ func boardCommands(d *door) []*cli.Command {
 		Action:      d.board,
 		Commands: []*cli.Command{
 			{Name: "follow", Usage: "follow a board", ArgsUsage: "CARD", Flags: []cli.Flag{jsonFlag()}, Action: d.followBoard},
-			{Name: "leave", Usage: "forget a board and its notices on this device", ArgsUsage: "BOARD", Action: d.leaveBoard},
+			{Name: "leave", Usage: "forget a board and its notices on this device", ArgsUsage: "BOARD", Action: d.leaveBoard,
+				Flags: []cli.Flag{&cli.BoolFlag{Name: "yes", Usage: "also a board of your own, on which nobody can publish then", Local: true}}},
 			{
 				Name: "set", Usage: "change how a board is shown here", ArgsUsage: "BOARD",
 				Flags:  []cli.Flag{&cli.StringFlag{Name: "name", Usage: "what to call it here", Local: true}, &cli.BoolFlag{Name: "mute", Usage: "not among the news", Local: true}, pin, &cli.BoolFlag{Name: "text-only", Usage: "keep no photos and recordings", Local: true}},
@@ -161,7 +162,7 @@ func (d *door) changeBoard(ctx context.Context, c *cli.Command, ask api.BoardAsk
 }
 
 func (d *door) leaveBoard(ctx context.Context, c *cli.Command) error {
-	return d.changeBoard(ctx, c, api.BoardAsk{Do: "leave"})
+	return d.changeBoard(ctx, c, api.BoardAsk{Do: "leave", Sure: c.Bool("yes")})
 }
 
 func (d *door) setBoard(ctx context.Context, c *cli.Command) error {

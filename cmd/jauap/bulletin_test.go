@@ -89,6 +89,10 @@ func TestBoards(t *testing.T) {
 			t.Errorf("%v: exit %d: %s", c.args, code, errs)
 		}
 	}
+	if _, errs, code := hospital.try("board", "leave", "City hospital"); code == exitOK || !strings.Contains(errs, "ends it for good") {
+		t.Errorf("an own board ended by one word: exit %d: %s", code, errs)
+	}
+	hospital.ok("board", "leave", "City hospital", "--yes")
 	dana.ok("board", "leave", "City hospital")
 	if out := dana.ok("board"); !strings.Contains(out, "No boards") {
 		t.Error(out)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -137,21 +138,29 @@ func (d *door) showDesk(ctx context.Context, c *cli.Command) error {
 		if err != nil || c.Bool("json") {
 			return errors.Join(err, d.jsonIf(err, x))
 		}
-		d.say("%d reports, %d wait for a person; %d incidents: %s.", x.Reports, x.Waiting, x.All, countsText(x.Tally))
+		d.say("%s, %d to be joined by a person; %s: %s.", many(x.Reports, "report"), x.Waiting, many(x.All, "incident"), countsText(x.Tally))
 		for _, r := range x.Queue {
 			d.say("  report   %s  %s, %s: %s", r.Root[:12], r.From[:10], oneLine(r.Place), cut(oneLine(r.What), 60))
 		}
 		for _, i := range x.Incidents {
-			d.say("  incident %s  %s, %s, %d reports from %d sources: %s", i.ID[:12], oneLine(i.Title), cmp.Or(i.Grade, "not graded"), i.Count, i.Sources, countsText(i.Counts))
+			d.say("  incident %s  %s, %s, %s from %s: %s", i.ID[:12], oneLine(i.Title), cmp.Or(i.Grade, "not graded"), many(i.Count, "report"), many(i.Sources, "source"), countsText(i.Counts))
 		}
 		for _, p := range x.Broken {
 			d.say("  BROKEN   %s  %s: %s", p.ID[:12], p.Fault, oneLine(p.Words))
 		}
 		if len(x.Claims) > 0 {
-			d.say("%d claims: jauap desk claims", len(x.Claims))
+			d.say("%s: jauap desk claims", many(len(x.Claims), "claim"))
 		}
 		return nil
 	})
+}
+
+// many counts things: 1 report, 2 reports.
+func many(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
 }
 
 // cut shortens a line to so many letters.
@@ -176,6 +185,12 @@ func (d *door) deskReport(ctx context.Context, c *cli.Command) error {
 		d.say("%s, %s; %s; consent: %s", oneLine(r.Place), r.From, r.Basis, r.Consent)
 		for line := range strings.Lines(r.What) {
 			d.say("    %s", oneLine(strings.TrimRight(line, "\n")))
+		}
+		for _, n := range r.Numbers {
+			d.say("    %s", numberText(n.What, n.Min, n.Max))
+		}
+		for _, a := range r.Actors {
+			d.say("    actor: %s", oneLine(a))
 		}
 		for _, m := range r.Media {
 			d.say("    [%s, %s, %d bytes]", m.Name, oneLine(m.Type), m.Bytes)
@@ -214,7 +229,7 @@ func (d *door) deskIncident(ctx context.Context, c *cli.Command) error {
 			return errors.Join(err, d.jsonIf(err, i))
 		}
 		d.say("%s: %s", oneLine(i.Title), cmp.Or(i.Grade, "not graded"))
-		d.say("%d reports from %d sources, %d saw it: %s", i.Count, i.Sources, i.Witnessed, countsText(i.Counts))
+		d.say("%s from %s, %d saw it: %s", many(i.Count, "report"), many(i.Sources, "source"), i.Witnessed, countsText(i.Counts))
 		for _, r := range i.Reports {
 			d.say("  %s  %s, %s: %s", r.Root[:12], r.From, r.Basis, cut(oneLine(r.What), 60))
 		}

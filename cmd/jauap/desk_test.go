@@ -56,7 +56,7 @@ func TestDesk(t *testing.T) {
 	if out := desk.ok("desk", "report", closed.Root[:10]); !strings.Contains(out, "Perhaps The square (within a day, near, 3 words alike)") || strings.Contains(out, "Its package") {
 		t.Error(out)
 	}
-	if out := desk.ok("desk", "report", open.Root[:10]); !strings.Contains(out, "proven      Nothing was added") || !strings.Contains(out, "Its package: jauap inbox get") {
+	if out := desk.ok("desk", "report", open.Root[:10]); !strings.Contains(out, "proven      Nothing was added") || !strings.Contains(out, "killed: 4 to 12") || !strings.Contains(out, "Its package: jauap inbox get") {
 		t.Error(out)
 	}
 	desk.ok("desk", "put", closed.Root, e.Into)

@@ -322,18 +322,23 @@ func checkFile(name string, b evidence.Beside) (v evidence.Verdict, err error) {
 	return evidence.CheckWith(f, info.Size(), b)
 }
 
+func numberText(what string, least int, most *int) string {
+	if most == nil {
+		return fmt.Sprintf("%s: at least %d", what, least)
+	}
+	if *most == least {
+		return fmt.Sprintf("%s: %d", what, least)
+	}
+	return fmt.Sprintf("%s: %d to %d", what, least, *most)
+}
+
 func (d *door) sayVerdict(v *evidence.Verdict, words func(evidence.Finding) (class, sentence string)) {
 	if m := v.Manifest; m != nil && !v.Broken() {
 		d.say("Root: %s", v.Root)
 		d.say("%s", oneLine(m.Report.What))
 		d.say("%s, %s", oneLine(m.Report.Place.Name), m.Report.From)
 		for _, n := range m.Report.Numbers {
-			switch {
-			case n.Max == nil:
-				d.say("%s: at least %d", n.What, n.Min)
-			default:
-				d.say("%s: %d to %d", n.What, n.Min, *n.Max)
-			}
+			d.say("%s", numberText(n.What, n.Min, n.Max))
 		}
 		d.say("")
 	}

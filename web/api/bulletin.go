@@ -64,6 +64,7 @@ type BoardAsk struct {
 	Muted   bool     `json:"muted,omitempty"`   // of set
 	Pinned  bool     `json:"pinned,omitempty"`
 	Plain   bool     `json:"text_only,omitempty"` // of set
+	Sure    bool     `json:"sure,omitempty"`      // of leave: end an own board for good
 	Seqs    []uint64 `json:"seqs,omitempty"`      // of seen: notices that a person opened; contacts may learn it
 }
 

@@ -59,6 +59,9 @@ func (f *Fake) Board(_ context.Context, a api.BoardAsk) (api.Board, error) {
 			return api.Board{}, api.ErrNotFound
 		}
 		b := f.boards[i]
+		if b.Mine && !a.Sure {
+			return api.Board{}, fmt.Errorf("%w: it is an own board", api.ErrUsage)
+		}
 		f.boards = slices.Delete(f.boards, i, i+1)
 		return b, nil
 	}
