@@ -103,6 +103,7 @@ func TestBoards(t *testing.T) {
 	if _, body = b.get("/boards/" + id + "/wall"); !strings.Contains(body, "We are open.") || strings.Contains(body, "<form method=\"post\" action=\"/boards/") {
 		t.Error("the wall shows a form, or not the notice")
 	}
+	hasNot(t, body, `id="net"`, `href="/safe"`, `href="/me"`) // strangers look at it
 	b.get("/boards/" + id)
 	_, body = b.submit("/boards/"+id, "muted", "yes")
 	has(t, body, "Saved.")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jauap/jauap/web/api"
 )
@@ -35,6 +36,7 @@ type deskReport struct {
 	Short, How, May string
 	Numbers         string
 	When            *moment
+	Began, Ended    string // as its place tells the time
 }
 
 // deskCase is an incident.
@@ -79,7 +81,7 @@ func (s deskScreen) Next() int { return s.Page + 1 }
 func (s deskLogScreen) Next() int { return s.Page + 1 }
 
 func (x *turn) deskReport(r api.DeskReport) deskReport {
-	v := deskReport{DeskReport: r, Short: r.What, How: x.T("report." + r.Basis), May: x.T("report." + "may-" + r.Consent), When: x.When(r.Came)}
+	v := deskReport{DeskReport: r, Short: r.What, How: x.T("report." + r.Basis), May: x.T("report." + "may-" + r.Consent), When: x.When(r.Came), Began: there(r.From), Ended: there(r.Till)}
 	if s := []rune(r.What); len(s) > 160 {
 		v.Short = string(s[:160]) + "…"
 	}
@@ -89,6 +91,15 @@ func (x *turn) deskReport(r api.DeskReport) deskReport {
 	}
 	v.Numbers = strings.Join(list, " · ")
 	return v
+}
+
+// there is a time as people write it, in the zone of the place it is told of.
+func there(s string) string {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return s
+	}
+	return t.Format("2006-01-02 15:04 -07:00")
 }
 
 func (x *turn) span(least int, most *int) string {

@@ -59,7 +59,7 @@ func TestDeskPage(t *testing.T) {
 	if resp.Request.URL.Path != "/desk/incident/feed01" {
 		t.Errorf("at %s", resp.Request.URL)
 	}
-	has(t, body, "Entered.", "In the order of time", "Does not belong here", `<option value="fair" selected>`, `<option value="feed02">`)
+	has(t, body, "Entered.", "In the order of time", ">2022-01-05 17:00 &#43;06:00</time>", "Does not belong here", `<option value="fair" selected>`, `<option value="feed02">`)
 	resp, body = post("do", "source", "of", d.Queue[0].Root, "state", "Aru", "back", report)
 	if resp.Request.URL.Path != report {
 		t.Errorf("at %s", resp.Request.URL)
