@@ -195,6 +195,8 @@ func (d *Daemon) ActGroup(_ context.Context, act api.GroupAct) (api.Group, error
 		err = d.groups.Decline(m, id)
 	case "leave":
 		err = d.groups.Leave(m, id)
+	case "forget":
+		err = d.forgetGroup(m, id)
 	default:
 		err = fmt.Errorf("%w: there is no %q in a group", api.ErrUsage, act.Do)
 	}
@@ -203,6 +205,27 @@ func (d *Daemon) ActGroup(_ context.Context, act api.GroupAct) (api.Group, error
 	}
 	d.changed()
 	return d.showGroup(id)
+}
+
+// forgetGroup takes a group that was left out of the list and its letters off
+// this device.
+func (d *Daemon) forgetGroup(m account.Moment, id group.ID) error {
+	if err := d.groups.Hide(m, id); err != nil {
+		return err
+	}
+	for {
+		list, err := d.chat.Conversation(id, account.LetterID{}, 0)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		var ids []account.LetterID
+		for _, l := range list {
+			ids = append(ids, l.ID)
+		}
+		if _, err := d.chat.Delete(m, ids...); err != nil {
+			return err
+		}
+	}
 }
 
 // groupID finds a group or, to join or decline, an invitation to one.
@@ -230,7 +253,7 @@ func groupError(err error) error {
 	for _, pair := range []struct{ is, door error }{
 		{group.ErrNotAdmin, api.ErrNotAllowed}, {group.ErrNotMember, api.ErrNotAllowed},
 		{group.ErrUnknown, api.ErrNotFound}, {group.ErrNoInvite, api.ErrNotFound}, {group.ErrNobody, api.ErrUnknownPerson},
-		{group.ErrAlready, api.ErrUsage}, {group.ErrFull, api.ErrTooLarge}, {group.ErrName, api.ErrUsage},
+		{group.ErrAlready, api.ErrUsage}, {group.ErrStays, api.ErrUsage}, {group.ErrFull, api.ErrTooLarge}, {group.ErrName, api.ErrUsage},
 	} {
 		if errors.Is(err, pair.is) {
 			return fmt.Errorf("%w: %s", pair.door, pair.is.Error()[len("group: "):])

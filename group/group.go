@@ -24,6 +24,7 @@ var (
 	ErrAlready   = errors.New("group: they are in it, or are asked already")
 	ErrFull      = errors.New("group: it has 50 members; who writes to more should use a bulletin")
 	ErrName      = errors.New("group: a group needs a name of at most 64 bytes")
+	ErrStays     = errors.New("group: leave it first")
 	ErrNoInvite  = errors.New("group: nobody asked you into it")
 )
 

@@ -244,10 +244,20 @@ func TestBack(t *testing.T) {
 	exchange(t, u...)
 	u[0].say(id, "two")
 	exchange(t, u...)
+	if err := u[0].g.Hide(u[0].at, id); !errors.Is(err, ErrStays) {
+		t.Errorf("a member hides the group: %v", err)
+	}
+	must(t, u[2].g.Hide(u[2].at, id))
+	if list, _, err := u[2].g.List(); err != nil || len(list) != 0 {
+		t.Errorf("hidden, and in the list: %v %v", list, err)
+	}
 	must(t, u[1].g.Add(u[1].at, id, u[1].id("U2"), false))
 	exchange(t, u...)
 	must(t, u[2].g.Join(u[2].at, id))
 	exchange(t, u...)
+	if list, _, err := u[2].g.List(); err != nil || len(list) != 1 || list[0].Status != Member {
+		t.Errorf("in it again, and not in the list: %v %v", list, err)
+	}
 	u[0].say(id, "three")
 	exchange(t, u...)
 	u[2].say(id, "back")

@@ -209,6 +209,34 @@ func (g *Groups) Leave(at account.Moment, id ID) error {
 	})
 }
 
+// Hide keeps a group that was left, or that the owner was removed from, out of
+// the list, until the owner is in it again. What the others must still hear of
+// the leaving goes its way. ErrStays.
+func (g *Groups) Hide(at account.Moment, id ID) error {
+	return g.a.Do(at, func(tx account.Tx) error {
+		x, err := getGroup(tx, id)
+		if err != nil {
+			return err
+		}
+		if x == nil {
+			return ErrUnknown
+		}
+		if x.status != Left && x.status != Removed {
+			return ErrStays
+		}
+		return tx.Put(tableOther, other(otherHidden, id[:]), []byte{1})
+	})
+}
+
+// hidden reports whether a group is not to be listed.
+func (x *group) hidden(tx account.Tx) (bool, error) {
+	if x.status != Left && x.status != Removed {
+		return false, nil
+	}
+	b, err := tx.Get(tableOther, other(otherHidden, x.id[:]))
+	return b != nil, err
+}
+
 // Join answers an invitation: an admin's device takes the owner in when it
 // hears of it. ErrNoInvite.
 func (g *Groups) Join(at account.Moment, id ID) error {

@@ -15,6 +15,7 @@ const (
 	otherPending = 'p' // group, contact, hash 16 -> entry (0) or chain (1) that came too early
 	otherPassed  = 'f' // group, pseudonym -> since when, how often its chains were passed on
 	otherReaders = 'r' // letter -> readers of a letter of the owner
+	otherHidden  = 'h' // group -> nothing: it was left, and is not to be listed
 	otherHas     = 'c' // letter, pseudonym 8 -> when they got and read it
 )
 

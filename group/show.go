@@ -108,6 +108,11 @@ func (g *Groups) List() (list []Info, asked []Asked, err error) {
 			return err
 		}
 		for _, x := range all {
+			if gone, err := x.hidden(tx); err != nil {
+				return err
+			} else if gone {
+				continue
+			}
 			i, err := g.info(tx, x)
 			if err != nil {
 				return err

@@ -30,6 +30,7 @@ var causes = [...]struct{ words, key string }{
 	{"they are in it, or are asked already", "why.already"},
 	{"it has 50 members", "why.group-full"},
 	{"a group needs a name", "why.group-name"},
+	{"leave it first", "why.leave-first"},
 	{"nobody asked you into it", "why.not-asked"},
 	{"there is nobody of that name in it", "why.nobody"},
 

@@ -248,6 +248,7 @@ type whoScreen struct {
 	Others        []api.Person // whom I may add
 	Done, Problem string
 	Leaving       bool // asked once more
+	Forgetting    bool // so, too
 }
 
 func (x *turn) who() error {
@@ -290,6 +291,9 @@ func (x *turn) actGroup() error {
 	if do == "leave" && x.form.Get("sure") == "" {
 		return x.showWho(http.StatusOK, whoScreen{groupView: g, Leaving: true})
 	}
+	if do == "forget" && x.form.Get("sure") == "" {
+		return x.showWho(http.StatusOK, whoScreen{groupView: g, Forgetting: true})
+	}
 	_, err = x.p.b.ActGroup(x.ctx(), api.GroupAct{Group: g.ID, Do: do, Who: x.form.Get("who")})
 	answering := do == "join" || do == "decline"
 	if err != nil {
@@ -299,11 +303,11 @@ func (x *turn) actGroup() error {
 		}
 		return x.showWho(http.StatusConflict, whoScreen{groupView: g, Problem: why})
 	}
-	done := map[string]string{"join": "group.joined", "add": "group.added", "remove": "group.gone"}[do]
+	done := map[string]string{"join": "group.joined", "add": "group.added", "remove": "group.gone", "forget": "group.forgotten"}[do]
 	if done != "" {
 		x.tell("group", x.T(done))
 	}
-	if answering {
+	if answering || do == "forget" {
 		return x.see(x.Path("groups"))
 	}
 	return x.see(x.Path("group", g.ID, "who"))

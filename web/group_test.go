@@ -94,4 +94,15 @@ func TestGroups(t *testing.T) {
 	if resp.StatusCode != http.StatusForbidden {
 		t.Error(resp.StatusCode)
 	}
+	// A group that was left is erased when that is said twice.
+	b.get("/group/" + g.ID + "/who")
+	has(t, b.last, "Erase it here")
+	_, page = b.submit("/group/"+g.ID+"/who", "do", "forget")
+	has(t, page, "Yes, erase it now")
+	resp, page = b.submit("/group/"+g.ID+"/who", "do", "forget", "sure", "yes")
+	if resp.Request.URL.Path != "/groups" {
+		t.Errorf("at %s", resp.Request.URL)
+	}
+	has(t, page, "Erased here.")
+	hasNot(t, page, "/group/"+g.ID)
 }

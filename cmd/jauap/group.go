@@ -36,6 +36,7 @@ func groupCommands(d *door) []*cli.Command {
 			act("join", "join", "agree to an invitation", "GROUP"),
 			act("decline", "decline", "refuse an invitation; nobody is told", "GROUP"),
 			act("leave", "leave", "leave a group; what I read stays here", "GROUP"),
+			act("forget", "forget", "erase a group that you left, and its letters, on this device", "GROUP"),
 			{Name: "list", Usage: "list my groups and invitations", Flags: []cli.Flag{jsonFlag()}, Action: d.listGroups},
 			{Name: "show", Usage: "show who is in it, and who has not heard of a removal", ArgsUsage: "GROUP", Flags: []cli.Flag{jsonFlag()}, Action: d.showGroup},
 		},
@@ -92,6 +93,8 @@ func (d *door) actGroup(do string) cli.ActionFunc {
 				d.say("Declined. Nobody is told.")
 			case "leave":
 				d.say("You left %s. The others hear of it by and by.", g.Name)
+			case "forget":
+				d.say("Erased here. The letters that others have stay with them.")
 			default:
 				d.sayGroup(g)
 			}

@@ -121,3 +121,28 @@ func TestGroup(t *testing.T) {
 	nodeA.stop()
 	nodeB.stop()
 }
+
+// TestForgetGroup: a group that was left, and only such a one, can be erased.
+func TestForgetGroup(t *testing.T) {
+	t.Parallel()
+	a, b := newProgram(t, "Aigerim"), newProgram(t, "Dana")
+	pair(t, a, b, "Aigerim", "Dana")
+	a.ok("group", "new", "Home", "Dana")
+	a.ok("group", "new", "Work", "Dana")
+	a.ok("send", "Home", "жасырын сөз")
+	a.ok("send", "Work", "жұмыс сөзі")
+	if _, errs, code := a.try("group", "forget", "Home"); code == exitOK || !strings.Contains(errs, "leave it first") {
+		t.Errorf("a member forgot: exit %d: %s", code, errs)
+	}
+	a.ok("group", "leave", "Home")
+	if out := a.ok("group", "list"); !strings.Contains(out, "Home: left") {
+		t.Errorf("left: %s", out)
+	}
+	a.ok("group", "forget", "Home")
+	if out := a.ok("group", "list"); strings.Contains(out, "Home") || !strings.Contains(out, "Work: member") {
+		t.Errorf("forgotten: %s", out)
+	}
+	if out := a.ok("search", "сөз"); strings.Contains(out, "жасырын") || !strings.Contains(out, "жұмыс") {
+		t.Errorf("its letters are still found: %s", out)
+	}
+}

@@ -77,7 +77,7 @@ type GroupAsk struct {
 type GroupAct struct {
 	Group string `json:"group"`
 	// Do is add, promote or remove (with Who), join or decline an invitation, or
-	// leave. Add also agrees to whom another admin proposed.
+	// leave; or forget, to erase one that was left on this device. Add also agrees to whom another admin proposed.
 	Do  string `json:"do"`
 	Who string `json:"who,omitempty"` // a person, or a member's name or key
 }

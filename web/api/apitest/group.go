@@ -118,6 +118,13 @@ func (f *Fake) ActGroup(_ context.Context, a api.GroupAct) (api.Group, error) {
 		g.Status = "asking"
 	case "leave":
 		g.Status = "left"
+	case "forget":
+		gone := *g
+		if gone.Status != "left" && gone.Status != "removed" {
+			return api.Group{}, fmt.Errorf("%w: leave it first", api.ErrUsage)
+		}
+		f.groups = slices.DeleteFunc(f.groups, func(x api.Group) bool { return x.ID == gone.ID })
+		return gone, nil
 	case "decline":
 		declined := *g
 		declined.Status = "declined"
