@@ -68,7 +68,7 @@ type wait struct {
 }
 
 func newCalm(c *net.UDPConn) *calm {
-	p := &calm{UDPConn: c, waits: map[netip.AddrPort]*wait{}}
+	p := &calm{UDPConn: c, waits: map[netip.AddrPort]*wait{}, answers: map[netip.AddrPort]answer{}}
 	if c != nil {
 		p.batch = ipv4.NewPacketConn(c)
 	}
@@ -111,6 +111,18 @@ func (p *calm) await(to netip.AddrPort, trip time.Duration, who whose) {
 	}
 	delete(p.answers, to)
 	p.ring.until.Store(now.Add(spareFor).UnixNano())
+	p.few.Store(int32(len(p.waits)))
+}
+
+// hush lets a greeting leave once, since knocks ask already whether the address is there.
+// In the moment when a dark way opens its repetitions, two full packets each, would be in
+// the way of the first flight that follows the answered knock.
+func (p *calm) hush(to netip.AddrPort, long time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waits) < mostAwait {
+		p.waits[to] = &wait{until: time.Now().Add(long)}
+	}
 	p.few.Store(int32(len(p.waits)))
 }
 

@@ -24,7 +24,8 @@ const (
 	answersASecond = 512
 	knockedLately  = 5 * time.Second // an answer is worth a first flight so long
 	maxKnown       = 64
-	knocksTimed    = 128 // the last of them: twelve seconds
+	knocksOften    = time.Second // each knock asks what a greeting would
+	knocksTimed    = 128         // the last of them: twelve seconds
 )
 
 // acquaintance is an address that we knock at: somebody told us of it, and wants it
@@ -36,6 +37,7 @@ type acquaintance struct {
 	heard    time.Time           // of the last one
 	sent     [knocksTimed]time.Time
 	trip     time.Duration // there and back, as the last answer showed; 0: unknown
+	often    int           // those that knock at it often now
 
 	// What the last meeting left for a first flight before the handshake. It lives in
 	// memory only, and only for addresses that we knock at.
@@ -66,6 +68,14 @@ func (r *Room) Knock(ctx context.Context, addr string, every time.Duration) erro
 	_, _ = rand.Read(a.nonce[:]) // never fails
 	answered := make(chan struct{})
 	a.answered = answered
+	if every <= knocksOften {
+		a.often++
+		defer func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			a.often--
+		}()
+	}
 	r.mu.Unlock()
 
 	t := time.NewTicker(every)
@@ -155,6 +165,14 @@ func (r *Room) trip(at netip.AddrPort) time.Duration {
 		return 0
 	}
 	return a.trip
+}
+
+// knocking reports whether an address is knocked at often, and has not answered.
+func (r *Room) knocking(at netip.AddrPort) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a := r.known[at]
+	return a != nil && a.often > 0
 }
 
 // met notes who an address turned out to be.

@@ -310,7 +310,11 @@ func (r *Room) race(ctx context.Context, to netip.AddrPort) (carrier, error) {
 }
 
 func (r *Room) dialQUIC(ctx context.Context, to netip.AddrPort) (carrier, error) {
-	r.sock.await(to, r.trip(to), ours)
+	if r.knocking(to) {
+		r.sock.hush(to, r.config.pace.handshake)
+	} else {
+		r.sock.await(to, r.trip(to), ours)
+	}
 	conn, err := r.quic.Dial(ctx, net.UDPAddrFromAddrPort(to), r.tickets(to, false), r.configFor(to))
 	if err != nil {
 		return nil, fmt.Errorf("QUIC: %w", err)

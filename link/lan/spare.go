@@ -158,13 +158,10 @@ func (p *calm) spare(d []byte, to netip.AddrPort) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	w := p.waits[to]
-	if w == nil {
-		if d[0]&headMask == headInitial {
-			p.remember(d, to)
-		}
-		return nil
+	if w == nil && d[0]&headMask == headInitial {
+		p.remember(d, to)
 	}
-	if w.trip < farTrip || w.spared || !w.early && !w.asked || time.Now().After(w.until) {
+	if w == nil || w.trip < farTrip || w.spared || !w.early && !w.asked || time.Now().After(w.until) {
 		return nil
 	}
 	w.flight = append(w.flight, slices.Clone(d))
@@ -188,9 +185,6 @@ const fullWords = 256
 func (p *calm) remember(d []byte, to netip.AddrPort) {
 	if len(p.answers) >= mostAwait {
 		clear(p.answers) // a crowd: who lacks the answer waits for QUIC's repetition
-	}
-	if p.answers == nil {
-		p.answers = map[netip.AddrPort]answer{}
 	}
 	p.answers[to] = answer{slices.Clone(d), time.Now()}
 }

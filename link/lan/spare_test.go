@@ -2,6 +2,7 @@ package lan
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -194,5 +195,44 @@ func TestFirstFlightLoss(t *testing.T) {
 		if best[0] >= 3*delay || best[1] >= 5*delay { // by QUIC alone it is six
 			t.Errorf("%s lost: the first words came after %v, and those back after %v; the way is %v", c.name, best[0], best[1], delay)
 		}
+	}
+}
+
+// TestHush: who knocks at a dark address and calls it does not greet it again and again;
+// without knocks it does.
+func TestHush(t *testing.T) {
+	for _, knocks := range []bool{true, false} {
+		a, b := room(t, nil), room(t, nil)
+		l := newLossy(t, a, b, 0)
+		at := l.sock[0].LocalAddr().String()
+		var greetings, others int
+		l.mu.Lock()
+		l.drop = func(side int, b []byte) bool {
+			if b[0]&headMask == headInitial {
+				greetings++
+			} else {
+				others++
+			}
+			return true
+		}
+		l.mu.Unlock()
+		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+		defer cancel()
+		if knocks {
+			go func() { _ = a.Knock(ctx, at, 5*time.Millisecond) }()
+			for seen := 0; seen == 0; time.Sleep(time.Millisecond) {
+				l.mu.Lock()
+				seen = others
+				l.mu.Unlock()
+			}
+		}
+		if _, err := a.Dial(ctx, at); err == nil {
+			t.Fatal("a dark address was dialled")
+		}
+		l.mu.Lock()
+		if (greetings == 1) != knocks || greetings == 0 {
+			t.Errorf("knocks %v: %d greetings", knocks, greetings)
+		}
+		l.mu.Unlock()
 	}
 }
