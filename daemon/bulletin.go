@@ -134,10 +134,13 @@ func (d *Daemon) findBoard(name string) (bulletin.Info, error) {
 			hits = append(hits, b)
 		}
 	}
-	if len(hits) != 1 {
-		return bulletin.Info{}, fmt.Errorf("%w: %d boards are called %q; `jauap board` lists them", api.ErrNotFound, len(hits), name)
+	switch len(hits) {
+	case 0:
+		return bulletin.Info{}, fmt.Errorf("%w: no board is called %q; `jauap board` lists them", api.ErrNotFound, name)
+	case 1:
+		return hits[0], nil
 	}
-	return hits[0], nil
+	return bulletin.Info{}, fmt.Errorf("%w: %d boards are called %q; take the beginning of the id that `jauap board` shows", api.ErrNotFound, len(hits), name)
 }
 
 func boardOf(b bulletin.Info) api.Board {

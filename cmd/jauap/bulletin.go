@@ -352,7 +352,7 @@ func (d *door) feed(ctx context.Context, c *cli.Command) error {
 			}
 		}
 		if name != "" && len(out.Boards) != 1 {
-			return fmt.Errorf("%w: %d boards are called %q; `jauap board` lists them", api.ErrNotFound, len(out.Boards), name)
+			return fmt.Errorf("%w: not one board is called %q; `jauap board` lists them", api.ErrNotFound, name)
 		}
 		if !c.Bool("address") && do == "" {
 			return web.WriteFeed(d.out, out)

@@ -82,7 +82,7 @@ func TestBoards(t *testing.T) {
 	}{
 		{"not a board's card", []string{"board", "follow", "jauap:1:abc"}},
 		{"only its publisher", []string{"board", "post", "City hospital", "I say"}},
-		{"0 boards are called", []string{"board", "Nowhere"}},
+		{"no board is called", []string{"board", "Nowhere"}},
 		{"a name of 1 to", []string{"board", "new", strings.Repeat("x", 65)}},
 	} {
 		if _, errs, code := dana.try(c.args...); code == exitOK || !strings.Contains(errs, c.text) {

@@ -176,7 +176,11 @@ func (d *door) saySlip(s *api.Slip) {
 		if e.Via != "" && e.Via != e.Who {
 			by += ", by way of " + oneLine(e.Via)
 		}
-		d.say("    %s (%s, %s): %s", e.Outcome, by, age(&e.At), oneLine(e.Text))
+		said := ""
+		if e.Text != "" {
+			said = ": " + oneLine(e.Text)
+		}
+		d.say("    %s (%s, %s)%s", e.Outcome, by, age(&e.At), said)
 	}
 }
 
