@@ -75,8 +75,9 @@ type giver struct {
 	ended  bool   // END was said and nothing listed since
 	to     uint64 // what END said last
 	later  bool   // the far end put something off
-	// listing counts the bytes of HAVE.
+	// listing counts the bytes of HAVE, and wanted those of small units in the queue.
 	listing int
+	wanted  int64
 }
 
 // lister walks our sequence for one group.
@@ -557,11 +558,22 @@ func (s *Session) lost(it Item) bool {
 
 // enqueue puts a unit in line for DATA.
 func (s *Session) enqueue(u *given, from int) {
+	if u.queued {
+		s.give.unwant(u, u.item.Size-u.at)
+	}
 	u.at = from
+	s.give.unwant(u, u.at-u.item.Size)
 	u.asked++
 	if !u.queued {
 		u.queued = true
 		heap.Push(&s.give.queue, u)
+	}
+}
+
+// unwant says that so many bytes of a unit are no longer in line.
+func (g *giver) unwant(u *given, bytes int) {
+	if groupOf(u.item.Class) == 0 {
+		g.wanted -= int64(bytes)
 	}
 }
 
@@ -595,6 +607,7 @@ func (s *Session) dataFrame(room int) []byte {
 		u := q.units[0]
 		if u.closed {
 			heap.Pop(q)
+			s.give.unwant(u, u.item.Size-u.at)
 			continue
 		}
 		n := min(s.c.Chunk, room-dataHead, u.item.Size-u.at)
@@ -613,8 +626,10 @@ func (s *Session) dataFrame(room int) []byte {
 			}
 		}
 		u.at += len(data)
+		s.give.unwant(u, len(data))
 		if u.gone || u.at == u.item.Size {
 			heap.Pop(q)
+			s.give.unwant(u, u.item.Size-u.at)
 			u.queued = false
 		}
 		s.sent += int64(len(data))

@@ -251,16 +251,17 @@ func (s *Session) tell(room int) []byte {
 // What listing may take of a link while units are in line to be sent, where
 // Config.Order has put the best first: a short meeting must not be spent on
 // telling of what it has no time for. It grows with what is sent, so a long
-// link is never without work.
+// link is never without work: what is in line may double in each round trip.
 const (
-	listFree = 4 << 10 // bytes
-	listPart = 4       // and one for each so many of units
+	listFree  = 4 << 10 // bytes
+	listPart  = 4       // and one for each so many of units
+	listAhead = 4 << 10 // bytes of small units in line, and as many more as were sent
 )
 
 // mayList says whether a HAVE is due before the units in line.
 func (s *Session) mayList() bool {
 	g := &s.give
-	return s.give.order == nil || g.queue.Len() == 0 || int64(g.listing) < listFree+s.sent/listPart
+	return s.give.order == nil || g.queue.Len() == 0 || int64(g.listing) < listFree+s.sent/listPart && g.wanted < listAhead+s.sent
 }
 
 func (s *Session) lastWords() []byte {

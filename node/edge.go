@@ -18,6 +18,7 @@ import (
 // Numbers of givers, as the shelf keeps them. They are hashes under a secret
 // of the shelf, so that its disk alone does not say who they were.
 const (
+	giverSelf    uint32 = 0
 	giverDrop    uint32 = 1 << 29 // sticks and folders
 	giverRelay   uint32 = 1 << 30
 	giverContact uint32 = 1 << 31
@@ -35,7 +36,8 @@ const (
 	maxLabels  = 16 << 10 // of units that are not here, remembered in a meeting
 	maxRaised  = 4096     // units whose rank rose, remembered for contacts
 	maxEdges   = 4096     // contacts in memory
-	edgeSize   = 9
+	edgeSize   = 13
+	oldEdge    = 9 // without what was brought and proven
 	saltName   = "salt"
 	saltLength = 16
 )
@@ -109,11 +111,14 @@ func (n *Node) edge(from uint32) *edge {
 		}
 	}
 	e := &edge{from: from}
-	if b := n.sh.Mark(edgeName(from)); len(b) == edgeSize {
+	if b := n.sh.Mark(edgeName(from)); len(b) == edgeSize || len(b) == oldEdge {
 		e.Day = envelope.Day(binary.BigEndian.Uint16(b))
 		e.Spent = binary.BigEndian.Uint16(b[2:])
 		e.First = b[4]
 		e.Bytes = binary.BigEndian.Uint32(b[5:])
+		if len(b) == edgeSize {
+			e.Brought, e.Proven = binary.BigEndian.Uint16(b[9:]), binary.BigEndian.Uint16(b[11:])
+		}
 	}
 	n.edges[from] = e
 	return e
@@ -131,7 +136,17 @@ func (n *Node) saveEdge(e *edge) {
 	b := binary.BigEndian.AppendUint16(nil, uint16(e.Day))
 	b = binary.BigEndian.AppendUint16(b, e.Spent)
 	b = append(b, e.Edge.First)
-	n.setMark(edgeName(e.from), binary.BigEndian.AppendUint32(b, e.Bytes))
+	b = binary.BigEndian.AppendUint32(b, e.Bytes)
+	b = binary.BigEndian.AppendUint16(b, e.Brought)
+	n.setMark(edgeName(e.from), binary.BigEndian.AppendUint16(b, e.Proven))
+}
+
+// weight of who brought a unit of rank Near, and of own units.
+func (n *Node) weight(from uint32) uint8 {
+	if from != giverSelf && from&giverContact == 0 || n.edges[from] == nil && len(n.edges) >= maxEdges {
+		return routing.Whole
+	}
+	return n.edge(from).Weight(n.c.Rules)
 }
 
 // set takes over what routing made of an edge.
@@ -188,9 +203,9 @@ func (n *Node) expected(m *meeting, it exchange.Item) uint8 {
 
 // refund gives credit back to the contact who brought what was delivered.
 func (n *Node) refund(old store.Entry) {
-	if old.Rank == routing.Near && old.From&giverContact != 0 && !old.Fixed {
+	if old.Rank == routing.Own || old.Rank == routing.Near && old.From&giverContact != 0 {
 		e := n.edge(old.From)
-		e.set(e.Refund(old.Class))
+		e.set(e.Proved(old.Class, old.Fixed))
 	}
 }
 

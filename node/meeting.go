@@ -147,7 +147,7 @@ func (n *Node) nonce(l LinkID) (x [8]byte) {
 func (n *Node) order(m *meeting, nonce uint64) func() exchange.Order {
 	return func() exchange.Order {
 		near := contact(m.peer) && !m.hide && !n.c.HideOwn // own units go first
-		m.order = &order{Turns: routing.NewTurns(near, nonce, n.c.Rules), from: m.from}
+		m.order = &order{Turns: routing.NewTurns(near, nonce, n.c.Rules), n: n, from: m.from}
 		return m.order
 	}
 }
@@ -155,14 +155,19 @@ func (n *Node) order(m *meeting, nonce uint64) func() exchange.Order {
 // order is routing's, of a session's items.
 type order struct {
 	*routing.Turns
+	n     *Node
 	from  uint32 // who hears of them
 	items []exchange.Item
 	free  []int // places in items
 }
 
 func (o *order) unit(it exchange.Item) routing.Unit {
-	return routing.Unit{Class: it.Class, Rank: it.Rank, From: it.From, Size: it.Size, Seq: it.Seq,
+	u := routing.Unit{Class: it.Class, Rank: it.Rank, From: it.From, Size: it.Size, Seq: it.Seq,
 		Back: it.From == o.from && it.From&giverContact != 0}
+	if it.Rank <= routing.Near {
+		u.Weight = o.n.weight(it.From)
+	}
+	return u
 }
 
 func (o *order) Add(it exchange.Item) {
@@ -223,6 +228,9 @@ func (n *Node) end(m *meeting) {
 	n.unanswered(m)
 	n.unsaid(m)
 	n.saveMarks(m)
+	if self := n.edges[giverSelf]; self != nil {
+		n.saveEdge(self)
+	}
 	if m.now != m.last {
 		n.emit(m.now)
 	}

@@ -312,6 +312,10 @@ func (n *Node) submit(raw []byte) {
 	if err == nil {
 		err = n.keep(e, id, store.Meta{Own: true, Rank: routing.Own}, 0)
 	}
+	if err == nil && n.broken == nil {
+		self := n.edge(giverSelf)
+		self.set(self.Wrote(e.Class(), n.today))
+	}
 	switch {
 	case n.broken != nil:
 	case err == nil || errors.Is(err, store.ErrHave):

@@ -17,6 +17,7 @@
 //   - A stranger cannot give anything the rank Near, nor a contact more than
 //     its credit.
 //   - Towards strangers own units have the place of units that a contact brought.
+//   - Doubt of a contact changes the order and nothing else: all is offered.
 //
 // # Not here
 //

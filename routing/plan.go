@@ -8,8 +8,8 @@ import (
 
 // Turns is the order in which to offer units to somebody who is met. Ranks get
 // their Shares of what is spent, in bytes; within a rank all who brought
-// something take turns, byte for byte; of each the smallest go first, then the
-// oldest. What the far end brought itself goes last. Towards a contact own
+// something take turns, byte for byte by their Weight; of each the smallest go
+// first, then the oldest. What the far end brought itself goes last. Towards a contact own
 // units go before all; towards a stranger they are what one depositor among
 // others of rank Near brought. Spent is what a unit takes of the link: a line
 // in a listing, and its bytes once they are asked for. So a listing of near
@@ -203,10 +203,17 @@ func (t *Turns) spend(u Unit, bytes int) {
 		share = max(t.shares[r], 1)
 	}
 	l.spent = add(l.spent, int64(bytes)*unitsOfTime/int64(share))
-	g.spent = add(g.spent, int64(bytes))
+	g.spent = add(g.spent, int64(bytes)*unitsOfTime/int64(weight(u)))
 	if g.at >= 0 {
 		heap.Fix(&l.queue, g.at)
 	}
+}
+
+func weight(u Unit) uint8 {
+	if u.Weight == 0 {
+		return Whole
+	}
+	return u.Weight
 }
 
 // add never goes below 0.

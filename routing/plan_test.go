@@ -195,7 +195,7 @@ func TestCreditHolds(t *testing.T) {
 		for range rapid.IntRange(0, 400).Draw(t, "n") {
 			if len(held) > 0 && rapid.IntRange(0, 9).Draw(t, "proof") == 0 {
 				near -= int(price(held[0]))
-				e = e.Refund(held[0])
+				e = e.Proved(held[0], false)
 				held = held[1:]
 				continue
 			}
@@ -294,6 +294,92 @@ func TestBefriend(t *testing.T) {
 		}
 		if !slices.Equal(order, plan(units, true, nonce)) {
 			t.Fatal("who is a contact later hears another order")
+		}
+	})
+}
+
+// What is brought and not proven never raises a weight, what is proven never
+// lowers it, and nobody's is nothing.
+func TestWeight(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := Default()
+		r.Trust, r.Proven = rapid.IntRange(0, 50).Draw(t, "trust"), rapid.IntRange(0, 100).Draw(t, "percent")
+		var e Edge
+		for range rapid.IntRange(0, 300).Draw(t, "n") {
+			before := e.Weight(r)
+			if before < 1 || before > Whole || r.Trust == 0 && before != Whole {
+				t.Fatalf("weight %d of %+v", before, e)
+			}
+			a := drawArrival(t)
+			a.Contact, a.Today = true, 9
+			if e.Brought > e.Proven && rapid.Bool().Draw(t, "proof") {
+				if e = e.Proved(a.Class, false); e.Weight(r) < before {
+					t.Fatalf("a proof lowers the weight: %+v", e)
+				}
+				continue
+			}
+			var g Grade
+			old := e
+			if g, e = e.Grade(a, r); e.Brought != old.Brought+uint16(b2i(g.Rank == Near && a.Class != envelope.Done)) {
+				t.Fatalf("%+v became %+v and is counted wrong: %+v", a, g, e)
+			}
+			if e.Day == old.Day && e.Weight(r) > before {
+				t.Fatalf("what is not proven raises the weight: %+v", e)
+			}
+		}
+		if e.Proven > e.Brought {
+			t.Fatalf("%+v", e)
+		}
+		if next := e.on(10); next.Weight(r) < e.Weight(r) && e.Proven == 0 {
+			t.Fatal("a day that passes raises the doubt")
+		}
+	})
+	junk, mail := Edge{Brought: 120}, Edge{Brought: 120, Proven: 70}
+	if junk.Weight(Default()) > 2 || mail.Weight(Default()) != Whole || (Edge{}).Weight(Default()) != Whole {
+		t.Fatal("weights")
+	}
+	full := Edge{Brought: 1<<16 - 1, Proven: 1<<16 - 1}
+	if e := full.bring(envelope.S1); e.Brought != 1<<15 || e.Proven != 1<<15-1 {
+		t.Fatalf("%+v", e)
+	}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Of two who both have something a doubted giver gets a sixteenth, and all of
+// the turns once the other has nothing.
+func TestDoubtOnlyOrders(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		weight := uint8(rapid.IntRange(1, Whole).Draw(t, "weight"))
+		var units []Unit
+		for from := range uint32(2) {
+			for range 200 {
+				u := Unit{Class: envelope.S1, Size: 1024, Rank: Near, From: from + 1, Seq: uint64(len(units) + 1)}
+				if from == 1 {
+					u.Weight = weight
+				}
+				units = append(units, u)
+			}
+		}
+		doubted, left := 0, 200
+		for _, i := range plan(units, rapid.Bool().Draw(t, "contact"), rapid.Uint64().Draw(t, "nonce")) {
+			if units[i].From == 2 {
+				doubted++
+			} else {
+				left--
+			}
+			fair := float64(200-left) * float64(weight) / Whole
+			if left > 0 && math.Abs(float64(doubted)-fair) > 1+1e-9 {
+				t.Fatalf("weight %d: %d of the doubted after %d of the other", weight, doubted, 200-left)
+			}
+		}
+		if doubted != 200 || left != 0 {
+			t.Fatal("not all is offered")
 		}
 	})
 }

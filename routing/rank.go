@@ -20,6 +20,10 @@ type Rules struct {
 	Credit     int // units of rank Near that no proof has answered yet
 	FirstUnits int // units of its own that stay until their last day
 	FirstBytes int // of them
+	// A contact weighs less in Turns once it brought more than so many units of
+	// which less than so many percent were proven: Edge.Weight.
+	Trust  int
+	Proven int
 	// Spray is to how many peers one device hands a large unit of others. Text is
 	// small enough to be given to everybody; a film is not.
 	Spray int
@@ -27,7 +31,7 @@ type Rules struct {
 
 // Default are the rules that devices go by.
 func Default() Rules {
-	return Rules{Shares: Shares(), Credit: Credit, FirstUnits: FirstUnits, FirstBytes: 2 << 20, Spray: Spray}
+	return Rules{Shares: Shares(), Credit: Credit, FirstUnits: FirstUnits, FirstBytes: 2 << 20, Trust: Trust, Proven: Proven, Spray: Spray}
 }
 
 // Shares are those of Default.
@@ -59,6 +63,8 @@ func LabelOf(rank uint8, open bool) Label {
 const (
 	Credit     = 100
 	FirstUnits = 20
+	Trust      = 8
+	Proven     = 50
 	Spray      = 8
 )
 
@@ -75,6 +81,51 @@ type Edge struct {
 	Spent uint16 // pieces of credit
 	First uint8  // units in the reserved lane
 	Bytes uint32 // of them
+	// What it brought of rank Near but proofs, and how much of that was proven to
+	// have arrived. A day that begins halves both.
+	Brought, Proven uint16
+}
+
+// on is the edge on a day.
+func (e Edge) on(today envelope.Day) Edge {
+	if e.Day == today {
+		return e
+	}
+	return Edge{Day: today, Brought: e.Brought / 2, Proven: e.Proven / 2}
+}
+
+// bring counts a unit of rank Near.
+func (e Edge) bring(c envelope.Class) Edge {
+	if c == envelope.Done {
+		return e
+	}
+	if e.Brought == 1<<16-1 {
+		e.Brought, e.Proven = e.Brought/2, e.Proven/2
+	}
+	e.Brought++
+	return e
+}
+
+// Wrote counts an own unit. Own units have an edge, too, of which only the
+// weight is used: towards strangers they stand where a contact's would who
+// brought the same.
+func (e Edge) Wrote(c envelope.Class, today envelope.Day) Edge { return e.on(today).bring(c) }
+
+// Whole is the weight of who is not doubted.
+const Whole = 16
+
+// Weight is how much of a rank's turns a giver gets, from 1 to Whole. Mail that
+// arrives is proven, junk is not: who brings much of which nothing is ever
+// proven gets less than others while others have something, and all of the
+// turns when nobody has. A new contact, and everybody where proofs do not come
+// for days, is treated alike.
+func (e Edge) Weight(r Rules) uint8 {
+	if r.Trust <= 0 {
+		return Whole
+	}
+	trust := 100 * r.Trust
+	w := Whole * (100*int(e.Proven) + trust) / (max(r.Proven, 0)*int(e.Brought) + trust)
+	return uint8(min(max(w, 1), Whole))
 }
 
 // Arrival is a unit that a peer brings.
@@ -109,25 +160,27 @@ func (e Edge) Grade(a Arrival, r Rules) (Grade, Edge) {
 	if !a.Contact || a.Label == Plain {
 		return low, e
 	}
-	if e.Day != a.Today {
-		e = Edge{Day: a.Today}
-	}
+	e = e.on(a.Today)
 	if size := uint32(a.Class.Size()); a.Label == First && a.Room && int(e.First) < r.FirstUnits && int64(e.Bytes)+int64(size) <= int64(r.FirstBytes) {
 		e.First++
 		e.Bytes += size
-		return Grade{Rank: Near, Fixed: true}, e
+		return Grade{Rank: Near, Fixed: true}, e.bring(a.Class)
 	}
 	cost := price(a.Class)
 	if int(e.Spent)+int(cost) > r.Credit*fine {
 		return low, e
 	}
 	e.Spent += cost
-	return Grade{Rank: Near}, e
+	return Grade{Rank: Near}, e.bring(a.Class)
 }
 
-// Refund gives back what a unit cost, once it is proven to have arrived.
-func (e Edge) Refund(c envelope.Class) Edge {
-	e.Spent -= min(e.Spent, price(c))
+// Proved gives back what a unit cost, once it is proven to have arrived. What
+// came by the reserved lane cost nothing.
+func (e Edge) Proved(c envelope.Class, fixed bool) Edge {
+	if !fixed {
+		e.Spent -= min(e.Spent, price(c))
+	}
+	e.Proven = min(e.Proven+1, e.Brought)
 	return e
 }
 

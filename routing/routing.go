@@ -82,6 +82,8 @@ type Unit struct {
 	Seq   uint64 // order of arrival
 	Back  bool   // the one it is offered to brought it
 	At    int    // the caller's name for it
+	// Weight of who brought it, from 1 to Whole; 0 is Whole.
+	Weight uint8
 }
 
 // Compare orders units for relays and drops: smallest class first, because

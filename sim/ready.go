@@ -12,7 +12,7 @@ import (
 
 // Names of the scenarios that Named knows.
 func Names() []string {
-	return []string{"almaty-2022", "blackout", "blockade", "conference", "flood", "informants", "march", "office"}
+	return []string{"almaty-2022", "blackout", "blockade", "conference", "flood", "informants", "march", "office", "postage"}
 }
 
 // Named is a scenario by its name. Where people and places are synthetic they
@@ -36,6 +36,11 @@ func Named(name string, seed uint64, people int) (Scenario, error) {
 		return Flood(seed, size(people, 300), 0), nil
 	case "informants":
 		return Flood(seed, size(people, 300), 0.05), nil
+	case "postage":
+		s := Flood(seed, size(people, 300), 0.05)
+		s.Name, s.Postage = name, true
+		s.About += ", and all junk has postage"
+		return s, nil
 	}
 	return Scenario{}, fmt.Errorf("%w: %q; there are %v", ErrUnknown, name, Names())
 }

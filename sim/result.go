@@ -42,6 +42,7 @@ type Result struct {
 	IdealArrivals []time.Duration `json:"-"`
 	Shelf         Shelf           `json:"shelf"`
 	Carriers      Carriers        `json:"carriers"`
+	Lost          Lost            `json:"lost"`
 	Class         string          `json:"class"`
 	Rivals        []RivalOutcome  `json:"rivals,omitempty"`
 	letters       []Letter
@@ -139,7 +140,7 @@ func (r *run) result(seed uint64) Result {
 		Scenario: r.s.Name, Seed: seed, People: r.s.People, Contacts: len(r.s.Contacts), Letters: measured,
 		Outcome: r.tally.outcome(), Bytes: r.bytes, Ideal: ideal.outcome(), IdealArrivals: ideal.arrived, Steps: r.steps,
 		Hash: hex.EncodeToString(r.hash.Sum(nil)), Arrivals: r.tally.arrived, Class: r.s.Class.String(),
-		Shelf: r.shelves(), Carriers: r.tally.carriers(), letters: r.letters, scene: r.s,
+		Shelf: r.shelves(), Carriers: r.tally.carriers(), Lost: r.lost(ideal), letters: r.letters, scene: r.s,
 	}
 	for _, rival := range r.s.Rivals {
 		t := &tally{letters: r.letters, copies: make([]int, len(r.letters)), arrived: rival.Arrivals}

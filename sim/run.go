@@ -149,10 +149,12 @@ type run struct {
 	wires   map[node.LinkID]*wire // by either end's name
 	letters []Letter
 	units   []sealed
+	ids     []envelope.ID // of units
 	letter  map[envelope.ID]int
 	good    map[oneTime][]byte // units whose signature was checked
 	pool    *durable.Pool      // the bytes of letters and proofs, once for all disks
 	tally   *tally
+	fates   []fate // by letter
 	watch   watch
 	bytes   int64
 	steps   int
@@ -219,7 +221,7 @@ func (r *run) write(rng *rand.Rand) error {
 		l.At = from + time.Duration(rng.Int64N(int64(to-from)))
 		r.letters = append(r.letters, l)
 	}
-	r.tally = newTally(r.letters)
+	r.tally, r.fates = newTally(r.letters), make([]fate, len(r.letters))
 	for i, l := range r.letters {
 		u, err := unitOf(rng, r.s.Class, r.shard(l.To), firstDay+envelope.Lifetime)
 		if err != nil {
@@ -227,7 +229,8 @@ func (r *run) write(rng *rand.Rand) error {
 		}
 		r.units = append(r.units, u)
 		r.pool.Add(u.bytes)
-		r.letter[envelope.IDOf(u.bytes)] = i
+		r.ids = append(r.ids, envelope.IDOf(u.bytes))
+		r.letter[r.ids[i]] = i
 		r.push(event{at: l.At, kind: writes, i: i})
 	}
 	return nil
@@ -263,6 +266,9 @@ func (r *run) admit(p int, rng *rand.Rand) error {
 		return err
 	}
 	c := node.Config{Today: firstDay, Verify: r.verify, Rules: r.s.Rules}
+	if r.s.Postage {
+		c.Paid = func(envelope.Envelope) bool { return true }
+	}
 	who := &person{sh: sh}
 	if slices.Contains(r.s.Relays, p) {
 		who.key = "relay:" + strconv.Itoa(p)
@@ -308,6 +314,7 @@ func (r *run) play(e *event) {
 	case begins:
 		r.begin(e.i)
 	case ends:
+		r.part(r.s.Contacts[e.i])
 		for _, name := range names(e.i) {
 			w := r.wires[name]
 			w.down = true

@@ -67,6 +67,7 @@ type Scenario struct {
 	// takes or carries anything.
 	Sybils, Informants []int
 	Junk               int      // units that each of them has
+	Postage            bool     // all units have valid postage: those who give junk have as much of it as they like
 	Offer              int      // of them in a meeting
 	Windows            []Window // for the picture
 	Rivals             []Rival  // what other ways would bring, letter by letter

@@ -58,6 +58,9 @@ func (d *door) sim(ctx context.Context, c *cli.Command) error {
 		d.say("%-18s delivered %5.1f %%; within 1 h %5.1f %%, 6 h %5.1f %%, 24 h %5.1f %%; median %6.0f s, 90 %% %6.0f s; %6.1f copies each",
 			row.name, 100*row.o.Share, 100*row.o.Within1h, 100*row.o.Within6h, 100*row.o.Within24h, row.o.MedianSeconds, row.o.P90Seconds, row.o.Copies)
 	}
+	if r.Lost != (sim.Lost{}) {
+		d.say("%v", r.Lost)
+	}
 	d.say("shelves hold %.0f bytes of %d on average, %d at most; %.0f %% of the units are junk", r.Shelf.Mean, r.Shelf.Quota, r.Shelf.Most, 100*r.Shelf.Junk)
 	d.say("%d people carried letters of others; the busiest tenth of them did %.0f %% of it", r.Carriers.People, 100*r.Carriers.Tenth)
 	d.say("%.0f bytes per delivered letter; %d steps; events %s", r.BytesPerDelivered, r.Steps, r.Hash)

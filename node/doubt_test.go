@@ -1,0 +1,60 @@
+package node
+
+import (
+	"testing"
+
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/routing"
+)
+
+// Who brings much that is never proven weighs little, after a restart, too; whose
+// mail arrives does not, and towards strangers own units weigh as a contact's
+// would who brought the same.
+func TestDoubt(t *testing.T) {
+	w := newWorld(t, 41)
+	p, informant, friendly := newPerson(t, 1, Config{}), newPerson(t, 2, Config{}), newPerson(t, 3, Config{})
+	for range 60 {
+		w.step(informant, Submit{sealed(t, w.rng, envelope.S1)})
+	}
+	w.greet(informant, p, "informant", "p")
+	var proofs [][]byte
+	for range 60 {
+		key := keyOf(w.rng)
+		e, err := envelope.New(envelope.S1, 0, today+30, key, make([]byte, envelope.S1.BodySize()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		done, err := envelope.NewDone(e, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.step(friendly, Submit{e.Bytes()})
+		proofs = append(proofs, done.Bytes())
+	}
+	w.greet(friendly, p, "friendly", "p")
+	bad, good := p.n.giver(friend("informant")), p.n.giver(friend("friendly"))
+	if a, b := p.n.weight(bad), p.n.weight(good); a != b || a > routing.Whole/2 {
+		t.Fatalf("weights %d and %d before anything is proven", a, b)
+	}
+	for range 60 {
+		w.step(p, Submit{sealed(t, w.rng, envelope.S1)})
+	}
+	if a, b := p.n.weight(bad), p.n.weight(giverSelf); a != b {
+		t.Fatalf("own units weigh %d, a contact's %d: a stranger could tell them", b, a)
+	}
+	for _, raw := range proofs {
+		w.step(p, Blend{raw})
+	}
+	if a, b := p.n.weight(bad), p.n.weight(good); a > routing.Whole/2 || b != routing.Whole {
+		t.Fatalf("weights %d and %d after the proofs", a, b)
+	}
+	before := p.n.weight(bad)
+	w.greet(informant, p, "informant", "p")
+	p.crash(w.rng)
+	if a, b := p.n.weight(bad), p.n.weight(giverSelf); a != before || b != before {
+		t.Fatalf("weights %d and %d after a restart, want %d", a, b, before)
+	}
+	if len(p.trouble) > 0 {
+		t.Fatal(p.trouble)
+	}
+}
