@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/jauap/jauap/envelope"
@@ -143,10 +144,27 @@ func (n *Node) saveEdge(e *edge) {
 
 // weight of who brought a unit of rank Near, and of own units.
 func (n *Node) weight(from uint32) uint8 {
-	if from != giverSelf && from&giverContact == 0 || n.edges[from] == nil && len(n.edges) >= maxEdges {
+	switch {
+	case from == giverSelf:
+		return n.self().Weight(n.c.Rules)
+	case from&giverContact == 0 || n.edges[from] == nil && len(n.edges) >= maxEdges:
 		return routing.Whole
 	}
 	return n.edge(from).Weight(n.c.Rules)
+}
+
+// self is the edge of own units. It is not kept on disk: those that nothing has
+// proven are on the shelf.
+func (n *Node) self() *routing.Edge {
+	if n.own == nil {
+		n.own = &routing.Edge{Day: n.today}
+		n.sh.Each(0, math.MaxInt, func(e store.Entry) {
+			if e.Rank == routing.Own {
+				*n.own = n.own.Wrote(e.Class, n.today)
+			}
+		})
+	}
+	return n.own
 }
 
 // set takes over what routing made of an edge.
@@ -203,7 +221,10 @@ func (n *Node) expected(m *meeting, it exchange.Item) uint8 {
 
 // refund gives credit back to the contact who brought what was delivered.
 func (n *Node) refund(old store.Entry) {
-	if old.Rank == routing.Own || old.Rank == routing.Near && old.From&giverContact != 0 {
+	switch {
+	case old.Rank == routing.Own:
+		*n.self() = n.self().Proved(old.Class, true)
+	case old.Rank == routing.Near && old.From&giverContact != 0:
 		e := n.edge(old.From)
 		e.set(e.Proved(old.Class, old.Fixed))
 	}

@@ -228,9 +228,6 @@ func (n *Node) end(m *meeting) {
 	n.unanswered(m)
 	n.unsaid(m)
 	n.saveMarks(m)
-	if self := n.edges[giverSelf]; self != nil {
-		n.saveEdge(self)
-	}
 	if m.now != m.last {
 		n.emit(m.now)
 	}

@@ -87,6 +87,7 @@ type Node struct {
 	bad      map[envelope.ID]bool // units with wrong signatures
 	badRing  []envelope.ID
 	edges    map[uint32]*edge
+	own      *routing.Edge // see self
 	// raised are units whose rank rose while they were here, but for the first
 	// raisedGone of them.
 	raised     []envelope.ID
@@ -312,9 +313,8 @@ func (n *Node) submit(raw []byte) {
 	if err == nil {
 		err = n.keep(e, id, store.Meta{Own: true, Rank: routing.Own}, 0)
 	}
-	if err == nil && n.broken == nil {
-		self := n.edge(giverSelf)
-		self.set(self.Wrote(e.Class(), n.today))
+	if err == nil && n.broken == nil && n.own != nil { // else it is counted with the shelf
+		*n.own = n.own.Wrote(e.Class(), n.today)
 	}
 	switch {
 	case n.broken != nil:
