@@ -63,7 +63,7 @@ func LabelOf(rank uint8, open bool) Label {
 const (
 	Credit     = 100
 	FirstUnits = 20
-	Trust      = 8
+	Trust      = 4
 	Proven     = 50
 	Spray      = 8
 )
