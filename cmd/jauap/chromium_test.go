@@ -20,6 +20,15 @@ import (
 	"github.com/jauap/jauap/web/api"
 )
 
+// seldom skips a browser's test in the plain run, where TestSideBySide and
+// TestIntroductionInBrowser drive one.
+func seldom(t *testing.T) {
+	t.Helper()
+	if os.Getenv("JAUAP_TEST") != "all" {
+		t.Skip("drives a browser for ten seconds and more: JAUAP_TEST=all runs it")
+	}
+}
+
 // browser is a real one whose camera looks at what film shows.
 type browser struct {
 	t    testing.TB
@@ -226,6 +235,7 @@ func TestSideBySide(t *testing.T) {
 // TestTelephoneInBrowser: what one screen shows is typed into the other, in
 // Kazakh and Russian, over nothing but a relay.
 func TestTelephoneInBrowser(t *testing.T) {
+	seldom(t)
 	t.Parallel()
 	b := newBrowser(t)
 	relay := startRelay(t)
@@ -266,6 +276,7 @@ func TestTelephoneInBrowser(t *testing.T) {
 // TestLinkInBrowser: the text of one screen is pasted into the other; the
 // people stay unverified until words were compared.
 func TestLinkInBrowser(t *testing.T) {
+	seldom(t)
 	t.Parallel()
 	b := newBrowser(t)
 	aigerim, dana := newProgram(t, "Aigerim"), newProgram(t, "Dana")

@@ -19,6 +19,7 @@ import (
 // TestCodesInBrowser: one page shows codes that move, a camera films them, the
 // other page's camera looks at the film.
 func TestCodesInBrowser(t *testing.T) {
+	seldom(t)
 	t.Parallel()
 	b := newBrowser(t)
 	aigerim, dana := newProgram(t, "Aigerim"), newProgram(t, "Dana")
