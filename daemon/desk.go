@@ -37,7 +37,7 @@ func (d *Daemon) fileReports() error {
 	list := d.inboxes.Messages()
 	slices.SortStableFunc(list, func(a, b inbox.Message) int { return int(a.Kind) - int(b.Kind) }) // reports before claims of them
 	for _, m := range list {
-		if !m.Whole || m.Kind == inbox.Letter {
+		if !m.Whole || m.Kind == inbox.Letter || m.Kind == inbox.Slip {
 			continue
 		}
 		if was, err := d.desk.WasChecked(m.ID.String()); was || err != nil {

@@ -38,7 +38,9 @@ func inboxError(err error) error {
 
 func (d *Daemon) openInboxes() (err error) {
 	d.desk = desk.New(d.vault)
-	d.inboxes, err = inbox.Open(d.vault, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	if d.inboxes, err = inbox.Open(d.vault, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))); err == nil {
+		d.joinSlips()
+	}
 	return err
 }
 
@@ -97,7 +99,7 @@ func (d *Daemon) takeUnit(m account.Moment, raw []byte) error {
 		}
 	}
 	if came && err == nil {
-		err = d.fileReports()
+		err = errors.Join(d.fileReports(), d.fileSlips(d.inboxes.Messages()))
 	}
 	if t.Used {
 		d.changes.bump()
@@ -186,8 +188,8 @@ func (d *Daemon) tendInboxes(minute int) {
 		d.mailSeq = 0
 	}
 	d.forgetRipe()
-	if err := d.fileReports(); err != nil {
-		d.setTrouble("inbox", "reports wait for the desk: "+err.Error())
+	if err := errors.Join(d.fileReports(), d.fileSlips(d.inboxes.Messages())); err != nil {
+		d.setTrouble("inbox", "reports and slips wait for the desk: "+err.Error())
 	}
 	if m, known := d.clock.moment(); known && d.clock.doubt() == "" {
 		if _, err := d.inboxes.Tend(m); err != nil {
@@ -204,7 +206,11 @@ func inboxOf(i inbox.Info) api.Inbox {
 func (d *Daemon) Inboxes(context.Context) ([]api.Inbox, error) {
 	out := []api.Inbox{}
 	for _, i := range d.inboxes.List() {
-		out = append(out, inboxOf(i))
+		x := inboxOf(i)
+		if err := d.slipsOf(i, &x); err != nil {
+			return nil, inboxError(err)
+		}
+		out = append(out, x)
 	}
 	return out, nil
 }
@@ -300,6 +306,8 @@ func kindName(k inbox.Kind) string {
 		return "report"
 	case inbox.Claim:
 		return "claim"
+	case inbox.Slip:
+		return "slip"
 	}
 	return "letter"
 }
@@ -376,7 +384,7 @@ func (d *Daemon) ReceivedFile(_ context.Context, id string) (api.File, io.ReadCl
 	if err != nil {
 		return api.File{}, nil, inboxError(err)
 	}
-	name := map[inbox.Kind]string{inbox.Letter: ".txt", inbox.Report: ".jauap-evidence.zip", inbox.Claim: ".json"}[m.Kind]
+	name := map[inbox.Kind]string{inbox.Letter: ".txt", inbox.Report: ".jauap-evidence.zip", inbox.Claim: ".json", inbox.Slip: ".slip"}[m.Kind]
 	f := api.File{ID: m.ID.String(), Name: m.ID.String()[:12] + name, Bytes: c.Size(), Have: c.Size()}
 	return f, io.NopCloser(io.NewSectionReader(c, 0, c.Size())), nil
 }

@@ -48,14 +48,17 @@ func (d *Daemon) AskAfter(_ context.Context, a api.AskAfter) (api.Sent, error) {
 	if err != nil {
 		return api.Sent{}, err
 	}
-	if len(to) == 0 {
-		return api.Sent{}, fmt.Errorf("%w: say which of your contacts is to ask", api.ErrUsage)
+	if len(to) > 0 == (a.Inbox != "") {
+		return api.Sent{}, fmt.Errorf("%w: say which of your contacts is to ask, or which public inbox", api.ErrUsage)
 	}
 	if a.Days == 0 {
 		a.Days = usualDays
 	}
-	id, err := d.inquiry.Ask(d.moment(), inquiry.Slip{Name: a.Name, Phone: a.Phone, Address: a.Address, Question: a.Question,
-		From: a.From, Say: a.Say, Days: a.Days}, to)
+	s := inquiry.Slip{Name: a.Name, Phone: a.Phone, Address: a.Address, Question: a.Question, From: a.From, Say: a.Say, Days: a.Days}
+	if a.Inbox != "" {
+		return d.askInbox(a.Inbox, s)
+	}
+	id, err := d.inquiry.Ask(d.moment(), s, to)
 	if err != nil {
 		return api.Sent{}, slipError(err)
 	}
@@ -70,14 +73,22 @@ func (d *Daemon) Slips(context.Context) ([]api.Slip, error) {
 		return nil, slipError(err)
 	}
 	out := make([]api.Slip, len(list))
+	names, arrived := d.boxNames(), d.arrivedSlips()
 	for i := range list {
-		out[i] = d.slip(&list[i])
+		out[i] = d.slipOf(&list[i])
+		throughInbox(&list[i], &out[i], names, arrived)
 	}
 	return out, nil
 }
 
 // slip words one for the door.
 func (d *Daemon) slip(v *inquiry.View) api.Slip {
+	s := d.slipOf(v)
+	throughInbox(v, &s, d.boxNames(), d.arrivedSlips())
+	return s
+}
+
+func (d *Daemon) slipOf(v *inquiry.View) api.Slip {
 	s := api.Slip{ID: v.ID.String(), State: string(v.State), Mine: v.Mine, Via: d.nameOf(v.Via), Made: v.Made.UTC(), Received: v.Received.UTC(),
 		Until: v.Received.UTC().Add(time.Duration(v.Days) * 24 * time.Hour), Erased: v.Erased, Name: v.Name, Phone: v.Phone, Address: v.Address,
 		Question: v.Question, From: v.From, Say: v.Say, Takers: v.Takers, Tries: v.Tries, Events: []api.SlipEvent{}}
@@ -139,8 +150,8 @@ func (d *Daemon) Act(_ context.Context, a api.SlipAct) (api.Slip, error) {
 			return api.Slip{}, slipError(err)
 		}
 	case "deleted":
-		if err := d.inquiry.Delete(v.ID); err != nil {
-			return api.Slip{}, slipError(err)
+		if err := errors.Join(d.forgetSlip(&v), slipError(d.inquiry.Delete(v.ID))); err != nil {
+			return api.Slip{}, err
 		}
 		d.changed()
 		return d.slip(&v), nil
@@ -222,7 +233,7 @@ func (d *Daemon) ImportSlips(ctx context.Context, a api.SlipFile) (out api.Slips
 	}
 	out.Notes = notes
 	for _, s := range list {
-		ask := api.AskAfter{To: a.To, Name: s.Name, Phone: s.Phone, Address: s.Address, Question: s.Question, From: s.From, Say: s.Say, Days: s.Days}
+		ask := api.AskAfter{To: a.To, Inbox: a.Inbox, Name: s.Name, Phone: s.Phone, Address: s.Address, Question: s.Question, From: s.From, Say: s.Say, Days: s.Days}
 		if _, err := d.AskAfter(ctx, ask); err != nil {
 			return out, err
 		}

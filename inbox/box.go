@@ -14,7 +14,6 @@ import (
 
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/envelope"
-	"github.com/jauap/jauap/seal"
 )
 
 // Tables of the vault.
@@ -31,12 +30,15 @@ const (
 	entryProof = 'q' // message 16, piece u32 -> proof, until the content is whole
 	entryDue   = 'd' // id of an envelope 16 -> due tick, proof
 	entryOut   = 'o' // id of an own envelope 16 -> envelope that the shelf has not got yet
+	entryAwait = 'a' // id of an own slip 16 -> where its answers are awaited
 )
 
 // Limits. spec/inbox.md, 4.
 const (
 	maxBoxes   = 64
-	maxMail    = 20_000
+	maxMail    = 20_000  // that are here, whole or not
+	maxSlips   = 8_000   // of these, slips that wait for room in the queue
+	maxKnown   = 120_000 // with those that were dealt with and only remembered
 	maxBytes   = 4 << 30
 	maxPartial = 256
 	keepWeeks  = 32 // days that a week's secret outlives its week
@@ -58,6 +60,12 @@ type Inboxes struct {
 	own    map[envelope.ID]ID     // unit of an own message -> message
 	sent   map[ID]*sent
 	bytes  int64
+	live   int // mail that is here, whole or not
+	slips  int // of it, slips
+
+	awaits  map[ID]*awaited
+	answers map[envelope.Tag]ID
+	heard   Heard
 }
 
 type piece struct {
@@ -152,7 +160,8 @@ func parseMail(id ID, raw []byte) (*mail, error) {
 
 // Open reads what a vault holds. rng is for delays; it is shared with nobody.
 func Open(v account.Vault, rng *rand.Rand) (*Inboxes, error) {
-	x := &Inboxes{vault: v, rng: rng, boxes: map[ID]*box{}, mail: map[ID]*mail{}, pieces: map[envelope.Tag]piece{}, own: map[envelope.ID]ID{}, sent: map[ID]*sent{}}
+	x := &Inboxes{vault: v, rng: rng, boxes: map[ID]*box{}, mail: map[ID]*mail{}, pieces: map[envelope.Tag]piece{}, own: map[envelope.ID]ID{}, sent: map[ID]*sent{},
+		awaits: map[ID]*awaited{}, answers: map[envelope.Tag]ID{}}
 	err := v.View(func(tx account.Tx) error {
 		scan := func(t account.Table, f func(ID, []byte) error) error {
 			return tx.Scan(t, nil, nil, false, func(k, raw []byte) (bool, error) { return true, f(ID(k), raw) })
@@ -165,6 +174,13 @@ func Open(v account.Vault, rng *rand.Rand) (*Inboxes, error) {
 					x.addMail(m)
 				}
 				return err
+			}),
+			tx.Scan(tablePieces, []byte{entryAwait}, []byte{entryAwait + 1}, false, func(k, raw []byte) (bool, error) {
+				w, err := parseAwaited(ID(k[1:]), raw)
+				if err == nil {
+					x.addAwaited(w)
+				}
+				return true, err
 			}),
 			scan(tableSent, func(id ID, raw []byte) error {
 				s, err := parseSent(id, raw)
@@ -180,7 +196,7 @@ func Open(v account.Vault, rng *rand.Rand) (*Inboxes, error) {
 func (x *Inboxes) addMail(m *mail) {
 	x.mail[m.id] = m
 	if m.state == partial || m.state == whole {
-		x.bytes += int64(m.length)
+		x.count(m, 1)
 	}
 	if m.state != partial {
 		return
@@ -193,9 +209,18 @@ func (x *Inboxes) addMail(m *mail) {
 	}
 }
 
+// count adds or takes away n messages like m.
+func (x *Inboxes) count(m *mail, n int) {
+	x.bytes += int64(n) * int64(m.length)
+	x.live += n
+	if m.kind == Slip {
+		x.slips += n
+	}
+}
+
 // dropMail lets memory forget what it awaited of a message.
 func (x *Inboxes) dropMail(m *mail) {
-	x.bytes -= int64(m.length)
+	x.count(m, -1)
 	for t, p := range x.pieces {
 		if p.mail == m.id {
 			delete(x.pieces, t)
@@ -212,7 +237,9 @@ type Info struct {
 	Closed bool
 	Until  time.Time // from then on letters use the last key
 	Late   int
-	Keys   int // weeks whose secrets are still here
+	Slips  int  // that came and wait for room in the queue
+	Full   bool // so many that further ones wait where they are carried
+	Keys   int  // weeks whose secrets are still here
 }
 
 // List is all inboxes, by name.
@@ -230,6 +257,16 @@ func (x *Inboxes) List() []Info {
 			}
 		}
 		list = append(list, i)
+	}
+	for _, m := range x.mail {
+		if m.kind == Slip && m.state == whole {
+			for i := range list {
+				if list[i].ID == m.box {
+					list[i].Slips++
+					list[i].Full = x.slips >= maxSlips
+				}
+			}
+		}
 	}
 	sort.SliceStable(list, func(i, j int) bool {
 		a, b := &list[i], &list[j]
@@ -299,6 +336,9 @@ func (x *Inboxes) Wants(c envelope.Class, shard uint8, t envelope.Tag) bool {
 	if _, ok := x.pieces[t]; ok {
 		return true
 	}
+	if _, ok := x.answers[t]; ok {
+		return true
+	}
 	return c == envelope.S2 && shard != 0 && slices.ContainsFunc(x.open(), func(b *box) bool { return b.card.Shard == shard })
 }
 
@@ -317,6 +357,7 @@ type Taken struct {
 	Used  bool           // it was for an inbox
 	Whole ID             // the message that it completed; zero for none
 	Tags  []envelope.Tag // pieces that may lie on the shelf already
+	Heard bool           // it was an answer to an own slip
 }
 
 // Take opens a unit and keeps what is in it. A unit that is for nobody here is
@@ -330,6 +371,9 @@ func (x *Inboxes) Take(at account.Moment, raw []byte) (t Taken, err error) {
 	defer x.mu.Unlock()
 	if p, ok := x.pieces[e.Tag()]; ok {
 		return x.takePiece(at, x.mail[p.mail], p.i, e)
+	}
+	if about, ok := x.answers[e.Tag()]; ok {
+		return x.takeAnswer(at, x.awaits[about], e)
 	}
 	if x.mail[ID(e.ID())] != nil {
 		return t, nil
@@ -365,7 +409,7 @@ func pieceKey(entry byte, id ID, i int) []byte {
 }
 
 func (x *Inboxes) takeHead(at account.Moment, b *box, h head, e envelope.Envelope) (t Taken, err error) {
-	if len(x.mail) >= maxMail || x.bytes+int64(h.length) > maxBytes {
+	if x.live >= maxMail || len(x.mail) >= maxKnown || x.bytes+int64(h.length) > maxBytes || h.kind == Slip && x.slips >= maxSlips {
 		return t, nil // it stays on the shelf
 	}
 	done, err := envelope.NewDone(e, h.osk)
@@ -504,7 +548,7 @@ func (x *Inboxes) finish(tx account.Tx, at account.Moment, m mail) (*mail, error
 	if hashOf(all) != m.hash || check(m.kind, all) != nil {
 		m.state = broken
 	}
-	due := at.Tick + seal.Tick(x.rng.Int64N(int64(proofMost/time.Second)))
+	due := x.dueAt(at)
 	type entry struct{ key, proof []byte }
 	var list []entry
 	from := append([]byte{entryProof}, m.id[:]...)

@@ -434,7 +434,7 @@ func first(t *testing.T, v vector) ([]byte, string) {
 func TestRefusals(t *testing.T) {
 	x := opened1(t, account.NewMemVault())
 	card, _ := x.Create(noon, "Desk")
-	for _, p := range []Post{{Kind: Letter}, {Kind: Letter, Content: []byte{0xff}}, {Kind: Letter, Content: make([]byte, MaxLetter+1)}, {Kind: 0x76, Content: []byte("x")}, {Kind: Claim, Content: make([]byte, maxClaim+1)}} {
+	for _, p := range []Post{{Kind: Letter}, {Kind: Letter, Content: []byte{0xff}}, {Kind: Letter, Content: make([]byte, MaxLetter+1)}, {Kind: 0x78, Content: []byte("x")}, {Kind: Slip, Content: make([]byte, maxSlip+1)}, {Kind: Claim, Content: make([]byte, maxClaim+1)}} {
 		if _, err := x.Send(noon, card, p); !errors.Is(err, ErrContent) {
 			t.Errorf("%v of %d bytes: %v", p.Kind, len(p.Content), err)
 		}

@@ -189,8 +189,17 @@ func (x *Inboxes) Tend(at account.Moment) (erased int, err error) {
 		}
 		x.boxes[id], erased = &next, erased+n
 	}
+	for _, w := range x.awaits {
+		if at.Day > w.until {
+			if err := x.forgo(w); err != nil {
+				return erased, err
+			}
+		}
+	}
+	many := len(x.mail)-x.live > maxKnown/2
 	for _, m := range x.mail {
-		old := m.state == partial && at.Day > m.day.Add(forgetMail) || (m.state == deleted || m.state == broken) && at.Day > m.day.Add(envelope.MaxLifetime+forgetMail)
+		old := many && (m.state == deleted || m.state == broken) && at.Day > m.day.Add(forgetMail) ||
+			m.state == partial && at.Day > m.day.Add(forgetMail) || (m.state == deleted || m.state == broken) && at.Day > m.day.Add(envelope.MaxLifetime+forgetMail)
 		if !old {
 			continue
 		}

@@ -21,10 +21,11 @@ import (
 // Kind is what a message holds. spec/inbox.md, 2.
 type Kind uint8
 
-// The kinds. 0x76 is reserved for slips.
+// The kinds.
 const (
 	Letter Kind = 0x74
 	Report Kind = 0x75
+	Slip   Kind = 0x76 // question after somebody, or its withdrawal: inquiry.md, 8
 	Claim  Kind = 0x77
 )
 
@@ -33,6 +34,7 @@ const (
 	MaxLetter = 64 << 10
 	MaxReport = 64 << 20
 	maxClaim  = 4 << 10
+	maxSlip   = 2 << 10 // always one envelope
 )
 
 func (k Kind) most() int {
@@ -41,6 +43,8 @@ func (k Kind) most() int {
 		return MaxLetter
 	case Report:
 		return MaxReport
+	case Slip:
+		return maxSlip
 	case Claim:
 		return maxClaim
 	}

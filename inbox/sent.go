@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -31,6 +32,12 @@ type Post struct {
 	// Files. 0 is never.
 	Forget int
 	Files  []string
+	// Of a slip: its id, where and how long answers are awaited, and what is to
+	// be kept with it, told the message's id, in the same transaction.
+	About   ID
+	Address Address
+	Days    int
+	Also    func(tx account.Tx, id ID) error
 }
 
 // sent is what this device knows of an own message: not what it says.
@@ -164,11 +171,19 @@ func (x *Inboxes) Send(at account.Moment, c *Card, p Post) (v Sent, err error) {
 	if b := x.boxes[s.toID]; b != nil {
 		s.to = b.name
 	}
+	var w *awaited
+	if p.About != (ID{}) {
+		w = newAwaited(p.About, s.toID, at.Day.Add(p.Days+envelope.Lifetime+envelope.MaxJitter), p.Address)
+	}
 	err = x.vault.Update(func(tx account.Tx) error {
 		for _, e := range list {
-			id := e.ID()
-			s.units = append(s.units, unit{id: id, tag: e.Tag()})
-			if err := tx.Put(tablePieces, append([]byte{entryOut}, id[:]...), e.Bytes()); err != nil {
+			s.units = append(s.units, unit{id: e.ID(), tag: e.Tag()})
+			if err := putOut(tx, e); err != nil {
+				return err
+			}
+		}
+		if w != nil {
+			if err := errors.Join(tx.Put(tablePieces, awaitKey(w.about), w.record()), p.Also(tx, s.id)); err != nil {
 				return err
 			}
 		}
@@ -178,6 +193,9 @@ func (x *Inboxes) Send(at account.Moment, c *Card, p Post) (v Sent, err error) {
 		return v, err
 	}
 	x.addSent(s)
+	if w != nil {
+		x.addAwaited(w)
+	}
 	return s.view(), nil
 }
 

@@ -43,6 +43,8 @@ type Desk struct {
 	post  Post
 	vault account.Vault
 	me    string // what the owner is called
+
+	letters Letters
 }
 
 // Kinds are the parts that a Desk takes.
@@ -55,7 +57,7 @@ func New(post Post, v account.Vault, me string) *Desk {
 		r := []rune(me)
 		me = string(r[:len(r)-1])
 	}
-	return &Desk{post, v, me}
+	return &Desk{post: post, vault: v, me: me}
 }
 
 func newID() (id ID) {
@@ -171,10 +173,13 @@ func (d *Desk) note(tx account.Tx, at account.Moment, k *kept, e Event, tell []a
 	}
 	told := uint64(0)
 	for _, to := range tell {
-		if err := d.send(tx, at, to, eventPart(k.ID, &e), k.Days, key); err != nil {
+		confirms, err := d.tell(tx, at, to, k, &e, key)
+		if err != nil {
 			return err
 		}
-		told++
+		if confirms {
+			told++
+		}
 	}
 	if told > 0 {
 		if err := tx.Put(tablePending, key, binary.AppendUvarint(nil, told)); err != nil {
@@ -260,6 +265,10 @@ func (d *Desk) close(tx account.Tx, k *kept, now time.Time) error {
 			return err
 		}
 	}
+	late := !now.IsZero() && now.After(v.until())
+	if err := d.unbox(tx, k, v.State == Gone || late); err != nil {
+		return err
+	}
 	k.erased = true
 	for _, t := range k.texts() {
 		*t = ""
@@ -338,18 +347,25 @@ func (d *Desk) slip(tx account.Tx, from account.ContactID, at account.Moment, s 
 	if err := d.count(tx, from, 1, 1); err != nil {
 		return err
 	}
-	if !shared {
-		team, err := d.team(tx)
-		if err != nil {
-			return err
+	if shared {
+		return d.catchUp(tx, at, s.ID)
+	}
+	return d.pass(tx, at, &s, from)
+}
+
+// pass gives a slip that an asker brought to the team, and takes what came
+// before it.
+func (d *Desk) pass(tx account.Tx, at account.Moment, s *Slip, from account.ContactID) error {
+	team, err := d.team(tx)
+	if err != nil {
+		return err
+	}
+	for _, to := range team {
+		if to == from {
+			continue
 		}
-		for _, to := range team {
-			if to == from {
-				continue
-			}
-			if err := d.send(tx, at, to, slipPart(&s, true), s.Days, nil); err != nil {
-				return err
-			}
+		if err := d.send(tx, at, to, slipPart(s, true), s.Days, nil); err != nil {
+			return err
 		}
 	}
 	return d.catchUp(tx, at, s.ID)
@@ -373,21 +389,36 @@ func (d *Desk) hold(tx account.Tx, from account.ContactID, id ID, e *Event) erro
 // catchUp takes the events that came before a slip.
 func (d *Desk) catchUp(tx account.Tx, at account.Moment, id ID) error {
 	type early struct {
-		key  []byte
-		from account.ContactID
-		e    Event
+		key   []byte
+		from  account.ContactID
+		e     Event
+		boxed bool
+	}
+	main, err := d.mainOf(tx, id)
+	if err != nil {
+		return err
+	}
+	k, err := d.get(tx, main)
+	if err != nil {
+		return ignoreUnknown(err)
 	}
 	var list []early
-	err := tx.Scan(tableEarly, id[:], account.After(id[:]), false, func(k, b []byte) (bool, error) {
+	err = tx.Scan(tableEarly, id[:], account.After(id[:]), false, func(key, b []byte) (bool, error) {
 		e, err := parseEventRecord(b)
-		list = append(list, early{slices.Clone(k), account.ContactID(k[32:]), e})
+		from := account.ContactID(key[32:])
+		list = append(list, early{slices.Clone(key), from, e, k.wasBoxed && from == k.via})
 		return true, err
 	})
 	for _, x := range list {
 		if err == nil {
 			err = tx.Delete(tableEarly, x.key)
 		}
-		if err == nil {
+		if err != nil {
+			break
+		}
+		if x.boxed {
+			_, err = d.takeBack(tx, at, id, x.e, x.from)
+		} else {
 			err = d.event(tx, x.from, at, id, x.e)
 		}
 	}
@@ -448,7 +479,10 @@ func (d *Desk) get(tx account.Tx, id ID) (*kept, error) {
 
 // view puts a slip and its events together.
 func (d *Desk) view(tx account.Tx, k *kept, now time.Time) (*View, error) {
-	v := &View{Slip: k.Slip, Mine: k.mine, Via: k.via, Erased: k.erased, Received: k.received}
+	v := &View{Slip: k.Slip, Mine: k.mine, Via: k.via, Erased: k.erased, Received: k.received, Boxed: k.wasBoxed, Askers: len(k.backs)}
+	if k.mine && len(k.backs) > 0 {
+		v.Boxed, v.Via, v.Letter = true, k.backs[0].box, k.backs[0].letter
+	}
 	err := tx.Scan(tableEvents, k.ID[:], account.After(k.ID[:]), false, func(_, b []byte) (bool, error) {
 		e, err := parseEventRecord(b)
 		v.Events = append(v.Events, e)
@@ -493,7 +527,9 @@ func (d *Desk) Slips(at account.Moment, want func(*View) bool) ([]View, error) {
 // Tend erases what is over by the clock. Call it now and then, and only while
 // the clock is believable.
 func (d *Desk) Tend(at account.Moment) error {
-	late, err := d.Slips(at, func(v *View) bool { return v.State == Late && !v.Mine && !v.Erased })
+	late, err := d.Slips(at, func(v *View) bool {
+		return !v.Mine && (v.State == Late && !v.Erased || v.Askers > 0 && v.over() && at.Wall.After(v.until()))
+	})
 	if err != nil || len(late) == 0 {
 		return err
 	}
@@ -529,6 +565,9 @@ func (d *Desk) Delete(id ID) error {
 			}
 		}
 		if err != nil {
+			return err
+		}
+		if err := d.unbox(tx, k, true); err != nil {
 			return err
 		}
 		if !k.mine {

@@ -167,7 +167,12 @@ type View struct {
 	Takers   []string          // who is on it
 	Tries    int               // times nobody answered
 	Received time.Time
+	Boxed    bool // Via is a public inbox: it came there, or I asked there
+	Askers   int  // at an inbox: how many asked the same
+	Letter   ID   // at who asked an inbox: the message that took it
 }
+
+func (v *View) until() time.Time { return v.Received.Add(time.Duration(v.Days) * 24 * time.Hour) }
 
 // order sorts events the same way on every device.
 func order(list []Event) {
@@ -211,7 +216,7 @@ func (v *View) judge(now time.Time) {
 		v.State = Gone
 	case answered:
 		v.State = Done
-	case !now.IsZero() && now.After(v.Received.Add(time.Duration(v.Days)*24*time.Hour)):
+	case !now.IsZero() && now.After(v.until()):
 		v.State = Late
 	case len(v.Takers) > 0:
 		v.State = TakenState

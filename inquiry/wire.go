@@ -68,10 +68,12 @@ type kept struct {
 	received time.Time
 	erased   bool
 	over     bool // counted as closed
+	wasBoxed bool // it came to a public inbox: via is that
+	backs    []back
 }
 
 func (k *kept) record() []byte {
-	r := account.NewRecord(1).Raw(k.ID[:]).Time(k.Made).Uint(uint64(k.Days))
+	r := account.NewRecord(2).Raw(k.ID[:]).Time(k.Made).Uint(uint64(k.Days))
 	for _, t := range k.texts() {
 		r.Text(*t)
 	}
@@ -79,12 +81,16 @@ func (k *kept) record() []byte {
 	for _, c := range k.sent {
 		r.Raw(c[:])
 	}
+	r.Flag(k.wasBoxed).Uint(uint64(len(k.backs)))
+	for i := range k.backs {
+		k.backs[i].write(r)
+	}
 	return r.Bytes()
 }
 
 func parseKept(b []byte) (*kept, error) {
 	f := account.ReadRecord(b)
-	f.Version(1)
+	version := f.Version(2)
 	k := &kept{}
 	k.ID, k.Made, k.Days = ID(f.Raw(16)), f.Time(), int(f.Uint())
 	for _, t := range k.texts() {
@@ -94,6 +100,12 @@ func parseKept(b []byte) (*kept, error) {
 	k.erased, k.over = f.Flag(), f.Flag()
 	for range f.Count(16) {
 		k.sent = append(k.sent, account.ContactID(f.Raw(16)))
+	}
+	if version >= 2 { // before, no slip came to an inbox
+		k.wasBoxed = f.Flag()
+		for range f.Count(backSize) {
+			k.backs = append(k.backs, readBack(f))
+		}
 	}
 	if f.Done() != nil {
 		return nil, fmt.Errorf("%w: a slip", account.ErrDamaged)

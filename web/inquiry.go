@@ -15,7 +15,27 @@ type slipsScreen struct {
 	Mine, Help []slip
 	Over       int // of others, not shown
 	Team       []teamMate
+	Boxes      []waitingSlips
 	Done       string
+}
+
+// waitingSlips is what of an own public inbox is not in the queue.
+type waitingSlips struct{ Name, Word string }
+
+func (x *turn) waitingSlips() (list []waitingSlips, err error) {
+	boxes, err := x.p.b.Inboxes(x.ctx())
+	for _, b := range boxes {
+		if b.SlipsWait > 0 {
+			list = append(list, waitingSlips{b.Name, x.T("slips.wait", "n", b.SlipsWait)})
+		}
+		if b.SlipsFull {
+			list = append(list, waitingSlips{b.Name, x.T("slips.full")})
+		}
+		if b.SlipsRefused > 0 {
+			list = append(list, waitingSlips{b.Name, x.T("slips.refused", "n", b.SlipsRefused)})
+		}
+	}
+	return list, err
 }
 
 // teamMate is a contact with whom slips may be shared.
@@ -33,6 +53,8 @@ type slip struct {
 	Icon    string
 	Here    bool // I am on it
 	Answers []slipAnswer
+
+	Stranger string // it came by way of a public inbox, from whom nobody knows
 }
 
 type slipAnswer struct {
@@ -70,6 +92,14 @@ func (x *turn) slip(s api.Slip, me string) slip {
 		v.Icon = "expired"
 	case "taken":
 		v.Word = x.T("slip.taken-by", "who", isolate(strings.Join(s.Takers, ", ")))
+	}
+	if s.Inbox && s.Mine && s.State == "open" {
+		v.Word = x.T(map[bool]string{true: "slip.at-inbox", false: "slip.to-inbox"}[s.Arrived], "name", isolate(s.Via))
+	} else if s.Inbox && !s.Mine {
+		v.Stranger = x.T("slip.stranger", "name", isolate(s.Via))
+		if s.Askers > 1 {
+			v.Stranger += " " + x.T("slip.askers", "n", s.Askers)
+		}
 	}
 	if s.Tries > 0 && v.Open() {
 		v.Word += ", " + x.T("slip.tries", "n", s.Tries)
@@ -115,6 +145,9 @@ func (x *turn) slips() error {
 	if s.Team, err = x.mates(); err != nil {
 		return err
 	}
+	if s.Boxes, err = x.waitingSlips(); err != nil {
+		return err
+	}
 	x.view("slips", http.StatusOK, x.T("slips.title"), s)
 	return nil
 }
@@ -136,12 +169,23 @@ func (x *turn) mates() ([]teamMate, error) {
 type askScreen struct {
 	api.AskAfter
 	Helpers []teamMate
+	Inboxes []api.Inbox // cards that are kept here
+	Card    string
 	Problem string
 }
 
 func (x *turn) askForm(f api.AskAfter, status int, problem string) error {
 	x.Tab = "people"
-	s := askScreen{AskAfter: f, Problem: problem}
+	s := askScreen{AskAfter: f, Problem: problem, Card: x.form.Get("card")}
+	boxes, err := x.p.b.Inboxes(x.ctx())
+	if err != nil {
+		return err
+	}
+	for _, b := range boxes {
+		if !b.Mine {
+			s.Inboxes = append(s.Inboxes, b)
+		}
+	}
 	people, err := x.p.b.People(x.ctx())
 	if err != nil {
 		return err
@@ -157,14 +201,25 @@ func (x *turn) askNew() error { return x.askForm(api.AskAfter{}, http.StatusOK, 
 
 // ask saves a slip; what was typed stays when something is missing.
 func (x *turn) ask() error {
-	f := api.AskAfter{To: x.form.Values["to"]}
+	f := api.AskAfter{To: x.form.Values["to"], Inbox: x.form.Get("inbox")}
 	for name, field := range map[string]*string{"name": &f.Name, "phone": &f.Phone, "address": &f.Address, "question": &f.Question, "from": &f.From, "say": &f.Say} {
 		*field = strings.TrimSpace(x.form.Get(name))
 	}
+	card := strings.TrimSpace(x.form.Get("card"))
 	switch {
 	case f.Name+f.Phone+f.Address == "":
 		return x.askForm(f, http.StatusBadRequest, x.T("ask.nobody"))
-	case len(f.To) == 0:
+	case len(f.To) > 0 && (f.Inbox != "" || card != ""):
+		return x.askForm(f, http.StatusBadRequest, x.T("ask.both"))
+	case card != "":
+		b, err := x.p.b.Inbox(x.ctx(), api.InboxAsk{Do: "save", Card: card})
+		if errors.Is(err, api.ErrUsage) {
+			return x.askForm(f, http.StatusBadRequest, x.T("ask.bad-card"))
+		} else if err != nil {
+			return err
+		}
+		f.Inbox = b.ID
+	case len(f.To) == 0 && f.Inbox == "":
 		return x.askForm(f, http.StatusBadRequest, x.T("ask.no-helper"))
 	}
 	if _, err := x.p.b.AskAfter(x.ctx(), f); err != nil {

@@ -42,11 +42,37 @@ func TestSlips(t *testing.T) {
 	has(t, body, "Say whom to ask after", ">Well?</textarea>", "checked")
 	_, body = b.submit("/slips/ask", "name", "Асан")
 	has(t, body, "Choose who is to ask", `value="Асан"`)
+	_, body = b.submit("/slips/ask", "name", "Асан", "card", "nonsense")
+	has(t, body, "not an inbox’s card", `value="Асан"`, ">nonsense</textarea>")
+	_, body = b.submit("/slips/ask", "name", "Асан", "to", dana.ID, "card", "jauap-inbox:1:x")
+	has(t, body, "not both", "checked")
 	resp, body = b.submit("/slips/ask", "name", "Асан", "phone", "+7 7", "to", dana.ID)
 	if resp.Request.URL.Path != "/slips" {
 		t.Errorf("after asking: at %s", resp.Request.URL)
 	}
 	has(t, body, "leaves by itself", "Асан")
+
+	// Whoever knows nobody asks a public inbox.
+	b.get("/slips/ask")
+	_, body = b.submit("/slips/ask", "name", "Болат", "card", "jauap-inbox:1:Аурухана")
+	boxes, _ := w.Inboxes(t.Context())
+	if len(boxes) != 1 {
+		t.Fatal(len(boxes))
+	}
+	has(t, body, "Болат", "on its way to")
+	b.get("/slips/ask")
+	_, body = b.submit("/slips/ask", "name", "Күнсұлу", "inbox", boxes[0].ID)
+	has(t, body, "Күнсұлу")
+
+	// What strangers ask says that nobody vouches for them, and can be put away.
+	w.SetSlips(boxes[0].ID, 12, true, 1)
+	junk := w.AddSlip(api.Slip{Inbox: true, Via: "Аурухана", Askers: 3, Name: "Junk <i>", Made: w.clock.t, Received: w.clock.t})
+	b.get("/slips")
+	has(t, b.last, "Nobody vouches for who asks", "3 people asked the same", "12 questions wait", "stay with those who carry them", "1 question was refused", "Junk &lt;i&gt;", "This is no real question")
+	_, body = b.submit("/slips/"+junk, "do", "deleted")
+	if strings.Contains(body, "Junk") {
+		t.Error("what was put away is still asked")
+	}
 
 	// A helper takes a slip and answers it.
 	list, _ := w.Slips(t.Context())

@@ -21,7 +21,7 @@ func inquiryCommands(d *door) []*cli.Command {
 		{
 			Name: "ask", Category: "asking after people", Usage: "ask helpers to find out about somebody", ArgsUsage: "[NAME]",
 			Flags: []cli.Flag{
-				jsonFlag(), to, days,
+				jsonFlag(), to, text("inbox", "or a public inbox, by its card or name: nobody there need know you"), days,
 				text("phone", "their telephone number"), text("address", "where they live"), text("question", "what to ask"),
 				text("from", "who asks, as they would know you"), text("say", "what may be said to them"),
 				text("pfif", "ask after everybody in this PFIF file"), text("csv", "or in this table: name, phone, address, question, from, say"),
@@ -67,9 +67,9 @@ func (d *door) ask(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	a := api.AskAfter{To: c.StringSlice("to"), Name: c.Args().First(), Phone: c.String("phone"), Address: c.String("address"),
-		Question: c.String("question"), From: c.String("from"), Say: c.String("say"), Days: c.Int("days")}
-	if len(a.To) == 0 {
-		return usage("ask: say which of your contacts asks for you: --to NAME")
+		Question: c.String("question"), From: c.String("from"), Say: c.String("say"), Days: c.Int("days"), Inbox: c.String("inbox")}
+	if len(a.To) > 0 == (a.Inbox != "") {
+		return usage("ask: say which of your contacts asks for you, --to NAME, or which public inbox, --inbox CARD")
 	}
 	for _, form := range []string{"pfif", "csv"} {
 		if name := c.String(form); name != "" {
@@ -97,7 +97,7 @@ func (d *door) askFile(ctx context.Context, c *cli.Command, form, name string, a
 		return err
 	}
 	return d.with(ctx, c, func(b api.Backend) error {
-		r, err := b.ImportSlips(ctx, api.SlipFile{Form: form, Data: data, To: a.To, Days: a.Days})
+		r, err := b.ImportSlips(ctx, api.SlipFile{Form: form, Data: data, To: a.To, Inbox: a.Inbox, Days: a.Days})
 		if err != nil || c.Bool("json") {
 			return errors.Join(err, d.jsonIf(err, r))
 		}
@@ -143,8 +143,25 @@ func (d *door) slips(ctx context.Context, c *cli.Command) error {
 		for _, s := range shown {
 			d.saySlip(&s)
 		}
-		return nil
+		return d.sayWaiting(ctx, b)
 	})
+}
+
+// sayWaiting tells what of the own public inboxes is not in the queue.
+func (d *door) sayWaiting(ctx context.Context, b api.Backend) error {
+	list, err := b.Inboxes(ctx)
+	for _, x := range list {
+		if x.SlipsWait > 0 {
+			d.say("%s: %d slips wait until others are answered or deleted.", oneLine(x.Name), x.SlipsWait)
+		}
+		if x.SlipsFull {
+			d.say("%s: so many wait that further ones stay with those who carry them.", oneLine(x.Name))
+		}
+		if x.SlipsRefused > 0 {
+			d.say("%s: %d slips were refused: unreadable, or about another's slip.", oneLine(x.Name), x.SlipsRefused)
+		}
+	}
+	return err
 }
 
 func (d *door) saySlip(s *api.Slip) {
@@ -159,10 +176,19 @@ func (d *door) saySlip(s *api.Slip) {
 	if len(s.Takers) > 0 && state == "taken" {
 		state = "taken by " + oneLine(strings.Join(s.Takers, ", "))
 	}
+	if s.Mine && s.Inbox && state == "open" {
+		state = "on its way to " + oneLine(s.Via)
+		if s.Arrived {
+			state = "arrived at " + oneLine(s.Via)
+		}
+	}
 	if s.Tries > 0 {
 		state += fmt.Sprintf(", no answer ×%d", s.Tries)
 	}
 	d.say("%s  %s  %s, %s", s.ID[:8], who, state, age(&s.Received))
+	if s.Inbox && !s.Mine {
+		d.say("    through the public inbox %s: nobody vouches for who asks%s", oneLine(s.Via), map[bool]string{true: fmt.Sprintf("; %d asked the same", s.Askers)}[s.Askers > 1])
+	}
 	for _, line := range []struct{ what, text string }{{"telephone", s.Phone}, {"address", s.Address}, {"question", s.Question}, {"asked by", s.From}, {"say", s.Say}} {
 		if line.text != "" {
 			d.say("    %s: %s", line.what, oneLine(line.text))

@@ -19,6 +19,11 @@ type Inbox struct {
 	Until  time.Time `json:"until"`          // publish a new card by then
 	Keys   int       `json:"keys"`           // weeks that this device can read
 	Late   int       `json:"late,omitempty"` // letters that came after their key was erased
+
+	Slips        int  `json:"slips,omitempty"`         // questions after people that are open
+	SlipsWait    int  `json:"slips_wait,omitempty"`    // that came and wait for room in the queue
+	SlipsFull    bool `json:"slips_full,omitempty"`    // further ones wait where they are carried
+	SlipsRefused int  `json:"slips_refused,omitempty"` // that could not be used
 }
 
 // InboxAsk opens, keeps, closes or forgets an inbox.
@@ -73,7 +78,7 @@ type ReportAsk struct {
 type SentReport struct {
 	ID       string    `json:"id"`
 	To       string    `json:"to"`
-	Kind     string    `json:"kind"` // letter, report, claim
+	Kind     string    `json:"kind"` // letter, report, slip, claim
 	At       time.Time `json:"at"`
 	Bytes    int       `json:"bytes"`
 	Root     string    `json:"root,omitempty"`

@@ -12,7 +12,10 @@ type Slip struct {
 	State    string    `json:"state"` // open, taken, answered, withdrawn, expired
 	Mine     bool      `json:"mine"`  // I asked
 	Via      string    `json:"via,omitempty"`
-	Made     time.Time `json:"made"` // the asker's clock: a claim
+	Inbox    bool      `json:"inbox,omitempty"`   // Via is a public inbox: it came there, or I asked there
+	Askers   int       `json:"askers,omitempty"`  // of an inbox: how many asked the same
+	Arrived  bool      `json:"arrived,omitempty"` // the inbox that I asked has it
+	Made     time.Time `json:"made"`              // the asker's clock: a claim
 	Received time.Time `json:"received_at"`
 	Until    time.Time `json:"until"`
 	Erased   bool      `json:"erased,omitempty"` // whom it was about is forgotten here
@@ -41,7 +44,8 @@ type SlipEvent struct {
 
 // AskAfter is a new slip for helpers.
 type AskAfter struct {
-	To       []string `json:"to"` // helpers among my contacts
+	To       []string `json:"to"`              // helpers among my contacts
+	Inbox    string   `json:"inbox,omitempty"` // or a public inbox: its card, or one that is kept here
 	Name     string   `json:"name,omitempty"`
 	Phone    string   `json:"phone,omitempty"`
 	Address  string   `json:"address,omitempty"`
@@ -71,8 +75,10 @@ type SlipPrint struct {
 type SlipFile struct {
 	Form string   `json:"form"` // pfif or csv
 	Data []byte   `json:"data,omitempty"`
-	To   []string `json:"to,omitempty"`   // when read: helpers for each
-	Days int      `json:"days,omitempty"` // when read
+	To   []string `json:"to,omitempty"` // when read: helpers for each
+	// Inbox is whom to ask instead: a card, or an inbox that is kept here.
+	Inbox string `json:"inbox,omitempty"`
+	Days  int    `json:"days,omitempty"` // when read
 }
 
 // SlipsRead is what came of a file.

@@ -24,6 +24,17 @@ func (f *Fake) AddSlip(s api.Slip) string {
 	return s.ID
 }
 
+// SetSlips says what of an inbox's slips waits or was refused.
+func (f *Fake) SetSlips(id string, wait int, full bool, refused int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.boxes {
+		if b := &f.boxes[i]; b.ID == id {
+			b.SlipsWait, b.SlipsFull, b.SlipsRefused = wait, full, refused
+		}
+	}
+}
+
 // AskAfter implements api.Backend.
 func (f *Fake) AskAfter(_ context.Context, a api.AskAfter) (api.Sent, error) {
 	f.mu.Lock()
@@ -39,10 +50,10 @@ func (f *Fake) AskAfter(_ context.Context, a api.AskAfter) (api.Sent, error) {
 	}
 	now := f.now()
 	f.mu.Unlock()
-	if len(a.To) == 0 || strings.TrimSpace(a.Name+a.Phone+a.Address) == "" {
+	if len(a.To) > 0 == (a.Inbox != "") || strings.TrimSpace(a.Name+a.Phone+a.Address) == "" {
 		return api.Sent{}, fmt.Errorf("%w: whom to ask after?", api.ErrUsage)
 	}
-	id := f.AddSlip(api.Slip{Mine: true, Made: now, Received: now, Until: now.AddDate(0, 0, 14), Name: a.Name, Phone: a.Phone, Address: a.Address,
+	id := f.AddSlip(api.Slip{Mine: true, Inbox: a.Inbox != "", Via: a.Inbox, Made: now, Received: now, Until: now.AddDate(0, 0, 14), Name: a.Name, Phone: a.Phone, Address: a.Address,
 		Question: a.Question, From: a.From, Say: a.Say, Events: []api.SlipEvent{}})
 	return api.Sent{ID: id}, nil
 }
