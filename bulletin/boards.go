@@ -51,6 +51,7 @@ type Boards struct {
 
 	mu   sync.Mutex
 	tags map[envelope.Tag]place // what may still come
+	due  time.Time              // before it nothing more is over; zero when that is not known
 }
 
 type place struct {
@@ -71,6 +72,7 @@ type board struct {
 	last   [32]byte // hash of the last own notice
 	forks  []uint64 // notices that contradict the one before
 	count  int
+	over   int // of count, those of which only the rest is kept
 	bytes  int64
 }
 
@@ -78,17 +80,17 @@ type board struct {
 func (b *board) mine() bool { return len(b.seed) > 0 }
 
 func (b *board) record() []byte {
-	r := account.NewRecord(2).Blob(b.card.bytes()).Text(b.name).Flag(b.muted).Flag(b.pinned).Blob(b.seed).Uint(b.next).Raw(b.last[:])
+	r := account.NewRecord(3).Blob(b.card.bytes()).Text(b.name).Flag(b.muted).Flag(b.pinned).Blob(b.seed).Uint(b.next).Raw(b.last[:])
 	r.Uint(uint64(b.count)).Int(b.bytes).Uint(uint64(len(b.forks)))
 	for _, s := range b.forks {
 		r.Uint(s)
 	}
-	return r.Flag(b.plain).Bytes()
+	return r.Flag(b.plain).Uint(uint64(b.over)).Bytes()
 }
 
 func parseBoard(raw []byte) (*board, error) {
 	f := account.ReadRecord(raw)
-	version := f.Version(2)
+	version := f.Version(3)
 	card, ok := parseCard(f.Blob())
 	b := &board{card: card, name: f.Text(), muted: f.Flag(), pinned: f.Flag(), seed: bytes.Clone(f.Blob()), next: f.Uint(), last: [32]byte(f.Raw(32))}
 	b.count, b.bytes = int(f.Uint()), f.Int()
@@ -96,6 +98,9 @@ func parseBoard(raw []byte) (*board, error) {
 		b.forks = append(b.forks, f.Uint())
 	}
 	b.plain = version > 1 && f.Flag()
+	if version > 2 {
+		b.over = int(f.Uint())
+	}
 	if f.Done() != nil || !ok {
 		return nil, fmt.Errorf("%w: a board", account.ErrDamaged)
 	}
@@ -248,7 +253,7 @@ func (s *Boards) Take(at account.Moment, raw []byte) (ok bool, err error) {
 	if !known || e.Verify() != nil {
 		return false, nil
 	}
-	ch := newChange()
+	ch, until := newChange(), time.Time{}
 	err = s.vault.Update(func(tx account.Tx) error {
 		b, err := get(tx, p.board)
 		if err != nil {
@@ -262,7 +267,7 @@ func (s *Boards) Take(at account.Moment, raw []byte) (ok bool, err error) {
 		if !good {
 			return nil
 		}
-		ok = true
+		ok, until = true, n.Until
 		tag := e.Tag()
 		if err := tx.Delete(tableTags, tag[:]); err != nil {
 			return err
@@ -289,6 +294,9 @@ func (s *Boards) Take(at account.Moment, raw []byte) (ok bool, err error) {
 	}
 	ch.gone = append(ch.gone, e.Tag())
 	s.apply(ch)
+	if !until.IsZero() {
+		s.sooner(until)
+	}
 	return true, nil
 }
 
@@ -308,6 +316,8 @@ type kept struct {
 	came time.Time
 	*Notice
 	size int
+	over bool // only what Expire leaves is here
+	hash [32]byte
 }
 
 func getNotice(tx account.Tx, key []byte) (*kept, error) {
@@ -320,7 +330,9 @@ func getNotice(tx account.Tx, key []byte) (*kept, error) {
 
 func parseKept(raw []byte) (*kept, error) {
 	f := account.ReadRecord(raw)
-	f.Version(1)
+	if f.Version(2) == 2 {
+		return parseRest(f, len(raw))
+	}
 	k := &kept{came: f.Time(), size: len(raw)}
 	n, ok := parseNotice(f.Blob())
 	if f.Done() != nil || !ok {
@@ -428,8 +440,11 @@ func (b *board) dropOldest(tx account.Tx, id ID, ch *change) error {
 		victim = pinned
 	}
 	if victim == nil { // the counts were wrong
-		b.count, b.bytes = 0, 0
+		b.count, b.over, b.bytes = 0, 0, 0
 	} else {
+		if victim.over {
+			b.over--
+		}
 		b.count, b.bytes = b.count-1, b.bytes-int64(victim.size)
 		if err := b.drop(tx, id, victim.Notice, ch); err != nil {
 			return err
@@ -547,6 +562,7 @@ func (s *Boards) Publish(at account.Moment, d Draft, cosigned []string) error {
 	})
 	if err == nil {
 		s.apply(ch)
+		s.sooner(d.Notice.Until)
 	}
 	return err
 }

@@ -34,7 +34,7 @@ func (s *Boards) List() (list []Info, err error) {
 			if err != nil {
 				return false, err
 			}
-			i := Info{ID: ID(k), Name: b.name, Card: b.card, Mine: b.mine(), Muted: b.muted, Pinned: b.pinned, Plain: b.plain, Forks: b.forks, Notices: b.count}
+			i := Info{ID: ID(k), Name: b.name, Card: b.card, Mine: b.mine(), Muted: b.muted, Pinned: b.pinned, Plain: b.plain, Forks: b.forks, Notices: b.count - b.over}
 			err = tx.Scan(tableNotices, k, account.After(k), true, func(_, raw []byte) (bool, error) {
 				n, err := parseKept(raw)
 				if err == nil {
@@ -67,7 +67,7 @@ type Shown struct {
 }
 
 // Notices of a board, newest first; what is over at the time is left out,
-// unless the time is zero.
+// unless the time is zero, and what Expire erased always.
 func (s *Boards) Notices(id ID, now time.Time) (list []Shown, err error) {
 	contacts := s.known()
 	err = s.vault.View(func(tx account.Tx) error {
@@ -83,7 +83,7 @@ func (s *Boards) Notices(id ID, now time.Time) (list []Shown, err error) {
 			}
 			x := Shown{Notice: *n.Notice, Came: n.came, Missing: n.Seq - expect, Forked: slices.Contains(b.forks, n.Seq), Media: n.media()}
 			expect = n.Seq + 1
-			if now.IsZero() || now.Before(n.Until) {
+			if !n.over && (now.IsZero() || now.Before(n.Until)) {
 				list = append(list, x)
 			}
 			return true, nil

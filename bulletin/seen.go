@@ -151,7 +151,7 @@ func (s *Boards) unopened(id ID, seqs []uint64) (list []mark, err error) {
 			if err != nil {
 				return err
 			}
-			if n == nil {
+			if n == nil || n.over {
 				continue
 			}
 			m := n.mark()

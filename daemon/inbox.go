@@ -404,5 +404,8 @@ func (d *Daemon) DeleteReceived(_ context.Context, id string) (out api.Received,
 		return out, deskError(err)
 	}
 	d.changes.bump()
+	if err := d.scrub(); err != nil {
+		return out, doorError(err)
+	}
 	return api.Received{ID: m.ID.String(), Kind: kindName(m.Kind), Came: m.Came.UTC(), Bytes: m.Bytes, Here: m.Here, All: m.All}, nil
 }

@@ -241,14 +241,3 @@ func (d *Daemon) ImportSlips(ctx context.Context, a api.SlipFile) (out api.Slips
 	}
 	return out, nil
 }
-
-// tendSlips lets helpers' devices forget what is over.
-func (d *Daemon) tendSlips() {
-	if m, known := d.clock.moment(); known && d.clock.doubt() == "" {
-		d.people.Lock()
-		defer d.people.Unlock()
-		if err := d.inquiry.Tend(m); err != nil {
-			d.setTrouble("slips", err.Error())
-		}
-	}
-}

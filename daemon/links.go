@@ -105,7 +105,7 @@ func (d *Daemon) tick() {
 			d.retry()
 			d.remind()
 			d.notice.setPower(d.opts.Config.Power)
-			d.tendSlips()
+			d.eraseOver()
 			d.tendInboxes(n / int(saveEvery/tickEvery))
 			if err := errors.Join(d.clock.save(), d.saveWindows()); err != nil {
 				d.setTrouble("disk", err.Error())

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jauap/jauap/account"
@@ -45,6 +46,7 @@ type Desk struct {
 	me    string // what the owner is called
 
 	letters Letters
+	erased  atomic.Bool
 }
 
 // Kinds are the parts that a Desk takes.
@@ -269,7 +271,10 @@ func (d *Desk) close(tx account.Tx, k *kept, now time.Time) error {
 	if err := d.unbox(tx, k, v.State == Gone || late); err != nil {
 		return err
 	}
-	k.erased = true
+	if !k.erased {
+		k.erased = true
+		d.erased.Store(true)
+	}
 	for _, t := range k.texts() {
 		*t = ""
 	}
@@ -547,8 +552,13 @@ func (d *Desk) Tend(at account.Moment) error {
 	})
 }
 
+// Erased reports whether something was erased since it was asked last: the
+// vault's log may still hold it.
+func (d *Desk) Erased() bool { return d.erased.Swap(false) }
+
 // Delete forgets a slip on this device. Others keep theirs.
 func (d *Desk) Delete(id ID) error {
+	d.erased.Store(true)
 	return d.vault.Update(func(tx account.Tx) error {
 		k, err := d.get(tx, id)
 		if err != nil {
