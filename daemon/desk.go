@@ -261,13 +261,15 @@ func (d *Daemon) DeskReport(_ context.Context, name string) (out api.DeskReport,
 		if m, err := d.message(id); err == nil {
 			out.Package = id
 			if c, _, err := d.inboxes.Content(m.ID); err == nil {
-				check, err := evidence.Check(c, c.Size())
+				stamps, err := d.stampsOf(root)
+				if err != nil {
+					return out, deskError(err)
+				}
+				check, err := evidence.CheckWith(c, c.Size(), evidence.Beside{Stamps: stamps})
 				if err != nil {
 					return out, inboxError(err)
 				}
-				for _, f := range check.Findings {
-					out.Findings = append(out.Findings, api.DeskFinding{Class: string(f.Class), About: f.About, Code: f.Code, Args: f.Args, Words: f.Words})
-				}
+				out.Findings = deskFindings(check.Findings)
 			}
 		}
 	}

@@ -150,7 +150,7 @@ func (d *Daemon) forgetRipe() {
 			continue
 		}
 		d.setTrouble("report", "")
-		if err := d.inboxes.Forget(s.ID); err != nil {
+		if err := errors.Join(d.forgetStamps(s.Root), d.inboxes.Forget(s.ID), d.scrub()); err != nil {
 			d.setTrouble("inbox", err.Error())
 		}
 		d.changes.bump()
@@ -191,7 +191,7 @@ func (d *Daemon) ActSent(_ context.Context, a api.SentAct) (out api.SentReport, 
 	case "forget":
 		d.people.Lock()
 		defer d.people.Unlock()
-		err = d.inboxes.Forget(s.ID)
+		err = errors.Join(d.forgetStamps(s.Root), d.inboxes.Forget(s.ID), d.scrub())
 		d.changes.bump()
 		return sentReport(s), inboxError(err)
 	case "claim":

@@ -22,6 +22,7 @@ const (
 	tableEntries account.Table = 88 + iota // name 16 -> line
 	tableSelf                              // nothing -> seed, name
 	tableChecked                           // package 16 -> what became of it
+	tableStamps                            // root 32, number -> stamp of an outside witness
 )
 
 // maxEntries bounds what a merge may bring.

@@ -126,6 +126,7 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 	m.Handle("GET /known/{id}", p.screen((*turn).known))
 	p.boardPages(m)
 	p.desk(m)
+	p.witness(m)
 	m.Handle("GET /slips", p.screen((*turn).slips))
 	m.Handle("POST /slips", p.act((*turn).setTeam))
 	m.Handle("GET /slips/ask", p.screen((*turn).askNew))

@@ -110,3 +110,16 @@ func (v *Verdict) proof(f File) {
 		v.say(NotProven, "stamp", "no-block", "The proof %s names no block of Bitcoin and no calendar.", clip(path.Base(f.Name)))
 	}
 }
+
+// Witnessed says what stamps prove of a root whose package is not at hand.
+func Witnessed(root Root, list []File) []Finding {
+	v := Verdict{Root: root}
+	for _, f := range list {
+		if path.Ext(f.Name) == ".ots" {
+			v.proof(f)
+		} else {
+			v.token(f, Beside{})
+		}
+	}
+	return v.Findings
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/jauap/jauap/bulletin/evidence/stamp"
 	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/daemon"
+	"github.com/jauap/jauap/web/api"
 )
 
 func stampCommands(d *door) *cli.Command {
@@ -35,6 +36,11 @@ func stampCommands(d *door) *cli.Command {
 			{
 				Name: "upgrade", Usage: "ask calendars again, some hours later, for the block of Bitcoin", ArgsUsage: "FILE NEWFILE",
 				Flags: []cli.Flag{calendar, proxy}, Action: d.upgradeStamps,
+			},
+			{
+				Name: "ask", Usage: "of a report that was sent from here or is at the desk; what is signed is kept beside it", ArgsUsage: "REPORT",
+				Flags:  []cli.Flag{jsonFlag(), list("tsa", "a time-stamp authority (RFC 3161)"), calendar, &cli.BoolFlag{Name: "again", Usage: "ask calendars for the block of Bitcoin", Local: true}, &cli.BoolFlag{Name: "look", Usage: "ask nobody, show what is kept", Local: true}},
+				Action: d.askWitnesses,
 			},
 		},
 	}
@@ -171,6 +177,30 @@ func (d *door) upgradeStamps(ctx context.Context, c *cli.Command) error {
 			return nil, cmp.Or(bad, errors.New("there is no proof in it that waits for a calendar"))
 		}
 		return had, nil
+	})
+}
+
+func (d *door) askWitnesses(ctx context.Context, c *cli.Command) error {
+	name, err := arg(c, 0, "a report: its root or id")
+	if err != nil {
+		return err
+	}
+	a := api.WitnessAsk{Report: name, Again: c.Bool("again"), Look: c.Bool("look"), Authorities: c.StringSlice("tsa"), Calendars: c.StringSlice("calendar")}
+	return d.with(ctx, c, func(b api.Backend) error {
+		w, err := b.AskWitnesses(ctx, a)
+		if err != nil || c.Bool("json") {
+			return errors.Join(err, d.jsonIf(err, w))
+		}
+		for _, m := range w.Failed {
+			d.say("no answer   %s %s", oneLine(m.Who), oneLine(m.Why))
+		}
+		for _, f := range w.Findings {
+			d.say("%-10s  %s", f.Class, oneLine(f.Words))
+		}
+		if len(w.Failed) > 0 && w.Fresh == 0 {
+			return errors.New("no witness gave anything new")
+		}
+		return nil
 	})
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/hex"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/jauap/jauap/bulletin/evidence"
+	"github.com/jauap/jauap/web/api"
 )
 
 // opensslAuthority answers time-stamp requests with openssl.
@@ -45,6 +48,59 @@ func opensslAuthority(t *testing.T, dir string) *httptest.Server {
 	}))
 	t.Cleanup(s.Close)
 	return s
+}
+
+// TestAskWitnesses: of a report that was sent from here, and of the same report
+// at the desk, witnesses see the root alone; what they sign is kept beside it,
+// judged with the package, and forgotten with the report.
+func TestAskWitnesses(t *testing.T) {
+	if _, err := exec.LookPath("openssl"); err != nil {
+		if os.Getenv("JAUAP_TEST") == "all" {
+			t.Fatal("JAUAP_TEST=all, and there is no openssl in PATH: install openssl")
+		}
+		t.Skip("no openssl in PATH: no foreign time-stamp authority is asked (JAUAP_TEST=all makes this a failure)")
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	tsa := opensslAuthority(t, dir)
+	dead := httptest.NewServer(nil)
+	dead.Close()
+	desk, author := newProgram(t, "Desk"), newProgram(t, "Author")
+	var box api.Inbox
+	desk.json(&box, "inbox", "open", "Newsroom", "--json")
+	var sent api.SentReport
+	author.json(&sent, "report", "--to", box.Card, "--json", "--what", "Canary shots", "--when", "2022-01-05T17:00:00+06:00", "--where", "Almaty", "--basis", "witnessed", "--consent", "desk")
+	stick := t.TempDir()
+	author.ok("carry", stick)
+	desk.ok("carry", stick)
+
+	var w api.Witnessed
+	author.json(&w, "evidence", "ask", sent.ID[:8], "--tsa", tsa.URL, "--tsa", dead.URL, "--json")
+	if w.Root != sent.Root || w.Fresh != 1 || len(w.Stamps) != 1 || len(w.Findings) != 1 || w.Findings[0].Code != "stamp" || len(w.Failed) != 1 || w.Failed[0].Who != dead.URL {
+		t.Fatalf("%+v", w)
+	}
+	q, err := os.ReadFile(filepath.Join(dir, "q"))
+	root, bad := hex.DecodeString(sent.Root)
+	if err != nil || bad != nil || !bytes.Contains(q, root) || bytes.Contains(q, []byte("anary")) || len(q) > 100 {
+		t.Errorf("%x %v", q, err)
+	}
+	if _, errs, code := author.try("evidence", "ask", sent.Root, "--tsa", dead.URL); code == exitOK || !strings.Contains(errs, "no witness gave anything new") {
+		t.Error(code, errs)
+	}
+	if out := author.ok("evidence", "ask", sent.Root, "--look"); !strings.Contains(out, "Foreign witness") {
+		t.Error(out)
+	}
+	desk.ok("evidence", "ask", sent.Root[:8], "--tsa", tsa.URL)
+	if out := desk.ok("desk", "report", sent.Root[:8]); !strings.Contains(out, "Foreign witness") || strings.Contains(out, "No outside witness") {
+		t.Error(out)
+	}
+	author.ok("report", "forget", sent.ID)
+	if _, errs, code := author.try("evidence", "ask", sent.Root, "--look"); code == exitOK || !strings.Contains(errs, "0 things of the desk") {
+		t.Error(code, errs)
+	}
+	if _, errs, code := desk.try("evidence", "ask", sent.Root[:8]); code == exitOK || !strings.Contains(errs, "name a witness") {
+		t.Error(code, errs)
+	}
 }
 
 // TestStamp: a package is stamped by openssl as an authority, checked by a

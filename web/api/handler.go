@@ -45,6 +45,7 @@ const FileHeader = "Jauap-File"
 //	GET  /api/v1/boards; POST /api/v1/boards, /api/v1/boards/{notices,media,post,editor,feed}
 //	GET  /api/v1/inboxes, /api/v1/inboxes/{sent,received}, /api/v1/inboxes/received/ID; POST /api/v1/inboxes: see Inboxes
 //	POST /api/v1/desk, /api/v1/desk/{report,incident,log,act,take}; GET /api/v1/desk/file: see Desks
+//	GET, POST /api/v1/witnesses: see Witnessing
 //	GET  /api/v1/slips, /api/v1/slips/team
 //	GET  /api/v1/{told,promises}
 //	POST /api/v1/{safe,words,notes,note,promise}
@@ -93,6 +94,7 @@ func Handler(b Backend, token string) http.Handler {
 	feeds(inner, b)
 	inboxes(inner, b)
 	desks(inner, b)
+	witnessing(inner, b)
 	safety(inner, b)
 	servePairing(inner, b)
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -379,6 +379,7 @@ type Backend interface {
 	Feeds
 	Inboxes
 	Desks
+	Witnessing
 	Air
 	Screen
 	Near

@@ -38,6 +38,7 @@ type Fake struct {
 	sticks api.Sticks
 	relays api.Relays
 	bureau
+	witnesses
 	fails   map[string]error
 	drafts  map[string]*talk // by the person's ID
 	invites int

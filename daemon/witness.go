@@ -1,0 +1,206 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jauap/jauap/bulletin/evidence"
+	"github.com/jauap/jauap/bulletin/evidence/ask"
+	"github.com/jauap/jauap/desk"
+	"github.com/jauap/jauap/web/api"
+)
+
+// witnessPatience is how long all witnesses together may take: a person waits.
+const witnessPatience = 40 * time.Second
+
+// maxWitnesses is how many are asked at once.
+const maxWitnesses = 8
+
+// Witnesses implements api.Witnessing.
+func (d *Daemon) Witnesses(context.Context) (api.Witnesses, error) {
+	c := d.opts.Config
+	w := api.Witnesses{Authorities: append([]string{}, c.TSA...), Calendars: append([]string{}, c.Calendars...), Way: "straight"}
+	switch {
+	case c.Tor:
+		w.Way = "tor"
+	case c.Proxy != "":
+		w.Way = "proxy"
+	}
+	return w, nil
+}
+
+// rootOf finds a report that was sent from here or is at the desk.
+func (d *Daemon) rootOf(name string) (root evidence.Root, err error) {
+	whole, bad := evidence.ParseRoot(name)
+	for _, s := range d.inboxes.SentAll() {
+		if s.Root != root && (bad == nil && s.Root == whole || len(name) >= 6 && strings.HasPrefix(s.ID.String(), name)) {
+			return s.Root, nil
+		}
+	}
+	v, err := d.desk.View()
+	if err != nil {
+		return root, deskError(err)
+	}
+	full, err := deskName(v, name)
+	if err != nil {
+		return root, err
+	}
+	if v.Report(full) == nil {
+		return root, fmt.Errorf("%w: %.64s is no report", api.ErrNotFound, name)
+	}
+	return evidence.ParseRoot(full)
+}
+
+// AskWitnesses implements api.Witnessing.
+func (d *Daemon) AskWitnesses(ctx context.Context, a api.WitnessAsk) (out api.Witnessed, err error) {
+	root, err := d.rootOf(a.Report)
+	if err != nil {
+		return out, err
+	}
+	out.Root = root.String()
+	list, err := d.desk.Stamps(root)
+	if err != nil {
+		return out, deskError(err)
+	}
+	if !a.Look {
+		if list, err = d.askWitnesses(ctx, a, root, list, &out); err != nil {
+			return out, err
+		}
+	}
+	for _, f := range list {
+		out.Stamps = append(out.Stamps, api.WitnessFile{Name: f.Name, Data: f.Data})
+	}
+	out.Findings = deskFindings(evidence.Witnessed(root, list))
+	for _, f := range out.Findings {
+		out.Waits = out.Waits || f.Code == "waiting"
+	}
+	return out, nil
+}
+
+// stampsOf are the stamps beside a report of the desk.
+func (d *Daemon) stampsOf(root string) ([]evidence.File, error) {
+	r, err := evidence.ParseRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	return d.desk.Stamps(r)
+}
+
+func deskFindings(list []evidence.Finding) (out []api.DeskFinding) {
+	for _, f := range list {
+		out = append(out, api.DeskFinding{Class: string(f.Class), About: f.About, Code: f.Code, Args: f.Args, Words: f.Words})
+	}
+	return out
+}
+
+// askWitnesses keeps what came, also when the person stopped waiting, and says
+// who did not answer.
+func (d *Daemon) askWitnesses(ctx context.Context, a api.WitnessAsk, root evidence.Root, had []evidence.File, out *api.Witnessed) ([]evidence.File, error) {
+	if len(a.Authorities)+len(a.Calendars) == 0 {
+		a.Authorities, a.Calendars = d.opts.Config.TSA, d.opts.Config.Calendars
+	}
+	switch n := len(a.Authorities) + len(a.Calendars); {
+	case n == 0:
+		return had, fmt.Errorf("%w: name a witness: an authority or a calendar", api.ErrUsage)
+	case n > maxWitnesses:
+		return had, fmt.Errorf("%w: at most %d witnesses are asked at once", api.ErrUsage, maxWitnesses)
+	case !a.Again && len(had)+len(a.Authorities)+min(len(a.Calendars), 1) > desk.MaxStamps:
+		return had, fmt.Errorf("%w: %d stamps are kept beside this report; that is enough", api.ErrUsage, len(had))
+	case d.opts.Config.Tor && d.opts.Config.Proxy == "":
+		return had, fmt.Errorf("%w: Tor is not ready, and nothing goes past it", api.ErrUsage)
+	}
+	ctx, stop := context.WithTimeout(ctx, witnessPatience)
+	defer stop()
+	asker := ask.Asker{Proxy: d.opts.Config.Proxy}
+	if a.Again {
+		out.Fresh = upgradeAll(ctx, asker, a.Calendars, root, had, out)
+	} else {
+		fresh := askAll(ctx, asker, a, root, out)
+		out.Fresh, had = len(fresh), append(had, fresh...)
+	}
+	if out.Fresh == 0 {
+		return had, nil
+	}
+	d.people.Lock()
+	defer d.people.Unlock()
+	if err := d.desk.KeepStamps(root, had); err != nil {
+		return had, deskError(err)
+	}
+	d.changes.bump()
+	return d.desk.Stamps(root)
+}
+
+// askAll asks them all at the same time.
+func askAll(ctx context.Context, asker ask.Asker, a api.WitnessAsk, root evidence.Root, out *api.Witnessed) (fresh []evidence.File) {
+	answers := make([][]ask.Answer, len(a.Authorities)+1)
+	fails := make([]error, len(answers))
+	var wait sync.WaitGroup
+	for i := range answers {
+		wait.Go(func() {
+			if i == len(a.Authorities) {
+				answers[i], fails[i] = asker.All(ctx, nil, a.Calendars, root)
+			} else {
+				answers[i], fails[i] = asker.All(ctx, a.Authorities[i:i+1], nil, root)
+			}
+		})
+	}
+	wait.Wait()
+	for i := range answers {
+		for _, x := range answers[i] {
+			fresh = append(fresh, evidence.File{Name: "new" + x.Ext, Data: x.Data})
+		}
+		misses(fails[i], out)
+	}
+	return fresh
+}
+
+// upgradeAll asks the calendars of earlier proofs again.
+func upgradeAll(ctx context.Context, asker ask.Asker, calendars []string, root evidence.Root, had []evidence.File, out *api.Witnessed) (n int) {
+	for i, f := range had {
+		if path.Ext(f.Name) != ".ots" {
+			continue
+		}
+		b, done, err := asker.Upgrade(ctx, calendars, root, f.Data)
+		misses(err, out)
+		if n += done; done > 0 {
+			had[i].Data = b
+		}
+	}
+	return n
+}
+
+// misses tells apart the witnesses that failed.
+func misses(err error, out *api.Witnessed) {
+	if many, ok := err.(interface{ Unwrap() []error }); ok && !errors.Is(err, context.Canceled) && strings.Contains(err.Error(), "\n") {
+		for _, e := range many.Unwrap() {
+			misses(e, out)
+		}
+		return
+	}
+	if err == nil {
+		return
+	}
+	m := api.WitnessMiss{Why: err.Error(), Early: errors.Is(err, ask.ErrEarly)}
+	if who, why, ok := strings.Cut(m.Why, ": "); ok && strings.HasPrefix(who, "http") {
+		m.Who, m.Why = who, why
+	}
+	out.Failed = append(out.Failed, m)
+}
+
+// forgetStamps erases the stamps of a report that was sent from here and is
+// forgotten: they would tell that there was one. people is held.
+func (d *Daemon) forgetStamps(root [32]byte) error {
+	if root == ([32]byte{}) {
+		return nil
+	}
+	v, err := d.desk.View()
+	if err != nil || v.Report(evidence.Root(root).String()) != nil {
+		return err
+	}
+	return d.desk.KeepStamps(root, nil)
+}
