@@ -135,6 +135,11 @@ func (d *Daemon) Act(_ context.Context, a api.SlipAct) (api.Slip, error) {
 	if err != nil {
 		return api.Slip{}, slipError(err)
 	}
+	if a.Look {
+		s := d.slip(&v)
+		s.Outcome = a.Outcome
+		return s, nil
+	}
 	var outcome inquiry.Outcome
 	kind := inquiry.Kind(0)
 	switch a.Kind {
@@ -201,6 +206,13 @@ func (d *Daemon) ExportSlips(_ context.Context, a api.SlipFile) (api.SlipFile, e
 	list, err := d.inquiry.Slips(d.moment(), nil)
 	if err != nil {
 		return a, slipError(err)
+	}
+	for i, names := 0, d.boxNames(); i < len(list); i++ {
+		for j := range list[i].Events {
+			if e := &list[i].Events[j]; e.Who == "" { // said by an inbox
+				e.Who = names[e.Via]
+			}
+		}
 	}
 	var b bytes.Buffer
 	switch a.Form {

@@ -16,8 +16,12 @@ type slipsScreen struct {
 	Over       int // of others, not shown
 	Team       []teamMate
 	Boxes      []waitingSlips
+	Reply      *paperReply
 	Done       string
 }
+
+// paperReply is the ticked answer of a printed slip, to be looked at and sent.
+type paperReply struct{ Code, Who, Word string }
 
 // waitingSlips is what of an own public inbox is not in the queue.
 type waitingSlips struct{ Name, Word string }
@@ -130,6 +134,9 @@ func (x *turn) slips() error {
 	}
 	var s slipsScreen
 	s.Done, _ = x.told("slips").(string)
+	if r, ok := x.told("reply").(paperReply); ok {
+		s.Reply = &r
+	}
 	for _, one := range list {
 		v := x.slip(one, me.Name)
 		switch {

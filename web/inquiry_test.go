@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,20 @@ func TestSlips(t *testing.T) {
 	if resp, body = b.do(b.request("GET", "/slips/"+help.ID+"/pdf", nil)); resp.Header.Get("Content-Type") != "application/pdf" || body != "pdf of "+help.Name {
 		t.Errorf("%v %q", resp.Header, body)
 	}
+	// The code that was ticked on paper is scanned: nothing is filed before the
+	// person has seen which it was.
+	b.get("/scan")
+	_, body = b.letter("/scan", b.csrf(), "", api.SendFile{Name: "a.jpg", Data: []byte("JAUAP-REPLY:" + help.ID)})
+	has(t, body, "The paper says about", "Айша", "I spoke to them", `value="JAUAP-REPLY:`+help.ID)
+	if list, _ := w.Slips(t.Context()); slices.ContainsFunc(list, func(s api.Slip) bool { return s.ID == help.ID && len(s.Events) > 0 }) {
+		t.Error("a scan files an answer by itself")
+	}
+	b.get("/scan")
+	_, body = b.letter("/scan", b.csrf(), "", api.SendFile{Name: "a.jpg", Data: []byte("JAUAP-REPLY:nothing")})
+	has(t, body, "No open slip on this device has this code")
+	b.get("/scan")
+	_, body = b.letter("/scan", b.csrf(), "", api.SendFile{Name: "a.jpg", Data: []byte("jauap-inbox:1:Заңгер")})
+	has(t, body, "Заңгер")
 	w.Fail("Act", fmt.Errorf("%w: the code", api.ErrTypo))
 	b.get("/slips")
 	_, body = b.submit("/slips/code", "code", "AAAA")

@@ -57,6 +57,12 @@ func (x *turn) scanned() error {
 	if strings.HasPrefix(strings.ToUpper(s.Code), codeAt) {
 		return x.scannedNear(s.Code, live)
 	}
+	switch up := strings.ToUpper(s.Code); {
+	case strings.HasPrefix(up, "JAUAP-REPLY:"):
+		return x.scannedReply(s.Code, live)
+	case strings.HasPrefix(up, "JAUAP-INBOX:"):
+		return x.scannedInbox(s.Code, live, problem)
+	}
 	if strings.ContainsAny(s.Code, "#№") && !strings.Contains(strings.ToLower(s.Code), "jauap:") {
 		return x.noteSeen(s.Code, live) // the code on a printed note
 	}
@@ -69,6 +75,36 @@ func (x *turn) scanned() error {
 	}
 	x.tell("scan", x.T("scan.done", "name", isolate(p.Name)))
 	return x.goOn("scan", live)
+}
+
+// scannedReply shows what the code on a printed slip would file: several stand
+// beside each other on the paper, and the person sees which one it was.
+func (x *turn) scannedReply(code string, live bool) error {
+	s, err := x.p.b.Act(x.ctx(), api.SlipAct{Code: code, Look: true})
+	switch {
+	case errors.Is(err, api.ErrTypo):
+		x.tell("slips", x.T("slips.code-typo"))
+	case errors.Is(err, api.ErrNotFound):
+		x.tell("slips", x.T("slips.code-unknown"))
+	case err != nil:
+		return err
+	default:
+		x.tell("reply", paperReply{code, x.slip(s, "").Who, x.T("outcome." + s.Outcome)})
+	}
+	return x.goOn("slips", live)
+}
+
+// scannedInbox keeps the card of a public inbox.
+func (x *turn) scannedInbox(card string, live bool, problem func() error) error {
+	_, err := x.p.b.Inbox(x.ctx(), api.InboxAsk{Do: "save", Card: card})
+	if errors.Is(err, api.ErrUsage) {
+		return problem()
+	}
+	if err != nil {
+		return err
+	}
+	x.tell("inbox", x.T("inbox.saved"))
+	return x.goOn("inbox", live)
 }
 
 // scannedNear calls the device whose address was in a picture.

@@ -56,8 +56,9 @@ func inquiryCommands(d *door) []*cli.Command {
 		{
 			Name: "answer", Category: "asking after people", Usage: "say what came of a slip", ArgsUsage: "ID OUTCOME [TEXT], or --code CODE [TEXT]",
 			Description: "OUTCOME is one of: spoke (to the person), close (somebody close says), neighbour, no-answer, not-there, other.",
-			Flags:       []cli.Flag{jsonFlag(), text("code", "the code beside the answer that was ticked on a printed slip")},
-			Action:      d.answerSlip,
+			Flags: []cli.Flag{jsonFlag(), text("code", "the code beside the answer that was ticked on a printed slip"),
+				&cli.BoolFlag{Name: "look", Usage: "with --code: only say what it stands for", Local: true}},
+			Action: d.answerSlip,
 		},
 	}
 }
@@ -255,7 +256,7 @@ func (d *door) printSlip(ctx context.Context, c *cli.Command) error {
 
 func (d *door) answerSlip(ctx context.Context, c *cli.Command) error {
 	if code := c.String("code"); code != "" {
-		return d.answer(ctx, c, api.SlipAct{Code: code, Text: strings.Join(c.Args().Slice(), " ")})
+		return d.answer(ctx, c, api.SlipAct{Code: code, Look: c.Bool("look"), Text: strings.Join(c.Args().Slice(), " ")})
 	}
 	id, err := arg(c, 0, "a slip; `jauap slips` lists them")
 	if err != nil {
@@ -274,6 +275,10 @@ func (d *door) answer(ctx context.Context, c *cli.Command, a api.SlipAct) error 
 		s, err := b.Act(ctx, a)
 		if err != nil || c.Bool("json") {
 			return errors.Join(err, d.jsonIf(err, s))
+		}
+		if a.Look {
+			d.say("%s: %s", s.Outcome, oneLine(s.Name))
+			return nil
 		}
 		d.say("Saved. It goes to who asked by itself.")
 		return nil

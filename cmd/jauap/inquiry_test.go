@@ -61,6 +61,9 @@ func TestAskAfter(t *testing.T) {
 	if _, errs, ok := saule.try("answer", "--code", code[:12]+"U"); ok == exitOK || !strings.Contains(errs, "typed wrong") {
 		t.Errorf("a code that was typed wrong: %s", errs)
 	}
+	if out := saule.ok("answer", "--code", code, "--look"); !strings.Contains(out, "spoke: Гүлнар Ахметова") || slips(saule)[0].State != "taken" {
+		t.Error(out)
+	}
 	saule.ok("answer", "--code", strings.ToLower(code), "She is well, she has bread.")
 	if list := slips(saule); len(list) != 0 {
 		t.Errorf("the helper still has %+v", list)

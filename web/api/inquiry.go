@@ -27,9 +27,10 @@ type Slip struct {
 	From     string `json:"from,omitempty"`
 	Say      string `json:"say,omitempty"`
 
-	Takers []string    `json:"takers,omitempty"` // who is on it
-	Tries  int         `json:"tries"`            // times nobody answered
-	Events []SlipEvent `json:"events"`
+	Takers  []string    `json:"takers,omitempty"`  // who is on it
+	Tries   int         `json:"tries"`             // times nobody answered
+	Outcome string      `json:"outcome,omitempty"` // what a code that was looked at stands for
+	Events  []SlipEvent `json:"events"`
 }
 
 // SlipEvent is what somebody did about a slip.
@@ -62,6 +63,7 @@ type SlipAct struct {
 	Outcome string `json:"outcome,omitempty"`
 	Text    string `json:"text,omitempty"`
 	Code    string `json:"code,omitempty"` // of a printed slip; says ID, Kind and Outcome
+	Look    bool   `json:"look,omitempty"` // do nothing: only say which slip and Outcome it is
 }
 
 // SlipPrint asks for a slip on paper.

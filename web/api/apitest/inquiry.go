@@ -72,9 +72,17 @@ func (f *Fake) Act(_ context.Context, a api.SlipAct) (api.Slip, error) {
 	if err := f.fails["Act"]; err != nil {
 		return api.Slip{}, err
 	}
+	if _, id, ok := strings.Cut(a.Code, "JAUAP-REPLY:"); ok { // of this Fake: who was spoken to
+		a.ID, a.Kind, a.Outcome = id, "answered", "spoke"
+	}
 	i := slices.IndexFunc(f.slips, func(s api.Slip) bool { return s.ID == a.ID })
 	if i < 0 {
 		return api.Slip{}, api.ErrNotFound
+	}
+	if a.Look {
+		s := f.slips[i]
+		s.Outcome = a.Outcome
+		return s, nil
 	}
 	s := &f.slips[i]
 	was := *s

@@ -88,7 +88,7 @@ func (f *Fake) Scan(_ context.Context, picture []byte) (api.Scanned, error) {
 		return api.Scanned{}, err
 	}
 	_, code, ok := strings.Cut(string(picture), "JAUAP:")
-	if strings.HasPrefix(string(picture), "JAUAP-AT/") {
+	if strings.HasPrefix(string(picture), "JAUAP-AT/") || strings.HasPrefix(string(picture), "JAUAP-REPLY:") || strings.HasPrefix(string(picture), "jauap-inbox:") {
 		return api.Scanned{Code: string(picture)}, nil
 	}
 	if _, text, note := strings.Cut(string(picture), "NOTE:"); note {
