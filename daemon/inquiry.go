@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/inbox"
 	"github.com/jauap/jauap/inquiry"
 	"github.com/jauap/jauap/web/api"
 )
@@ -19,7 +20,7 @@ const usualDays = 14
 // slipError turns errors of the room into those of the door.
 func slipError(err error) error {
 	switch {
-	case errors.Is(err, inquiry.ErrUnknown):
+	case errors.Is(err, inquiry.ErrUnknown), errors.Is(err, inbox.ErrUnknown):
 		return fmt.Errorf("%w: %v", api.ErrNotFound, err)
 	case errors.Is(err, inquiry.ErrSlip), errors.Is(err, inquiry.ErrOver), errors.Is(err, inquiry.ErrNotMine):
 		return fmt.Errorf("%w: %v", api.ErrUsage, err)

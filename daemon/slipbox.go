@@ -4,12 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"slices"
 
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/inbox"
 	"github.com/jauap/jauap/inquiry"
 	"github.com/jauap/jauap/web/api"
 )
+
+// manySlips waiting are more than a team works off in order.
+const manySlips = 500
 
 // slipLetters is the way of slips and answers through public inboxes.
 type slipLetters struct{ x *inbox.Inboxes }
@@ -60,8 +65,12 @@ func (d *Daemon) askInbox(to string, s inquiry.Slip) (out api.Sent, err error) {
 // as long as there is room; the rest waits. people is held.
 func (d *Daemon) fileSlips(list []inbox.Message) error {
 	full := map[inbox.ID]bool{}
+	list = slices.DeleteFunc(list, func(m inbox.Message) bool { return !m.Whole || m.Kind != inbox.Slip })
+	if len(list) > manySlips { // a flood shall not be first only because it came first
+		rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	}
 	for _, m := range list {
-		if !m.Whole || m.Kind != inbox.Slip || full[m.Box] {
+		if full[m.Box] {
 			continue
 		}
 		c, _, err := d.inboxes.Content(m.ID)

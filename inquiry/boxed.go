@@ -26,6 +26,10 @@ func (d *Desk) Through(l Letters) { d.letters = l }
 // maxBacks is how many who ask the same in the same words share one slip.
 const maxBacks = 8
 
+// maxBoxed is how many slips of one inbox are open: what strangers send makes
+// letters to the whole team.
+const maxBoxed = 1_000
+
 // back is an asker without a session: at the door where answers go, at the
 // asker what proves that it asked.
 type back struct {
@@ -194,7 +198,7 @@ func (d *Desk) fileSlip(tx account.Tx, at account.Moment, s Slip, b back) (Verdi
 	if err != nil {
 		return "", err
 	}
-	if open >= maxOpen || all >= maxSlips {
+	if open >= maxBoxed || all >= maxSlips {
 		return "", ErrFull
 	}
 	k := &kept{Slip: s, via: b.box, door: true, wasBoxed: true, received: at.Wall, backs: []back{b}}

@@ -222,7 +222,7 @@ func TestHostileBox(t *testing.T) {
 	}
 	// A full queue: the slip waits, and a contact's comes in.
 	key := account.ContactID(theBox)
-	c.must(d.vault.Update(func(tx account.Tx) error { return d.count(tx, key, maxOpen-1, 0) }))
+	c.must(d.vault.Update(func(tx account.Tx) error { return d.count(tx, key, maxBoxed-1, 0) }))
 	s = asked("Болат")
 	s.ID = ID{6}
 	if _, err := d.File(c.at(), theBox, boxedSlip(&s, [32]byte{6}, 7)); !errors.Is(err, ErrFull) {
