@@ -46,7 +46,7 @@ func TestWitnessPage(t *testing.T) {
 		t.Error(body, resp.Header)
 	}
 	b.get("/witness/" + root)
-	_, body = ask("do", "again", "calendars", "https://b.example", "authorities", "https://tsa.example/ts")
+	ask("do", "again", "calendars", "https://b.example", "authorities", "https://tsa.example/ts")
 	if q := w.AskedWitnesses(); len(q) != 2 || !q[1].Again || len(q[1].Authorities) != 0 {
 		t.Errorf("%+v", q)
 	}
