@@ -87,7 +87,7 @@ func (x *turn) askWitness() error {
 	}
 	w, err := x.p.b.AskWitnesses(x.ctx(), a)
 	if errors.Is(err, api.ErrUsage) {
-		return x.witnessBad(s, x.T("witness.bad", "why", isolate(err.Error())))
+		return x.witnessBad(s, x.T("witness.bad", "why", x.why(err)))
 	} else if err != nil {
 		return err
 	}
