@@ -84,6 +84,7 @@ var house = map[string]room{
 	"clock":                   {kind: 'C', may: []string{"account", "envelope", "seal"}, reason: "judging a clock reads none and keeps no file"},
 	"sim/town":                {kind: 'D', may: []string{"account", "chat", "clock", "envelope", "exchange", "link", "node", "routing", "seal", "store", "internal/durable"}, never: []string{"daemon"}, reason: "a town runs the real rooms and no second ones; sockets and files stay outside"},
 	"sim":                     {kind: 'D', may: []string{"envelope", "node", "routing", "store", "link", "exchange", "internal/durable"}, never: []string{"seal"}, reason: "the simulator runs the real node and no second one"},
+	"lock":                    {kind: 'D', may: []string{"config", "daemon", "web", "web/api"}, reason: "when a profile is open does not know what is in it"},
 	"daemon":                  {kind: 'D', may: []string{"*"}, never: []string{"sim", "sim/town"}, reason: "assembly"},
 	"demo":                    {kind: 'D', may: []string{"config", "daemon", "web", "web/api"}, reason: "the demo plays nothing: it starts what a person would start"},
 	"bench":                   {kind: 'D', may: []string{"config", "daemon", "envelope", "exchange", "identity", "seal", "store", "web/api", "internal/durable", "internal/netem"}, reason: "a benchmark runs the rooms and adds nothing"},

@@ -74,6 +74,7 @@ type Config struct {
 	Poll      time.Duration // how often to try a relay that does not answer, on mains
 	Power     Power         // how eagerly to try
 	Metered   Metered       // what links to relays may cost
+	Lock      time.Duration // without a person, until a profile with a passphrase locks by itself; 0 for never
 }
 
 // Limits.
@@ -97,6 +98,7 @@ func Default() Config {
 		Poll:      time.Second,
 		Power:     PowerAuto,
 		Metered:   Metered{Order: OrderAll},
+		Lock:      10 * time.Minute,
 	}
 }
 
@@ -193,6 +195,8 @@ func (c *Config) set(key, value string) (err error) {
 		if c.Power != PowerAuto && c.Power != PowerMains && c.Power != PowerBattery {
 			err = fmt.Errorf("power is auto, mains or battery, not %q", value)
 		}
+	case "lock":
+		c.Lock, err = parseLock(value)
 	case "metered":
 		err = c.Metered.parse(value)
 	case "metered-order":
@@ -387,6 +391,7 @@ func (c Config) Text() string {
 	}
 	put("Sticks that are visited by themselves when they are plugged in (Linux): known for those on which this device left letters before, any, or off. The page asks for others.", "sticks", string(c.Sticks))
 	put("Where the page opens. Loopback only.", "page", c.Page)
+	put("A profile with a passphrase locks itself after so long without a person, from 1m to 24h, or 0 for never; the node carries on.", "lock", c.Lock.String())
 	put("Disk space for envelopes, own and carried.", "quota", fmt.Sprintf("%dB", c.Quota))
 	put("When others learn that their letters arrived: late, prompt or off.", "receipts", string(c.Receipts))
 	put("How often a silent relay is tried, on mains.", "poll", c.Poll.String())

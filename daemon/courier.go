@@ -155,6 +155,10 @@ func (d *Daemon) noteHanded(list []node.Handed) {
 		}
 	}
 	d.noteDrops(list)
+	if d.opts.Locked {
+		d.later = append(d.later, all[:min(len(all), max(0, maxLater-len(d.later)))]...)
+		return
+	}
 	m, _ := d.clock.moment()
 	if err := d.acc.HandedAll(m, all); err != nil {
 		d.setTrouble("vault", "letter states: "+err.Error())

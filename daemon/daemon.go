@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -34,7 +33,6 @@ import (
 	"github.com/jauap/jauap/status"
 	"github.com/jauap/jauap/sticks"
 	"github.com/jauap/jauap/store"
-	"github.com/jauap/jauap/web"
 	"github.com/jauap/jauap/web/api"
 )
 
@@ -53,6 +51,8 @@ type Options struct {
 	Passphrase []byte // nil for a profile without one
 	TrustClock bool   // believe the wall clock whatever was seen before
 	Erasable   bool   // the page may erase the profile: who runs the node heeds Gone
+	Locked     bool   // carry and take in, but leave the vault closed; see Part
+	Keeper     Keeper // shows the page and locks; nil for a node that has neither
 	Now        func() time.Time
 	Log        *slog.Logger
 	// Place names the network that this device is in; nil for probe.Place.
@@ -65,6 +65,8 @@ type Options struct {
 	// TorPorts are where a running Tor is looked for, nil for the usual ones; TorMore
 	// are settings for a Tor of our own. For tests.
 	TorPorts, TorMore []string
+
+	handed handed // by the node before, in the same process
 }
 
 // Daemon is one running node with its person. Its methods may be called from
@@ -90,9 +92,10 @@ type Daemon struct {
 	board    *status.Board
 	pairing  *pairing.Pairing
 	scanning sync.Mutex
-	unopened bool        // arrived units that the vault would not take or the shelf not give
-	running  bool        // Start was called
-	taken    []api.Relay // since Open
+	unopened bool               // arrived units that the vault would not take or the shelf not give
+	later    []account.Handover // own envelopes that left while the vault was closed
+	running  bool               // Start was called
+	taken    []api.Relay        // since Open
 
 	// courier guards the node, the shelf and all that follows.
 	courier   sync.Mutex
@@ -133,11 +136,7 @@ type Daemon struct {
 	stop    context.CancelFunc
 	ctx     context.Context
 	group   sync.WaitGroup
-	page    *http.Server
-	site    *web.Site
-	base    string // of the page's address
-	door    api.Door
-	end     end
+	end     *end
 }
 
 // arrival is an envelope that the courier kept and the person may own.
@@ -242,21 +241,32 @@ func Open(o Options) (*Daemon, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	unlock, err := lockDir(o.Dir)
-	if err != nil {
-		return nil, err
+	return openAs(o)
+}
+
+// openAs is Open with what an earlier node of this process handed over.
+func openAs(o Options) (d *Daemon, err error) {
+	if o.handed.folder == nil {
+		if o.handed.folder, err = lockDir(o.Dir); err != nil {
+			return nil, err
+		}
 	}
-	d := &Daemon{
-		opts: o, log: o.Log, unlock: unlock, ahead: map[envelope.ID]int{},
+	if o.handed.end == nil {
+		o.handed.changes, o.handed.end = newChanges(), &end{}
+		if o.Erasable {
+			o.handed.end.gone = make(chan struct{})
+		}
+	}
+	h := o.handed
+	o.handed = handed{}
+	d = &Daemon{
+		opts: o, log: o.Log, unlock: h.folder, end: h.end, vault: h.vault, later: h.later, ahead: map[envelope.ID]int{},
 		metered:  openMetered(o.Dir, o.Config.Metered, o.Now),
 		meetings: map[node.LinkID]*meeting{}, rows: map[string]*row{}, trouble: map[string]string{},
-		changes: newChanges(), watch: &observe.Log{}, notice: newNotice(), ways: newWays(),
+		changes: h.changes, watch: &observe.Log{}, notice: newNotice(), ways: newWays(),
 	}
 	d.sticks.Now, d.sticks.Changed = d.opts.Now, d.changes.bump
 	d.ctx, d.stop = context.WithCancel(context.Background())
-	if o.Erasable {
-		d.end.gone = make(chan struct{})
-	}
 	if err := d.open(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -268,15 +278,10 @@ func (d *Daemon) open() (err error) {
 	if d.clock, err = openClock(o.Dir, o.Now, o.TrustClock); err != nil {
 		return err
 	}
-	v, err := sqlite.Open(vaultPath(o.Dir), o.Passphrase)
-	if errors.Is(err, sqlite.ErrWrongPassphrase) {
-		return fmt.Errorf("%w; nothing was changed, try again", ErrPassphrase)
-	}
-	if err != nil {
+	m, _ := d.clock.moment()
+	if err := d.openVault(m); err != nil {
 		return err
 	}
-	d.vault = v
-	m, _ := d.clock.moment()
 	if d.acc, err = account.Open(d.vault, m); err != nil {
 		return err
 	}
@@ -348,23 +353,26 @@ func (d *Daemon) recover() error {
 		return err
 	}
 	d.submit(left)
+	d.noteLater()
 	d.offerShelf()
 	d.searchDrops()
 	d.settleLocked()
 	return nil
 }
 
-// Close ends links and page, and releases the folder. It may be called on a
-// daemon that is only half open.
+// Close ends the links and releases the folder. It may be called on a daemon that
+// is only half open.
 func (d *Daemon) Close() error {
-	d.stop()
-	if d.page != nil {
-		ctx, done := context.WithTimeout(context.Background(), 2*time.Second)
-		if d.page.Shutdown(ctx) != nil {
-			d.page.Close()
-		}
-		done()
+	err := d.shut()
+	if d.unlock != nil {
+		err = errors.Join(err, d.unlock())
 	}
+	return err
+}
+
+// shut is Close without giving the folder up.
+func (d *Daemon) shut() error {
+	d.stop()
 	d.courier.Lock()
 	for _, m := range d.meetings {
 		if m.conn != nil {
@@ -374,9 +382,6 @@ func (d *Daemon) Close() error {
 	d.courier.Unlock()
 	d.group.Wait()
 	var errs []error
-	if d.page != nil {
-		errs = append(errs, api.RemoveDoor(d.opts.Dir, d.door))
-	}
 	if d.clock != nil {
 		errs = append(errs, d.clock.save(), d.saveWindows(), d.metered.close())
 	}
@@ -393,9 +398,6 @@ func (d *Daemon) Close() error {
 		// That what is gone could not be saved is no fault.
 		_, err := erase(d.opts.Dir)
 		errs = []error{err}
-	}
-	if d.unlock != nil {
-		errs = append(errs, d.unlock())
 	}
 	return errors.Join(errs...)
 }

@@ -170,11 +170,11 @@ func (d *Daemon) Wait(ctx context.Context, seen uint64) (uint64, error) {
 }
 
 // Page implements api.Opener.
-func (d *Daemon) Page(context.Context) (string, error) {
-	if d.site == nil {
+func (d *Daemon) Page(ctx context.Context) (string, error) {
+	if d.opts.Keeper == nil {
 		return "", api.ErrNotFound
 	}
-	return d.PageURL(), nil
+	return d.opts.Keeper.Page(ctx)
 }
 
 // Status implements api.Net.
@@ -195,6 +195,9 @@ func (d *Daemon) Status(context.Context) (api.Status, error) {
 		Shelf:   api.Shelf{Envelopes: st.Envelopes, Bytes: st.Bytes, Quota: st.Quota},
 		Waiting: waiting, Clock: doubt, Trouble: d.troubles(), LeftAt: known(d.leftAt), Progress: progress,
 		Metered: d.metered.status(), Tor: d.tor,
+	}
+	if d.opts.Keeper != nil {
+		s.Lock = d.opts.Keeper.Lockable()
 	}
 	if doubt == "" { // else its hours mean nothing
 		s.Forecast = forecast(d.watch.Forecast(d.opts.Now()))

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/jauap/jauap/web/api"
 )
@@ -27,8 +26,8 @@ func (d *Daemon) Feed(_ context.Context, a api.FeedAsk) (api.Feed, error) {
 	}
 	id, key, err := d.boards.Feed()
 	at := d.opts.Config.Page
-	if d.base != "" {
-		at = strings.TrimPrefix(d.base, "http://")
+	if d.opts.Keeper != nil {
+		at = d.opts.Keeper.Addr()
 	}
 	return api.Feed{Key: key, ID: id, At: at}, boardError(err)
 }

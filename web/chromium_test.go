@@ -30,7 +30,7 @@ func TestChromium(t *testing.T) {
 		name string
 		test func(*testing.T, context.Context)
 	}{
-		{"first visit", testFirstVisit}, {"letter", testLetter}, {"safe", testSafe}, {"without JavaScript", testWithoutJavaScript}, {"board", testBoard}, {"axe can fail", testAxeFinds}, {"photo, draft, delete, search", testTalking}, {"voice", testVoice}, {"voice of a notice", testNoticeVoice}, {"half typed", testHalfTyped}, {"keyboard", testKeyboard}, {"first run", testFirstScreens}, {"ten thousand letters", testLongTalk}, {"every screen", testEveryScreen},
+		{"first visit", testFirstVisit}, {"letter", testLetter}, {"safe", testSafe}, {"without JavaScript", testWithoutJavaScript}, {"board", testBoard}, {"axe can fail", testAxeFinds}, {"photo, draft, delete, search", testTalking}, {"voice", testVoice}, {"voice of a notice", testNoticeVoice}, {"half typed", testHalfTyped}, {"keyboard", testKeyboard}, {"first run", testFirstScreens}, {"lock", testLockScreens}, {"ten thousand letters", testLongTalk}, {"every screen", testEveryScreen},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			// A window of its own, with its own cookies.
@@ -231,9 +231,9 @@ func testLetter(t *testing.T, ctx context.Context) {
 	if people, _ := w.People(t.Context()); people[0].Unread != 0 {
 		t.Errorf("%d unread letters on the open page", people[0].Unread)
 	}
-	do(t, ctx, chromedp.Navigate(w.s.URL+"/person/"+p.ID), chromedp.SendKeys(chromedp.CSS("#code"), "apple bridge"), chromedp.Click(chromedp.CSS("form button")))
+	do(t, ctx, chromedp.Navigate(w.s.URL+"/person/"+p.ID), chromedp.SendKeys(chromedp.CSS("#code"), "apple bridge"), chromedp.Click(chromedp.CSS("main form button")))
 	until(t, ctx, "main", "They do NOT match")
-	do(t, ctx, chromedp.SetValue(chromedp.CSS("#code"), p.Digits), chromedp.Click(chromedp.CSS("form button")))
+	do(t, ctx, chromedp.SetValue(chromedp.CSS("#code"), p.Digits), chromedp.Click(chromedp.CSS("main form button")))
 	until(t, ctx, "main", "They match")
 
 	// The page says when it no longer hears anything.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -13,27 +14,33 @@ import (
 	"github.com/jauap/jauap/web/api/apitest"
 )
 
-// newFirst is a First whose opener notes what it was asked for.
-func newFirst(t *testing.T, locked bool) (*First, *httptest.Server, *[]string) {
+// replaced is a handler that may become another one.
+type replaced struct{ now atomic.Pointer[http.Handler] }
+
+func (r *replaced) set(h http.Handler) { r.now.Store(&h) }
+
+func (r *replaced) ServeHTTP(w http.ResponseWriter, q *http.Request) { (*r.now.Load()).ServeHTTP(w, q) }
+
+// newFirst is a first page whose maker notes what it was asked for.
+func newFirst(t *testing.T) (*Gate, *httptest.Server, *[]string) {
 	t.Helper()
 	c := newClock()
 	g := NewGate(c.now)
 	var asked []string
-	f := NewFirst(g, locked, func(name, pass string) (http.Handler, error) {
+	var r replaced
+	r.set(NewFirst(g, func(name, pass string) error {
 		asked = append(asked, name+"|"+pass)
-		switch pass {
-		case "wrong horse":
-			return nil, ErrWrong
-		case "full disk":
-			return nil, errors.New("no <room>")
+		if pass == "full disk" {
+			return errors.New("no <room>")
 		}
-		return New(apitest.New(name, c.now), Options{Now: c.now, Gate: g}), nil
-	}, Options{Now: c.now})
-	return f, start(t, f), &asked
+		r.set(New(apitest.New(name, c.now), Options{Now: c.now, Gate: g}))
+		return nil
+	}, Options{Now: c.now}))
+	return g, start(t, &r), &asked
 }
 
 func TestFirstRun(t *testing.T) {
-	f, s, asked := newFirst(t, false)
+	f, s, asked := newFirst(t)
 	b := newBrowser(t, s)
 	if status, page := b.get("/"); status != 403 || !strings.Contains(page, "Jauap is closed here") {
 		t.Errorf("without a link: %d", status)
@@ -62,51 +69,23 @@ func TestFirstRun(t *testing.T) {
 	}
 }
 
-func TestLocked(t *testing.T) {
-	f, s, _ := newFirst(t, true)
-	b := newBrowser(t, s)
-	b.get(f.Link(s.URL))
-	_, page := b.get("/")
-	has(t, page, "Jauap is locked", `type="password"`)
-	hasNot(t, page, `name="again"`)
-	resp, page := b.submit("/", "pass", "wrong horse")
-	if resp.StatusCode != http.StatusForbidden {
-		t.Errorf("wrong: %d", resp.StatusCode)
-	}
-	has(t, page, "This is not the passphrase")
-	_, page = b.submit("/", "pass", "correct horse")
-	has(t, page, "Your letters are open")
-	// A form of nobody's opens nothing.
-	g, s2, asked := newFirst(t, true)
-	b2 := newBrowser(t, s2)
-	b2.get(g.Link(s2.URL))
-	if resp, _ := b2.do(b2.request("POST", "/", strings.NewReader("pass=correct+horse"))); resp.StatusCode == 200 || len(*asked) != 0 {
-		t.Errorf("without a token: %d, %q", resp.StatusCode, *asked)
-	}
-}
-
 // testFirstScreens looks at the first run in every language, on a small
 // telephone, by day and by night.
 func testFirstScreens(t *testing.T, ctx context.Context) {
-	for _, locked := range []bool{false, true} {
-		f, s, _ := newFirst(t, locked)
-		do(t, ctx, chromedp.EmulateViewport(320, 640), chromedp.Navigate(f.Link(s.URL)))
-		until(t, ctx, "main", "form")
-		for _, lang := range []string{"kk", "ru", "en"} {
-			do(t, ctx, chromedp.Click(chromedp.CSS("button[lang="+lang+"]")))
-			until(t, ctx, "html", `<html lang="`+lang+`"`)
-			inspect(t, ctx, "first "+lang)
-			axe(t, ctx, "first "+lang)
-			shoot(t, ctx, "first-"+lang)
-		}
-		if locked {
-			continue
-		}
-		do(t, ctx, chromedp.SendKeys(chromedp.CSS("#name"), "Dana"), chromedp.Click(chromedp.CSS("main button")))
-		until(t, ctx, "main", "Dana")
-		inspect(t, ctx, "ready")
-		axe(t, ctx, "ready")
-		do(t, ctx, chromedp.Click(chromedp.CSS("main .button")))
-		until(t, ctx, "main", "qr")
+	f, s, _ := newFirst(t)
+	do(t, ctx, chromedp.EmulateViewport(320, 640), chromedp.Navigate(f.Link(s.URL)))
+	until(t, ctx, "main", "form")
+	for _, lang := range []string{"kk", "ru", "en"} {
+		do(t, ctx, chromedp.Click(chromedp.CSS("button[lang="+lang+"]")))
+		until(t, ctx, "html", `<html lang="`+lang+`"`)
+		inspect(t, ctx, "first "+lang)
+		axe(t, ctx, "first "+lang)
+		shoot(t, ctx, "first-"+lang)
 	}
+	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#name"), "Dana"), chromedp.Click(chromedp.CSS("main button")))
+	until(t, ctx, "main", "Dana")
+	inspect(t, ctx, "ready")
+	axe(t, ctx, "ready")
+	do(t, ctx, chromedp.Click(chromedp.CSS("main .button")))
+	until(t, ctx, "main", "qr")
 }

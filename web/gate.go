@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -202,6 +203,65 @@ func (v *visit) take(kind string) any {
 	what := v.flash[kind]
 	delete(v.flash, kind)
 	return what
+}
+
+// SavedGate is what a Gate was, without what visits were to be told.
+type SavedGate struct {
+	Cookie string
+	Links  map[string]time.Time // by digest, in hexadecimal
+	Visits map[string]SavedVisit
+}
+
+// SavedVisit is one browser that was let in.
+type SavedVisit struct {
+	CSRF string
+	Seen time.Time
+	Lang map[string]string
+}
+
+// Save is the gate for a process that takes this one's place.
+func (g *Gate) Save() SavedGate {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := SavedGate{g.cookie, map[string]time.Time{}, map[string]SavedVisit{}}
+	for k, end := range g.links {
+		s.Links[hex.EncodeToString(k[:])] = end
+	}
+	for k, v := range g.visits {
+		v.mu.Lock()
+		s.Visits[hex.EncodeToString(k[:])] = SavedVisit{v.csrf, v.seen, maps.Clone(v.lang)}
+		v.mu.Unlock()
+	}
+	return s
+}
+
+// Restore makes a new gate the one that was saved.
+func (g *Gate) Restore(s SavedGate) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.cookie = s.Cookie
+	for text, end := range s.Links {
+		if k, err := hex.DecodeString(text); err == nil && len(k) == sha256.Size {
+			g.links[[32]byte(k)] = end
+		}
+	}
+	for text, v := range s.Visits {
+		if k, err := hex.DecodeString(text); err == nil && len(k) == sha256.Size && len(v.CSRF) > 0 {
+			g.visits[[32]byte(k)] = &visit{csrf: v.CSRF, seen: v.Seen, lang: v.Lang, flash: map[string]any{}}
+		}
+	}
+}
+
+// Forget forgets what visits were still to be told: the profile was locked. They
+// stay visits.
+func (g *Gate) Forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, v := range g.visits {
+		v.mu.Lock()
+		clear(v.flash)
+		v.mu.Unlock()
+	}
 }
 
 func (v *visit) language(page string) string {

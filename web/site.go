@@ -23,6 +23,8 @@ type Options struct {
 	Zone *time.Location   // for exact times; time.Local when nil
 	Lang string           // en, ru or kk until the person chooses; by browser when empty
 	Gate *Gate            // of a First that led here; a new one when nil
+	// Person hears of each request that a person caused; may be nil.
+	Person func()
 }
 
 func (o Options) filled() Options {
@@ -68,6 +70,7 @@ func Pane(b api.Backend, g *Gate, prefix string, o Options) http.Handler {
 // pages are the screens of one person's Backend.
 type pages struct {
 	b      api.Backend
+	locked Closed // instead of b, while the profile is locked
 	o      Options
 	gate   *Gate
 	prefix string // "" or "/p/aigerim"
@@ -142,6 +145,7 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 	m.Handle("POST /leave", p.act((*turn).leave))
 	m.Handle("GET /wipe", p.screen((*turn).askWipe))
 	m.Handle("POST /wipe", p.act((*turn).wipe))
+	m.Handle("POST /lock", p.act((*turn).lock))
 	m.Handle("GET /events", p.screen((*turn).events))
 	m.Handle("/", p.screen(func(*turn) error { return api.ErrNotFound }))
 	p.mux = m
@@ -149,7 +153,7 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 }
 
 func (p *pages) guarded(ancestors string) http.Handler {
-	return p.gate.guard(p.prefix, ancestors, p, http.StripPrefix(p.prefix, p.mux))
+	return p.gate.guard(p.prefix, ancestors, p, p.attended(http.StripPrefix(p.prefix, p.mux)))
 }
 
 // static serves the few files beside the screens. They hold nothing private,

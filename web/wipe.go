@@ -19,7 +19,7 @@ func (x *turn) wipe() error {
 	if x.form.Get("sure") == "" {
 		return x.askWipe()
 	}
-	w, err := x.p.b.Wipe(x.ctx(), api.WipeAsk{Sure: true})
+	w, err := x.p.eraser().Wipe(x.ctx(), api.WipeAsk{Sure: true})
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,9 @@ func newHeader(p Params, secret, root []byte) (header, error) {
 
 // root opens the root key: ErrWrongPassphrase when the secret is not the one.
 func (h header) root(secret []byte) ([]byte, error) {
-	aead, err := chacha20poly1305.NewX(h.kek(secret))
+	key := h.kek(secret)
+	defer clear(key)
+	aead, err := chacha20poly1305.NewX(key)
 	if err != nil {
 		return nil, err
 	}

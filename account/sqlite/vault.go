@@ -70,6 +70,7 @@ func Create(path string, passphrase []byte, p Params) (*Vault, error) {
 	if err := writeFile(headerPath(path), h.marshal()); err != nil {
 		return nil, fault(err)
 	}
+	defer clear(root)
 	debug.FreeOSMemory() // Argon2id leaves its memory to the collector
 	return openData(path, root, "adiantum")
 }
@@ -90,6 +91,7 @@ func Open(path string, passphrase []byte) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer clear(root)
 	return openData(path, root, "adiantum")
 }
 
@@ -193,6 +195,8 @@ func connect(path string, root []byte, vfs string) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer clear(pages)
+	defer clear(records) // the cipher has a copy
 	v := &Vault{}
 	if v.aead, err = chacha20poly1305.NewX(records); err != nil {
 		return nil, err
@@ -290,6 +294,6 @@ func (v *Vault) Close() error {
 	}
 	v.stmts.close()
 	err := v.db.Close()
-	v.db = nil
+	v.db, v.aead = nil, nil
 	return fault(err)
 }

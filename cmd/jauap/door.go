@@ -72,11 +72,8 @@ func (d *door) options(c *cli.Command) (daemon.Options, error) {
 	if !daemon.Exists(dir) {
 		return daemon.Options{}, fmt.Errorf("%w (%s)", daemon.ErrNoProfile, dir)
 	}
-	cfg, err := daemon.LoadConfig(dir)
+	cfg, err := d.config(dir)
 	if err != nil {
-		if errors.Is(err, config.ErrSyntax) {
-			return daemon.Options{}, usageError{err}
-		}
 		return daemon.Options{}, err
 	}
 	o := daemon.Options{Dir: dir, Config: cfg, TrustClock: c.Bool("trust-clock"), Log: d.logger(c)}
@@ -84,6 +81,14 @@ func (d *door) options(c *cli.Command) (daemon.Options, error) {
 		o.Passphrase, err = d.passphrase(c, "Passphrase: ")
 	}
 	return o, err
+}
+
+func (d *door) config(dir string) (config.Config, error) {
+	cfg, err := daemon.LoadConfig(dir)
+	if errors.Is(err, config.ErrSyntax) {
+		err = usageError{err}
+	}
+	return cfg, err
 }
 
 func (d *door) logger(c *cli.Command) *slog.Logger {

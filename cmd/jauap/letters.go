@@ -193,6 +193,7 @@ func (d *door) read(ctx context.Context, c *cli.Command) error {
 			if !c.Bool("follow") {
 				return nil
 			}
+			ctx = api.Unasked(ctx)
 		}
 	})
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/daemon"
+	"github.com/jauap/jauap/lock"
 	"github.com/jauap/jauap/relay"
 	"github.com/jauap/jauap/web/api"
 )
@@ -41,6 +42,7 @@ func netCommands(d *door) []*cli.Command {
 				&cli.StringSliceFlag{Name: "tor-bridge", Usage: "a bridge for a Tor that this node starts; snowflake needs snowflake-client", Local: true},
 				&cli.StringFlag{Name: "page", Usage: "where the page opens, loopback only", Local: true},
 				&cli.BoolFlag{Name: "save", Usage: "keep these settings in jauap.conf for the next time", Local: true},
+				&cli.BoolFlag{Name: "locked", Usage: "begin locked: carry letters, and open the profile on the page or with jauap unlock", Local: true},
 				&cli.BoolFlag{Name: "no-browser", Usage: "print the page's address and leave it at that", Local: true},
 				&cli.BoolFlag{Name: "no-multicast", Usage: "do not announce on the local network", Local: true},
 				&cli.BoolFlag{Name: "no-sweep", Usage: "do not ask the addresses of the local network one by one where nobody is heard", Local: true},
@@ -81,16 +83,16 @@ func (d *door) up(ctx context.Context, c *cli.Command, browser bool) error {
 	if err := tooMany(c, 0); err != nil {
 		return err
 	}
-	if running, err := api.Dial(ctx, c.String("data")); err == nil {
-		return d.again(ctx, running, browser)
-	}
-	if d.byPage(c) {
-		return d.onPage(ctx, c, browser)
-	}
-	if err := d.firstRun(c); err != nil {
+	heir, err := lock.Inherit()
+	if err != nil {
 		return err
 	}
-	o, err := d.options(c)
+	if heir == nil {
+		if running, err := api.Dial(ctx, c.String("data")); err == nil {
+			return d.again(ctx, running, browser)
+		}
+	}
+	o, err := d.upOptions(c, heir != nil)
 	if err != nil {
 		return err
 	}
@@ -103,28 +105,53 @@ func (d *door) up(ctx context.Context, c *cli.Command, browser bool) error {
 			return err
 		}
 	}
-	node, err := daemon.Open(o)
+	s, err := lock.Serve(o, heir)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(node.Start(), node.ServePage()); err != nil {
-		return errors.Join(err, node.Close())
+	if heir != nil {
+		return d.rest(ctx, s)
 	}
-	d.say("page %s", node.PageURL())
-	if a := node.ListenAddr(); a != "" {
+	url, err := s.Page(ctx)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	d.say("page %s", url)
+	if browser {
+		openBrowser(url)
+	}
+	select {
+	case <-s.Opened():
+	case err := <-s.Failed():
+		return errors.Join(err, s.Close())
+	case <-ctx.Done():
+		return s.Close()
+	}
+	if a := s.ListenAddr(); a != "" {
 		d.say("listening %s", a)
 	}
 	for _, port := range absent(o.Config.Serial) {
 		fmt.Fprintf(d.errs, "There is no modem at %s yet; it is used as soon as it is plugged in.\n", port)
 	}
-	if browser {
-		openBrowser(node.PageURL())
+	return d.rest(ctx, s)
+}
+
+// upOptions are those of a node that runs. Without a passphrase it begins locked,
+// and without a profile on the page.
+func (d *door) upOptions(c *cli.Command, locked bool) (daemon.Options, error) {
+	locked = locked || c.Bool("locked")
+	if locked || d.byPage(c) {
+		dir := c.String("data")
+		if locked && !(daemon.Exists(dir) && daemon.NeedsPassphrase(dir)) {
+			return daemon.Options{}, usage("--locked: there is no profile with a passphrase in %s", dir)
+		}
+		cfg, err := d.config(dir)
+		return daemon.Options{Dir: dir, Config: cfg, TrustClock: c.Bool("trust-clock"), Locked: locked, Log: d.logger(c)}, err
 	}
-	small()
-	// Once more when the first rounds over shelf and vault are done.
-	later := time.AfterFunc(settled, debug.FreeOSMemory)
-	defer later.Stop()
-	return d.rest(ctx, node)
+	if err := d.firstRun(c); err != nil {
+		return daemon.Options{}, err
+	}
+	return d.options(c)
 }
 
 // byPage tells whether a person makes or opens the profile on the page: `jauap`
@@ -141,43 +168,17 @@ func (d *door) byPage(c *cli.Command) bool {
 	return daemon.NeedsPassphrase(dir) && !(ok && term.IsTerminal(int(f.Fd())))
 }
 
-// onPage shows the page at once; the node runs as soon as the profile is open.
-func (d *door) onPage(ctx context.Context, c *cli.Command, browser bool) error {
-	cfg, err := daemon.LoadConfig(c.String("data"))
-	if err != nil {
-		return err
-	}
-	o := daemon.Options{Dir: c.String("data"), Config: cfg, TrustClock: c.Bool("trust-clock"), Erasable: true, Log: d.logger(c)}
-	node, err := daemon.Wait(ctx, o, func(url string) {
-		d.say("page %s", url)
-		if browser {
-			openBrowser(url)
-		}
-	})
-	if ctx.Err() != nil && node == nil {
-		return nil
-	}
-	if err != nil {
-		if node != nil {
-			err = errors.Join(err, node.Close())
-		}
-		return err
-	}
-	if a := node.ListenAddr(); a != "" {
-		d.say("listening %s", a)
-	}
+// rest waits for the end: the person's word, or that the profile was erased.
+func (d *door) rest(ctx context.Context, node *lock.Server) error {
 	small()
 	// Once more when the first rounds over shelf and vault are done.
 	later := time.AfterFunc(settled, debug.FreeOSMemory)
 	defer later.Stop()
-	return d.rest(ctx, node)
-}
-
-// rest waits for the end: the person's word, or that the profile was erased.
-func (d *door) rest(ctx context.Context, node *daemon.Daemon) error {
 	select {
 	case <-ctx.Done():
 		return node.Close()
+	case err := <-node.Failed():
+		return errors.Join(err, node.Close())
 	case <-node.Gone():
 		if err := node.Close(); err != nil {
 			return err
@@ -309,11 +310,16 @@ func (d *door) status(ctx context.Context, c *cli.Command) error {
 		if err != nil || c.Bool("json") {
 			return errors.Join(err, d.jsonIf(err, s))
 		}
+		if s.Lock != nil && s.Lock.Locked {
+			d.say("locked    letters are carried, and yours wait unopened: `jauap unlock` opens them")
+		}
 		d.say("network   %s, since %s", s.Network.State, age(s.Network.Since))
 		if line := outlook(s); line != "" {
 			d.say("outlook   %s", line)
 		}
-		d.say("waiting   %d letters have not left this device (something last left: %s)", s.Waiting, age(s.LeftAt))
+		if s.Lock == nil || !s.Lock.Locked { // else nobody can tell
+			d.say("waiting   %d letters have not left this device (something last left: %s)", s.Waiting, age(s.LeftAt))
+		}
 		d.say("shelf     %d envelopes, %s of %s", s.Shelf.Envelopes, config.FormatBytes(s.Shelf.Bytes), config.FormatBytes(s.Shelf.Quota))
 		if line := torLine(s.Tor); line != "" {
 			d.say("tor       %s", line)

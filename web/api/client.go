@@ -61,6 +61,9 @@ func (c *Client) do(ctx context.Context, method, path, kind string, body io.Read
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
 	}
+	if ctx.Value(unaskedKey{}) != nil {
+		req.Header.Set(unaskedHeader, "1")
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -38,6 +38,7 @@ var fates = [...]fate{
 	{ErrMistyped, "mistyped", http.StatusUnprocessableEntity},
 	{ErrMismatch, "mismatch", http.StatusConflict},
 	{ErrTypo, "typo", http.StatusUnprocessableEntity},
+	{ErrLocked, "locked", http.StatusLocked},
 	{ErrNotAllowed, "not-allowed", http.StatusForbidden},
 	{ErrDenied, "denied", http.StatusUnauthorized},
 	{context.DeadlineExceeded, "timeout", http.StatusGatewayTimeout},

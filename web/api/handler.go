@@ -59,12 +59,15 @@ const FileHeader = "Jauap-File"
 //	GET  /api/v1/here; POST /api/v1/meet
 //	POST /api/v1/codes/show
 //	POST /api/v1/wipe               the end: see Eraser
+//	POST /api/v1/{lock,unlock}      see Locker
 //	POST /api/v1/codes/look         the bytes of a picture
 //
 // Errors are {"error","kind"} with a status; see Fault. A letter or draft with
 // files is multipart/form-data: a part "ask" (JSON) and then parts "file",
 // "photo" or "voice"; see SendFile.PartName.
-func Handler(b Backend, token string) http.Handler {
+func Handler(b Backend, token string) http.Handler { return behind(inner(b), token) }
+
+func inner(b Backend) http.Handler {
 	inner := http.NewServeMux()
 	inner.Handle("GET /api/v1/me", get(b.Me))
 	inner.Handle("GET /api/v1/people", get(list(b.People)))
@@ -84,6 +87,7 @@ func Handler(b Backend, token string) http.Handler {
 	near(inner, b)
 	carriers(inner, b)
 	eraser(inner, b)
+	locker(inner, b)
 	mailboxes(inner, b)
 	bundles(inner, b)
 	inner.Handle("GET /api/v1/wait", wait(b))
@@ -100,6 +104,11 @@ func Handler(b Backend, token string) http.Handler {
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, &Fault{http.StatusNotFound, "usage", "the door has no " + r.Method + " " + r.URL.Path})
 	})
+	return inner
+}
+
+// behind serves inner to local programs that know token.
+func behind(inner http.Handler, token string) http.Handler {
 	outer := http.NewServeMux()
 	outer.Handle("GET /api/v1/hello", hello(token))
 	outer.Handle("/", bearer(token, inner))
@@ -270,7 +279,9 @@ func letters[A any](f func(context.Context, A) ([]Letter, error)) func(context.C
 	}
 }
 
-func status(b Backend) func(context.Context) (Status, error) {
+func status(b interface {
+	Status(context.Context) (Status, error)
+}) func(context.Context) (Status, error) {
 	return func(ctx context.Context) (Status, error) {
 		s, err := b.Status(ctx)
 		if s.Links == nil {
@@ -325,7 +336,7 @@ type pageLink struct {
 	URL string `json:"url"`
 }
 
-func page(b Backend) http.HandlerFunc {
+func page(b any) http.HandlerFunc {
 	return get(func(ctx context.Context) (pageLink, error) {
 		o, ok := b.(Opener)
 		if !ok {

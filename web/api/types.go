@@ -218,6 +218,8 @@ type Status struct {
 	Tor      *Tor      `json:"tor,omitempty"`      // absent where there is none
 	Progress *Progress `json:"progress,omitempty"` // absent unless a window is open, for a day at most
 	Forecast *Forecast `json:"forecast,omitempty"` // absent when nothing can be said
+
+	Lock *LockState `json:"lock,omitempty"` // absent where nothing locks: no passphrase, or no node that goes on
 }
 
 // Tor is what there is of Tor on this device.
@@ -389,4 +391,5 @@ type Backend interface {
 	Safety
 	Pairing
 	Eraser
+	Locker
 }

@@ -23,7 +23,7 @@ type Eraser interface {
 }
 
 // eraser serves Eraser.
-func eraser(m *http.ServeMux, b Backend) {
+func eraser(m *http.ServeMux, b Eraser) {
 	m.Handle("POST /api/v1/wipe", ask(b.Wipe))
 }
 

@@ -96,7 +96,7 @@
 				if (f.name === e.data) f.contentWindow.postMessage("jauap", location.origin);
 			soon();
 		};
-		source.onerror = () => { if (!silent) silent = setTimeout(() => lost(true), 5000); };
+		source.onerror = () => { soon(); if (!silent) silent = setTimeout(() => lost(true), 5000); };
 	}
 
 	if (page && events) {

@@ -40,6 +40,7 @@ type Fake struct {
 	bureau
 	witnesses
 	fails   map[string]error
+	lock    api.LockState
 	drafts  map[string]*talk // by the person's ID
 	invites int
 	codes   []api.Code
@@ -443,6 +444,8 @@ func (f *Fake) Status(context.Context) (api.Status, error) {
 			s.Waiting++
 		}
 	}
+	lock := f.lock
+	s.Lock = &lock
 	return s, f.fails["Status"]
 }
 
