@@ -203,7 +203,7 @@ func (d *Daemon) Status(context.Context) (api.Status, error) {
 		s.Forecast = forecast(d.watch.Forecast(d.opts.Now()))
 	}
 	for _, r := range d.rows {
-		l := api.Link{Kind: r.kind, Addr: r.addr, State: r.state, Since: known(r.since), Error: r.err, In: r.in, Out: r.out, Who: r.who, Airtime: r.airtime}
+		l := api.Link{Kind: r.kind, Addr: r.addr, State: r.state, Since: known(r.since), Error: r.err, In: r.in, Out: r.out, Who: r.who, Airtime: r.airtime, Fault: d.faulty(r)}
 		if used := r.tries.used; used.Addr.Port != 0 {
 			l.Transport, l.Port = used.Path().Transport(), used.Addr.Port
 		}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -248,7 +249,7 @@ func (d *Daemon) mark(w way, state string, err error) {
 
 // What Status says of a link that fell silent, and of a try that was cut short.
 var (
-	errSilent   = errors.New("the link fell silent; the relay was reached anew")
+	errSilent   = fmt.Errorf("%w; the relay was reached anew", relay.ErrStall)
 	errDoubtful = errors.New("the link fell silent; the relay is being dialled anew")
 	errNoAnswer = errors.New("the relay does not answer")
 )

@@ -13,6 +13,7 @@ import (
 	"github.com/jauap/jauap/exchange"
 	"github.com/jauap/jauap/link"
 	"github.com/jauap/jauap/node"
+	"github.com/jauap/jauap/relay"
 	"github.com/jauap/jauap/web/api"
 )
 
@@ -272,6 +273,7 @@ type row struct {
 	who               string       // the contact whose device it is, when it was met last
 	slow              bool         // its last meeting was
 	tries             tries        // of a relay
+	fault             string       // of a relay: what it did wrong when it was met last
 	airtime           *api.Airtime // of a radio
 }
 
@@ -292,6 +294,9 @@ func (d *Daemon) rowDown(kind, addr string, err error) {
 	r := d.row(kind, addr)
 	if r.m != nil {
 		r.in, r.out, r.slow, r.m = r.in+r.m.in.Load(), r.out+r.m.out.Load(), r.m.gauge.slow.Load(), nil
+	}
+	if f := relay.FaultOf(err); f != "" || r.state == "up" && d.opts.Now().Sub(r.since) >= steady {
+		r.fault = f
 	}
 	if r.state != "down" {
 		r.state, r.since = "down", d.opts.Now()

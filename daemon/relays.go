@@ -22,6 +22,7 @@ func (d *Daemon) Relays(context.Context) (api.Relays, error) {
 // relays lists the relays in use and those on offer. people is held.
 func (d *Daemon) relays() (api.Relays, error) {
 	list := api.Relays{Mine: d.myRelays()}
+	d.faults(list.Mine)
 	offers, err := d.finds.Offers()
 	if err != nil {
 		return list, err

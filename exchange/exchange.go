@@ -108,6 +108,8 @@ var (
 	ErrVersion = errors.New("exchange: the far end speaks another version")
 	// ErrMismatch is what Shelf.Write answers when bytes do not have their id.
 	ErrMismatch = errors.New("exchange: the bytes do not have the announced id")
+	// ErrSums: a relay sent sums of a sketch, on which it cannot have agreed with us.
+	ErrSums = errors.New("exchange: sums of a list came that nobody asked for")
 	// ErrTooLong: a frame is longer than MaxFrame.
 	ErrTooLong = errors.New("exchange: frame too long")
 	// ErrOver: Receive was called after the session's end.

@@ -107,6 +107,9 @@ func (s *Session) receive(frame []byte) error {
 	if (kind == frameHello) == s.met {
 		return fmt.Errorf("%w: HELLO is the first frame and only the first", ErrProtocol)
 	}
+	if s.peer.serve && (kind == frameSketch || kind == frameLack || kind == frameMore) {
+		return fmt.Errorf("%w: %w", ErrProtocol, ErrSums)
+	}
 	switch kind {
 	case frameHello:
 		return s.onHello(f)

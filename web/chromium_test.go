@@ -388,6 +388,7 @@ func story(t *testing.T) (*world, api.Person) {
 				{Transport: "quic", Port: 443}, {Transport: "quic", Port: 53}, {Transport: "tls", Port: 3785},
 			}},
 			{Kind: "relay", Addr: "198.51.100.9:443", State: "up", Transport: "quic", Port: 53, Since: ago(2 * time.Minute)},
+			{Kind: "relay", Addr: "192.0.2.31:443", State: "down", Error: "exchange: the far end broke the protocol", Fault: api.FaultList, Since: ago(time.Minute)},
 			{Kind: "folder", Addr: "/media/usb", State: "down", Since: ago(26 * time.Hour)},
 		},
 		Windows: []api.Window{{From: *ago(30 * time.Hour), To: ago(26 * time.Hour), Sent: 3, Received: 4}, {From: *ago(52 * time.Hour), To: ago(49 * time.Hour), Sent: 1, Received: 2}},

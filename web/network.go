@@ -229,6 +229,9 @@ func (x *turn) tried(v *wayView) {
 	if silent > 0 {
 		v.Silent = x.T("tried.silent", "n", silent)
 	}
+	if text := x.fault(v.Fault); text != "" {
+		v.Instead = append(v.Instead, text)
+	}
 	if len(v.Instead) > 0 {
 		v.Error = "" // the same, in English
 	}

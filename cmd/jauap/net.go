@@ -334,6 +334,9 @@ func (d *door) status(ctx context.Context, c *cli.Command) error {
 			}
 			d.say("link      %s %s %s, %s %s%s", l.Kind, who, l.State, age(l.Since), l.Error, airtime(l.Airtime))
 			d.sayTried(l)
+			if text := faultText(l.Fault); text != "" {
+				d.say("          %s", text)
+			}
 		}
 		for _, w := range s.Windows[max(0, len(s.Windows)-10):] {
 			to := "now"

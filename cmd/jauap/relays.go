@@ -82,6 +82,9 @@ func (d *door) showRelays(c *cli.Command, list api.Relays, err error) error {
 	for _, r := range list.Mine {
 		n++
 		d.say("%d. %s\n   in use%s", n, r.Addr, kind(r))
+		if text := faultText(r.Fault); text != "" {
+			d.say("   %s", text)
+		}
 	}
 	for _, o := range list.Offered {
 		n++
@@ -94,4 +97,21 @@ func (d *door) showRelays(c *cli.Command, list api.Relays, err error) error {
 		d.say("it is another address of a relay in use, and is used from the next start on")
 	}
 	return nil
+}
+
+// faultText says what a relay did wrong, as it was seen; empty for nothing.
+func faultText(fault string) string {
+	switch fault {
+	case api.FaultSums:
+		return "it sent sums of its list that nobody asked for; the connection was ended, others are used"
+	case api.FaultList:
+		return "its list did not match what it sent: an envelope had other bytes than its name says; nothing of that was kept"
+	case api.FaultGarbage:
+		return "it proved its key and then sent what is no exchange; the connection was ended, others are used"
+	case api.FaultStall:
+		return "it proved its key and then fell silent, which may also be the network; other ways are tried"
+	case api.FaultKey:
+		return "another key answers in its place: somebody opens the connection, or it has a new address; nothing was given to it"
+	}
+	return ""
 }

@@ -9,7 +9,17 @@ import (
 type Relay struct {
 	Addr   string `json:"addr"`             // https://host:port/#key
 	Inland bool   `json:"inland,omitempty"` // inside the country: its answers are no way abroad
+	Fault  string `json:"fault,omitempty"`  // what one in use did wrong when it was met last
 }
+
+// What a relay did wrong. All but the last proved its key first.
+const (
+	FaultSums    = "sums"    // it sent sums of its list that nobody asked for
+	FaultList    = "list"    // it listed what it then did not send: other bytes came
+	FaultGarbage = "garbage" // it sent what is no exchange
+	FaultStall   = "stall"   // it fell silent, or the network did
+	FaultKey     = "key"     // another key answers in its place
+)
 
 // OfferedRelay is one that a contact told of and that is not used.
 type OfferedRelay struct {

@@ -287,6 +287,7 @@ type Link struct {
 	Transport string  `json:"transport,omitempty"` // quic or tls
 	Port      uint16  `json:"port,omitempty"`
 	Tried     []Tried `json:"tried,omitempty"`
+	Fault     string  `json:"fault,omitempty"` // what it did wrong when it was met last: FaultSums …
 }
 
 // Tried is the last outcome of one way to a relay.
