@@ -526,7 +526,7 @@ func testEveryScreen(t *testing.T, ctx context.Context) {
 			if s := html(t, ctx, "html"); !strings.Contains(s, `lang="`+look.lang+`"`) {
 				t.Errorf("%s %s: not in this language", look.name, name)
 			}
-			if look.name == "phone-rtl" { // no catalogue is written from right to left yet: the layout is ready for one
+			if look.name == "phone-rtl" && name != "wall" { // a wall shows no name of its owner; no catalogue is written from right to left yet: the layout is ready for one
 				turned(t, ctx, name)
 			}
 			inspect(t, ctx, look.name+" "+name)
