@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/exchange"
 	"github.com/jauap/jauap/link"
@@ -161,7 +162,8 @@ func (m *meeting) over() bool {
 
 // packFirst seals the most urgent text for the first flight, unless the last
 // one sealed for it still waits. The rest is sealed when a way opened, late and
-// packed full.
+// packed full: a crumb of an attachment, sealed so small, would leave before the
+// next text.
 func (d *Daemon) packFirst() {
 	change, err := d.changes.wait(d.ctx, 0)
 	d.courier.Lock()
@@ -179,7 +181,7 @@ func (d *Daemon) packFirst() {
 		return
 	}
 	d.packSmall() // these leave in the first flight, too
-	packed, err := d.acc.Pack(m, envelope.S1.Size())
+	packed, err := d.acc.PackAhead(m, envelope.S1.Size(), account.Ahead{Texts: true})
 	if err != nil || len(packed) == 0 {
 		return // the next meeting tells why
 	}

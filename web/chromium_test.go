@@ -495,6 +495,7 @@ func testEveryScreen(t *testing.T, ctx context.Context) {
 	_, _ = w.DeskAct(t.Context(), api.DeskAct{Kind: "undo", Of: "feed01"})
 	sayings(t, w)
 	w.SetRelays(mailboxes())
+	witnessed(w, atDesk.Queue[0].Root)
 	g := assembly(w)
 	first := newWorld(t)
 	do(t, ctx, chromedp.Navigate(w.site.Link(w.s.URL)))
@@ -503,7 +504,7 @@ func testEveryScreen(t *testing.T, ctx context.Context) {
 	until(t, ctx, "main", "Reach your people")
 	screens := map[string]string{
 		"people": w.s.URL + "/", "talk": w.s.URL + "/with/" + p.ID + "#end", "person": w.s.URL + "/person/" + p.ID, "net": w.s.URL + "/net",
-		"carry": w.s.URL + "/carry", "me": w.s.URL + "/me", "wipe": w.s.URL + "/wipe", "add": w.s.URL + "/add", "call": w.s.URL + "/call", "scan": w.s.URL + "/scan", "slips": w.s.URL + "/slips", "groups": w.s.URL + "/groups", "group": w.s.URL + "/group/" + g.ID + "#end", "who": w.s.URL + "/group/" + g.ID + "/who", "ask": w.s.URL + "/slips/ask", "codes": w.s.URL + "/codes", "boards": w.s.URL + "/boards", "oneboard": w.s.URL + "/boards/" + boardOf(w), "editor": w.s.URL + "/editor", "wall": w.s.URL + "/boards/" + boardOf(w) + "/wall", "report": w.s.URL + "/report", "inbox": w.s.URL + "/inbox", "desk": w.s.URL + "/desk", "deskreport": w.s.URL + "/desk/report/" + atDesk.Queue[0].Root, "incident": w.s.URL + "/desk/incident/feed01", "desklog": w.s.URL + "/desk/log", "safe": w.s.URL + "/safe", "notes": w.s.URL + "/safe/notes", "note": w.s.URL + "/note",
+		"carry": w.s.URL + "/carry", "me": w.s.URL + "/me", "wipe": w.s.URL + "/wipe", "add": w.s.URL + "/add", "call": w.s.URL + "/call", "scan": w.s.URL + "/scan", "slips": w.s.URL + "/slips", "groups": w.s.URL + "/groups", "group": w.s.URL + "/group/" + g.ID + "#end", "who": w.s.URL + "/group/" + g.ID + "/who", "ask": w.s.URL + "/slips/ask", "codes": w.s.URL + "/codes", "boards": w.s.URL + "/boards", "oneboard": w.s.URL + "/boards/" + boardOf(w), "editor": w.s.URL + "/editor", "wall": w.s.URL + "/boards/" + boardOf(w) + "/wall", "report": w.s.URL + "/report", "inbox": w.s.URL + "/inbox", "desk": w.s.URL + "/desk", "deskreport": w.s.URL + "/desk/report/" + atDesk.Queue[0].Root, "witness": w.s.URL + "/witness/" + atDesk.Queue[0].Root, "incident": w.s.URL + "/desk/incident/feed01", "desklog": w.s.URL + "/desk/log", "safe": w.s.URL + "/safe", "notes": w.s.URL + "/safe/notes", "note": w.s.URL + "/note",
 		"search": w.s.URL + "/search?q=the", "delete": w.s.URL + "/delete/" + firstLetter(t, w) + "?back=/with/" + p.ID,
 		"near": w.s.URL + "/near", "checkin": w.s.URL + "/checkin", "known": w.s.URL + "/known/" + p.ID, "welcome": first.s.URL + "/", "closed": strings.Replace(w.s.URL, "127.0.0.1", "localhost", 1) + "/",
 	}

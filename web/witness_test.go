@@ -9,6 +9,13 @@ import (
 	"github.com/jauap/jauap/web/api"
 )
 
+// witnessed gives the fake witnesses to ask, and what some of them did of a report.
+func witnessed(w *world, root string) {
+	w.SetWitnesses(api.Witnesses{Authorities: []string{"https://tsa.example/ts"}, Calendars: []string{"https://a.example", "https://b.example"}, Way: "tor"})
+	w.SetWitnessed(api.Witnessed{Root: root, Waits: true, Stamps: []api.WitnessFile{{Name: "1.tsr", Data: []byte("stamp")}, {Name: "2.ots", Data: []byte("proof")}},
+		Findings: []api.DeskFinding{{Class: "proven", About: "stamp", Code: "stamp", Args: []string{"2026-01-07T12:00:00Z", "Authority", "abcd"}, Words: "x"}}})
+}
+
 // TestWitnessPage: who is asked stands there before anything leaves; what came,
 // and who did not answer, afterwards; nothing is asked by looking.
 func TestWitnessPage(t *testing.T) {
