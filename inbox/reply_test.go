@@ -6,9 +6,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
@@ -259,29 +257,7 @@ func makeAnswers(t *testing.T) (all []answerVector) {
 }
 
 func TestAnswerVectors(t *testing.T) {
-	const path = "../spec/vectors/answers.json"
-	var all struct {
-		About   string         `json:"about"`
-		Vectors []answerVector `json:"vectors"`
-	}
-	if *writeVectors {
-		all.About, all.Vectors = "Answers to slips: spec/inbox.md, 6.", makeAnswers(t)
-		b, err := json.MarshalIndent(all, "", " ")
-		if err == nil {
-			err = os.WriteFile(path, append(b, '\n'), 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &all); err != nil || len(all.Vectors) < 4 {
-		t.Fatal(len(all.Vectors), err)
-	}
-	for _, v := range all.Vectors {
+	for _, v := range vectorsOf(t, "answers", "Answers to slips: spec/inbox.md, 6.", makeAnswers, 4) {
 		if got, class := firstAnswer(t, v); class != v.Expect || !bytes.Equal(got, v.Content) {
 			t.Errorf("%s: %s, %q", v.Name, class, got)
 		}

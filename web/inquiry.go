@@ -257,16 +257,26 @@ func (x *turn) actSlip() error {
 func (x *turn) codeSlip() error {
 	_, err := x.p.b.Act(x.ctx(), api.SlipAct{Code: strings.TrimSpace(x.form.Get("code")), Text: strings.TrimSpace(x.form.Get("text"))})
 	switch {
-	case errors.Is(err, api.ErrTypo):
-		x.tell("slips", x.T("slips.code-typo"))
-	case errors.Is(err, api.ErrNotFound):
-		x.tell("slips", x.T("slips.code-unknown"))
+	case x.noCode(err):
 	case err != nil:
 		return err
 	default:
 		x.tell("slips", x.T("slips.did"))
 	}
 	return x.see(x.Path("slips"))
+}
+
+// noCode tells of a code that was mistyped, or that stands on no slip here.
+func (x *turn) noCode(err error) bool {
+	switch {
+	case errors.Is(err, api.ErrTypo):
+		x.tell("slips", x.T("slips.code-typo"))
+	case errors.Is(err, api.ErrNotFound):
+		x.tell("slips", x.T("slips.code-unknown"))
+	default:
+		return false
+	}
+	return true
 }
 
 // printSlip gives a slip as a page to print, or as text.

@@ -82,10 +82,7 @@ func (x *turn) scanned() error {
 func (x *turn) scannedReply(code string, live bool) error {
 	s, err := x.p.b.Act(x.ctx(), api.SlipAct{Code: code, Look: true})
 	switch {
-	case errors.Is(err, api.ErrTypo):
-		x.tell("slips", x.T("slips.code-typo"))
-	case errors.Is(err, api.ErrNotFound):
-		x.tell("slips", x.T("slips.code-unknown"))
+	case x.noCode(err):
 	case err != nil:
 		return err
 	default:
