@@ -41,6 +41,7 @@ type inboxScreen struct {
 	To, Text     string
 	Problem      string // of opening and keeping
 	Unsent       string // of writing
+	Erasing      string // asked about
 	Done         string
 }
 
@@ -141,6 +142,10 @@ func (x *turn) changeInbox() error {
 	case "close":
 		ask, done = api.InboxAsk{Do: "close", ID: x.form.Get("id")}, x.T("inbox.closed")
 	case "delete":
+		if x.form.Get("sure") == "" { // perhaps nobody else has it
+			s.Erasing = x.form.Get("id")
+			return x.inboxWith(s, http.StatusOK)
+		}
 		if _, err := x.p.b.DeleteReceived(x.ctx(), x.form.Get("id")); err != nil {
 			return err
 		}

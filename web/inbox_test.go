@@ -51,7 +51,11 @@ func TestInboxPage(t *testing.T) {
 	has(t, form("do", "save", "card", "nonsense"), "begins with jauap-inbox:1:", ">nonsense</textarea>")
 	has(t, form("do", "write", "to", list[1].ID, "text", ""), "It was not sent")
 	has(t, form("do", "write", "to", list[1].ID, "text", "hello"), "Sealed. It leaves by itself")
-	has(t, form("do", "delete", "id", came[0].ID), "Erased here.")
+	has(t, form("do", "delete", "id", came[0].ID), "Erase it for good?", "Keep it")
+	if now, _ := w.Received(t.Context()); len(now) != len(came) {
+		t.Fatal("erased unasked")
+	}
+	has(t, form("do", "delete", "id", came[0].ID, "sure", "yes"), "Erased here.")
 	has(t, form("do", "close", "id", list[0].ID), "Its keys are erased.")
 	has(t, form("do", "open", "name", "Lawyer"), "Open. Publish the card.", "Lawyer")
 }
