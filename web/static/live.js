@@ -64,7 +64,7 @@
 				if (next.body.className !== document.body.className && !("answer" in root.dataset) && !typing()) { location.reload(); return; }
 				for (const el of next.querySelectorAll("[data-live]")) {
 					const now = document.getElementById(el.id);
-					if (now) (el.dataset.live === "list" ? rows : whole)(now, el);
+					if (now && "live" in now.dataset) (el.dataset.live === "list" ? rows : whole)(now, el);
 				}
 				lost(false);
 			}
