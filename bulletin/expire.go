@@ -11,7 +11,7 @@ import (
 // Expire erases what the notices that are over said and showed, own and pinned
 // ones too, and says how many they were. That they were stays, so that nothing
 // seems to be missing: number, hashes and times. Call it now and then, and only
-// while the clock is believable. spec/bulletin.md, 5.
+// while the clock is believable. spec/bulletin.md, 4.
 func (s *Boards) Expire(now time.Time) (erased int, err error) {
 	s.mu.Lock()
 	wait := !s.due.IsZero() && now.Before(s.due)

@@ -7,7 +7,7 @@ func (d *Daemon) Carried() (came, held int64) {
 	d.courier.Lock()
 	defer d.courier.Unlock()
 	held = d.keptBytes
-	for p := range d.shelf.Partials() {
+	for _, p := range d.shelf.Partials() {
 		held += int64(p.Have)
 	}
 	return d.node.Came(), held

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/exchange"
 	"github.com/jauap/jauap/relay"
@@ -98,19 +97,7 @@ func TestFaultsAreNamed(t *testing.T) {
 	other.Key[0] ^= 1
 	bad[api.FaultKey] = other
 
-	aigerim, dana := newOne(t, "Aigerim", time.Now), newOne(t, "Dana", time.Now)
-	d := aigerim.reopen(honest, func(c *config.Config) {
-		for _, a := range bad {
-			c.Relays = append(c.Relays, a.String())
-		}
-	})
-	defer aigerim.down()
-	befriend(t, d, dana.up(), "Aigerim", "Dana")
-	dana.down()
-	if err := d.Start(); err != nil {
-		t.Fatal(err)
-	}
-	awaitState(t, d, send(t, d, "Dana", "By the honest one."), api.Left)
+	d := amid(t, honest, bad)
 	for fault, a := range bad {
 		await(t, d, "a fault: "+fault, func(s api.Status) bool {
 			i := slices.IndexFunc(s.Links, func(l api.Link) bool { return l.Addr == a.HostPort() })

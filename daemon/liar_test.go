@@ -52,6 +52,25 @@ func liar(t *testing.T, do func(relay.Line)) relay.Addr {
 
 func frame(l relay.Line, b ...byte) { _ = exchange.WriteFrame(l, b) }
 
+// amid is a running node whose letter left by the one relay of several that is honest.
+func amid(t *testing.T, honest string, bad map[string]relay.Addr) *Daemon {
+	t.Helper()
+	aigerim, dana := newOne(t, "Aigerim", time.Now), newOne(t, "Dana", time.Now)
+	d := aigerim.reopen(honest, func(c *config.Config) {
+		for _, a := range bad {
+			c.Relays = append(c.Relays, a.String())
+		}
+	})
+	t.Cleanup(aigerim.down)
+	befriend(t, d, dana.up(), "Aigerim", "Dana")
+	dana.down()
+	if err := d.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitState(t, d, send(t, d, "Dana", "By the honest one."), api.Left)
+	return d
+}
+
 // TestLiars: relays that send garbage, lie in their exchange, promise units that
 // never come, stall, or have another key are named with a reason, cost nothing
 // but time, and the letter leaves by the relay that is honest.
@@ -87,19 +106,7 @@ func TestLiars(t *testing.T) {
 	other.Key[0] ^= 1
 	bad["another key"] = other
 
-	aigerim, dana := newOne(t, "Aigerim", time.Now), newOne(t, "Dana", time.Now)
-	d := aigerim.reopen(honest, func(c *config.Config) {
-		for _, a := range bad {
-			c.Relays = append(c.Relays, a.String())
-		}
-	})
-	defer aigerim.down()
-	befriend(t, d, dana.up(), "Aigerim", "Dana")
-	dana.down()
-	if err := d.Start(); err != nil {
-		t.Fatal(err)
-	}
-	awaitState(t, d, send(t, d, "Dana", "By the honest one."), api.Left)
+	d := amid(t, honest, bad)
 	for name, a := range bad {
 		say := map[string]string{"stalls": "silent", "another key": "another key", "lies in its sketch": "sums of a list"}[name]
 		if say == "" {

@@ -16,20 +16,9 @@ import (
 // manySlips waiting are more than a team works off in order.
 const manySlips = 500
 
-// slipLetters is the way of slips and answers through public inboxes.
-type slipLetters struct{ x *inbox.Inboxes }
-
-func (l slipLetters) Answer(tx account.Tx, at account.Moment, chain [32]byte, shard uint8, content []byte) ([32]byte, error) {
-	return l.x.Answer(tx, at, chain, shard, content)
-}
-
-func (l slipLetters) Write(tx account.Tx, at account.Moment, box [16]byte, content []byte) error {
-	return l.x.Write(tx, at, box, content)
-}
-
 // joinSlips lets slips and answers go through public inboxes.
 func (d *Daemon) joinSlips() {
-	d.inquiry.Through(slipLetters{d.inboxes})
+	d.inquiry.Through(d.inboxes)
 	d.inboxes.Listen(func(tx account.Tx, at account.Moment, box, about inbox.ID, content []byte) error {
 		return d.inquiry.Heard(tx, at, box, about, content)
 	})

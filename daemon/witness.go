@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/jauap/jauap/bulletin/evidence"
@@ -117,11 +115,16 @@ func (d *Daemon) askWitnesses(ctx context.Context, a api.WitnessAsk, root eviden
 	ctx, stop := context.WithTimeout(ctx, witnessPatience)
 	defer stop()
 	asker := ask.Asker{Proxy: d.opts.Config.Proxy}
+	var missed ask.Misses
 	if a.Again {
-		out.Fresh = upgradeAll(ctx, asker, a.Calendars, root, had, out)
+		out.Fresh, missed = asker.Upgrade(ctx, a.Calendars, root, had)
 	} else {
-		fresh := askAll(ctx, asker, a, root, out)
+		var fresh []evidence.File
+		fresh, missed = asker.All(ctx, a.Authorities, a.Calendars, root)
 		out.Fresh, had = len(fresh), append(had, fresh...)
+	}
+	for _, m := range missed {
+		out.Failed = append(out.Failed, api.WitnessMiss{Who: m.Who, Why: m.Err.Error(), Early: errors.Is(m.Err, ask.ErrEarly)})
 	}
 	if out.Fresh == 0 {
 		return had, nil
@@ -133,63 +136,6 @@ func (d *Daemon) askWitnesses(ctx context.Context, a api.WitnessAsk, root eviden
 	}
 	d.changes.bump()
 	return d.desk.Stamps(root)
-}
-
-// askAll asks them all at the same time.
-func askAll(ctx context.Context, asker ask.Asker, a api.WitnessAsk, root evidence.Root, out *api.Witnessed) (fresh []evidence.File) {
-	answers := make([][]ask.Answer, len(a.Authorities)+1)
-	fails := make([]error, len(answers))
-	var wait sync.WaitGroup
-	for i := range answers {
-		wait.Go(func() {
-			if i == len(a.Authorities) {
-				answers[i], fails[i] = asker.All(ctx, nil, a.Calendars, root)
-			} else {
-				answers[i], fails[i] = asker.All(ctx, a.Authorities[i:i+1], nil, root)
-			}
-		})
-	}
-	wait.Wait()
-	for i := range answers {
-		for _, x := range answers[i] {
-			fresh = append(fresh, evidence.File{Name: "new" + x.Ext, Data: x.Data})
-		}
-		misses(fails[i], out)
-	}
-	return fresh
-}
-
-// upgradeAll asks the calendars of earlier proofs again.
-func upgradeAll(ctx context.Context, asker ask.Asker, calendars []string, root evidence.Root, had []evidence.File, out *api.Witnessed) (n int) {
-	for i, f := range had {
-		if path.Ext(f.Name) != ".ots" {
-			continue
-		}
-		b, done, err := asker.Upgrade(ctx, calendars, root, f.Data)
-		misses(err, out)
-		if n += done; done > 0 {
-			had[i].Data = b
-		}
-	}
-	return n
-}
-
-// misses tells apart the witnesses that failed.
-func misses(err error, out *api.Witnessed) {
-	if many, ok := err.(interface{ Unwrap() []error }); ok && !errors.Is(err, context.Canceled) && strings.Contains(err.Error(), "\n") {
-		for _, e := range many.Unwrap() {
-			misses(e, out)
-		}
-		return
-	}
-	if err == nil {
-		return
-	}
-	m := api.WitnessMiss{Why: err.Error(), Early: errors.Is(err, ask.ErrEarly)}
-	if who, why, ok := strings.Cut(m.Why, ": "); ok && strings.HasPrefix(who, "http") {
-		m.Who, m.Why = who, why
-	}
-	out.Failed = append(out.Failed, m)
 }
 
 // forgetStamps erases the stamps of a report that was sent from here and is

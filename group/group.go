@@ -135,6 +135,15 @@ func getGroup(tx account.Tx, id ID) (*group, error) {
 	return parseGroup(id, b)
 }
 
+// knownGroup is getGroup where one that is not there is ErrUnknown.
+func knownGroup(tx account.Tx, id ID) (*group, error) {
+	x, err := getGroup(tx, id)
+	if err == nil && x == nil {
+		err = ErrUnknown
+	}
+	return x, err
+}
+
 func parseGroup(id ID, b []byte) (*group, error) {
 	f := account.ReadRecord(b)
 	f.Version(1)
@@ -177,12 +186,9 @@ func (g *Groups) log(tx account.Tx, id ID) (*roster.Log, error) {
 
 // own is a group in which the owner is an active member.
 func (g *Groups) own(tx account.Tx, id ID) (*group, *roster.Log, error) {
-	x, err := getGroup(tx, id)
+	x, err := knownGroup(tx, id)
 	if err != nil {
 		return nil, nil, err
-	}
-	if x == nil {
-		return nil, nil, ErrUnknown
 	}
 	if x.status != Member {
 		return nil, nil, ErrNotMember

@@ -187,12 +187,9 @@ func heardUpTo(tx account.Tx, id ID, k roster.Key) (cut roster.Cut, err error) {
 // be sealed do not leave any more.
 func (g *Groups) Leave(at account.Moment, id ID) error {
 	return g.a.Do(at, func(tx account.Tx) error {
-		x, err := getGroup(tx, id)
+		x, err := knownGroup(tx, id)
 		if err != nil {
 			return err
-		}
-		if x == nil {
-			return ErrUnknown
 		}
 		if x.status == Member {
 			cut := roster.Cut{}
@@ -214,12 +211,9 @@ func (g *Groups) Leave(at account.Moment, id ID) error {
 // the leaving goes its way. ErrStays.
 func (g *Groups) Hide(at account.Moment, id ID) error {
 	return g.a.Do(at, func(tx account.Tx) error {
-		x, err := getGroup(tx, id)
+		x, err := knownGroup(tx, id)
 		if err != nil {
 			return err
-		}
-		if x == nil {
-			return ErrUnknown
 		}
 		if x.status != Left && x.status != Removed {
 			return ErrStays

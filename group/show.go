@@ -137,12 +137,9 @@ func (g *Groups) List() (list []Info, asked []Asked, err error) {
 // Show is one group: ErrUnknown.
 func (g *Groups) Show(id ID) (i Info, err error) {
 	err = g.a.Look(func(tx account.Tx) error {
-		x, err := getGroup(tx, id)
+		x, err := knownGroup(tx, id)
 		if err != nil {
 			return err
-		}
-		if x == nil {
-			return ErrUnknown
 		}
 		i, err = g.info(tx, x)
 		return err

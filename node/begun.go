@@ -31,7 +31,7 @@ func (n *Node) sound(m *meeting, id envelope.ID) bool {
 
 // beginnings are those that a peer is told of.
 func (n *Node) beginnings(m *meeting) (list []exchange.Part) {
-	for p := range n.sh.Partials() {
+	for _, p := range n.sh.Partials() {
 		if len(list) == partsTold {
 			break
 		}

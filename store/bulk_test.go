@@ -54,7 +54,7 @@ func TestPartialsListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	have := map[envelope.ID]int{}
-	for p := range sh.Partials() {
+	for _, p := range sh.Partials() {
 		have[p.ID] = p.Have
 		if p.Size != 100 {
 			t.Errorf("%v is said to have %d bytes", p.ID, p.Size)

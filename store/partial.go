@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
@@ -85,9 +84,10 @@ type Partial struct {
 	Size, Have int // bytes of the unit, and of those here
 }
 
-// Partials runs over the partials that lack something, those first that were begun last.
-func (s *Shelf) Partials() iter.Seq[Partial] {
+// Partials are those that lack something, those first that were begun last.
+func (s *Shelf) Partials() []Partial {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	list := make([]*part, 0, len(s.parts.all))
 	for _, p := range s.parts.all {
 		if p.have < p.size {
@@ -101,8 +101,7 @@ func (s *Shelf) Partials() iter.Seq[Partial] {
 	for i, p := range list {
 		told[i] = Partial{ID: p.id, Size: p.size, Have: p.have}
 	}
-	s.mu.Unlock()
-	return slices.Values(told)
+	return told
 }
 
 // AddPartial adds the piece that begins at byte off of a unit of size bytes.

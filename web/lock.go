@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/jauap/jauap/web/api"
 )
@@ -80,13 +79,9 @@ func (x *turn) lock() error {
 	return x.see(x.Path())
 }
 
-// lockTimes are the choices for locking by itself, in seconds.
-const lockTimes = "60 300 600 1800 3600 0"
-
-// Locks lists them with their words.
+// Locks are the choices for locking by itself.
 func (x *turn) Locks() (list []lockTime) {
-	for s := range strings.FieldsSeq(lockTimes) {
-		n, _ := strconv.ParseInt(s, 10, 64) // of a constant
+	for _, n := range []int64{60, 300, 600, 1800, 3600, 0} { // seconds
 		word := x.T("lock.never")
 		if n > 0 {
 			word = x.T("lock.minutes", "n", int(n/60))

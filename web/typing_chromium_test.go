@@ -44,4 +44,12 @@ func testHalfTyped(t *testing.T, ctx context.Context) {
 	if !strings.Contains(eval(`document.querySelector("#slips article details").outerHTML`), "open") {
 		t.Error("the form was closed under the person's hands")
 	}
+	mailOf(w)
+	do(t, ctx, chromedp.Navigate(w.s.URL+"/inbox"), chromedp.Click(chromedp.CSS("#came-now button[value=delete]")))
+	until(t, ctx, "#came-now", "Erase it for good?")
+	w.SetStatus(api.Status{Network: api.Network{State: "open"}})
+	until(t, ctx, ".top .net", "The way out is open")
+	if s := html(t, ctx, "#came-now"); !strings.Contains(s, "Erase it for good?") {
+		t.Error("news took a question away")
+	}
 }

@@ -11,12 +11,8 @@ import (
 	"github.com/jauap/jauap/bulletin/evidence/stamp"
 )
 
-// File is a time stamp or a proof, in a package or beside it: its name ends in
-// .tsr or .ots.
-type File struct {
-	Name string
-	Data []byte
-}
+// File is a time stamp or a proof, in a package or beside it.
+type File = stamp.File
 
 // Stamps are the stamps in a package whose form holds, and its root.
 func Stamps(in io.ReaderAt, size int64) (list []File, root Root, err error) {
@@ -34,7 +30,7 @@ func (p *pack) stampFiles() (list []File, err error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, File{f.Name, b})
+		list = append(list, File{Name: f.Name, Data: b})
 	}
 	return list, nil
 }
@@ -47,7 +43,7 @@ func (p *pack) checkStamps(v *Verdict, b Beside) error {
 	}
 	n := len(v.Findings)
 	for _, f := range slices.Concat(list, b.Stamps) {
-		if path.Ext(f.Name) == ".ots" {
+		if f.Proof() {
 			v.proof(f)
 		} else {
 			v.token(f, b)
@@ -115,7 +111,7 @@ func (v *Verdict) proof(f File) {
 func Witnessed(root Root, list []File) []Finding {
 	v := Verdict{Root: root}
 	for _, f := range list {
-		if path.Ext(f.Name) == ".ots" {
+		if f.Proof() {
 			v.proof(f)
 		} else {
 			v.token(f, Beside{})

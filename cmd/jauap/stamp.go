@@ -140,11 +140,8 @@ func (d *door) stamp(ctx context.Context, c *cli.Command) error {
 
 // witness asks them all; those that fail are named when others do not.
 func (d *door) witness(ctx context.Context, a ask.Asker, authorities, calendars []string, root evidence.Root) (list []evidence.File, err error) {
-	answers, err := a.All(ctx, authorities, calendars, root)
-	for _, x := range answers {
-		list = append(list, evidence.File{Name: "new" + x.Ext, Data: x.Data})
-	}
-	if len(list) > 0 && err != nil {
+	list, missed := a.All(ctx, authorities, calendars, root)
+	if err = missed.Err(); len(list) > 0 && err != nil {
 		fmt.Fprintf(d.errs, "not all witnesses answered: %v\n", err)
 		err = nil
 	}
@@ -161,20 +158,9 @@ func (d *door) upgradeStamps(ctx context.Context, c *cli.Command) error {
 		calendars = set.Calendars
 	}
 	return d.stampFile(from, to, func(root evidence.Root, had []evidence.File) ([]evidence.File, error) {
-		kept := 0
-		var bad error
-		for i, f := range had {
-			if path.Ext(f.Name) != ".ots" {
-				continue
-			}
-			b, done, err := a.Upgrade(ctx, calendars, root, f.Data)
-			bad = errors.Join(bad, err)
-			if kept += done; done > 0 {
-				had[i].Data = b
-			}
-		}
+		kept, missed := a.Upgrade(ctx, calendars, root, had)
 		if kept == 0 {
-			return nil, cmp.Or(bad, errors.New("there is no proof in it that waits for a calendar"))
+			return nil, cmp.Or(missed.Err(), errors.New("there is no proof in it that waits for a calendar"))
 		}
 		return had, nil
 	})

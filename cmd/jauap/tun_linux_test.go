@@ -305,8 +305,10 @@ func (l load) rsync(a *air, w *wire, ends [2]device) (h haul) {
 	t := a.t
 	t.Helper()
 	dir := t.TempDir()
+	// With processes of their own, so that all that they begin ends with them: over a
+	// line that is down nobody hears that the other end is gone.
 	in := func(who device, args ...string) *exec.Cmd {
-		return exec.Command("ip", append([]string{"netns", "exec", a.name(who.who)}, args...)...)
+		return exec.Command("ip", append([]string{"netns", "exec", a.name(who.who), "unshare", "--pid", "--fork", "--kill-child"}, args...)...)
 	}
 	for _, k := range []string{"host", "user"} {
 		a.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(dir, k))

@@ -4,7 +4,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -123,14 +122,7 @@ func wiped(t *testing.T, p program, node *running) {
 func TestWipeFromThePage(t *testing.T) {
 	p := newProgram(t, "Aigerim")
 	node := up(p, "--listen", "off")
-	link := node.lines["page"]
-	u, err := url.Parse(link)
-	if err != nil {
-		t.Fatal(err)
-	}
-	jar, _ := cookiejar.New(nil)
-	b := visitor{t, &http.Client{Jar: jar, Timeout: 30 * time.Second}, "http://" + u.Host}
-	b.get(strings.TrimPrefix(link, b.base))
+	b := enter(t, node)
 	if page := b.get("/me"); !strings.Contains(page, `href="/wipe"`) {
 		t.Errorf("not offered: %s", page)
 	}

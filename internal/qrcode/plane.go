@@ -108,14 +108,13 @@ func lean(t triple, n int, g, h float64) plane {
 // length 1, in points.
 func (p *picture) width(c corner, dx, dy float64) float64 {
 	const step = 0.25
-	level := 0.0 // between black and white, by what lies across the mark
 	low, high := 255.0, 0.0
 	reach := 6 * c.module
 	for r := -reach; r <= reach; r += 0.5 {
 		v := p.at(c.x+r*dx, c.y+r*dy)
 		low, high = min(low, v), max(high, v)
 	}
-	level = (low + high) / 2
+	level := (low + high) / 2 // between black and white, by what lies across the mark
 	sum := 0.0
 	for _, sign := range [2]float64{1, -1} {
 		edges, black, last := 0, true, p.at(c.x, c.y)

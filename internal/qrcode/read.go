@@ -35,7 +35,7 @@ func Read(img image.Image) (data []byte, ok bool) {
 	for max(p.w, p.h) > 2*least && min(p.w, p.h) > 2*smallest && len(sizes) < first+3 {
 		p = p.half()
 		sizes = append(sizes, p)
-		if 2*max(p.w, p.h) > 2*fast {
+		if max(p.w, p.h) > fast {
 			first = len(sizes) - 1
 		}
 	}

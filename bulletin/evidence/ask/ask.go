@@ -2,7 +2,6 @@ package ask
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,7 +9,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jauap/jauap/bulletin/evidence/stamp"
@@ -57,89 +58,136 @@ func (a Asker) Stamp(ctx context.Context, authority string, root [32]byte) ([]by
 	return b, nil
 }
 
-// Answer is a stamp or a proof: Ext is .tsr or .ots.
-type Answer struct {
-	Ext  string
-	Data []byte
+// Miss is a witness that did not answer as it should: its address, or the name of
+// a proof that cannot be asked about.
+type Miss struct {
+	Who string
+	Err error
 }
 
-// All asks authorities and calendars. The error names those that did not
-// answer; there may be answers of others beside it.
-func (a Asker) All(ctx context.Context, authorities, calendars []string, root [32]byte) (list []Answer, bad error) {
-	for _, u := range authorities {
-		b, err := a.Stamp(ctx, u, root)
-		if err != nil {
-			bad = errors.Join(bad, fmt.Errorf("%s: %w", u, err))
-			continue
-		}
-		list = append(list, Answer{".tsr", b})
+// Misses are those that failed beside others that answered.
+type Misses []Miss
+
+// Err is all of them as one error; nil for none.
+func (m Misses) Err() error {
+	errs := make([]error, len(m))
+	for i, x := range m {
+		errs[i] = fmt.Errorf("%s: %w", x.Who, x.Err)
 	}
-	if len(calendars) > 0 {
-		b, err := a.Begin(ctx, calendars, root)
-		bad = errors.Join(bad, err)
-		if b != nil {
-			list = append(list, Answer{".ots", b})
+	return errors.Join(errs...)
+}
+
+func (m *Misses) note(who string, err error) {
+	if err != nil {
+		*m = append(*m, Miss{who, err})
+	}
+}
+
+// each does n things at the same time.
+func each(n int, do func(i int)) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { do(i) })
+	}
+	all.Wait()
+}
+
+// All asks authorities and calendars at the same time. What they signed is named by
+// its kind only.
+func (a Asker) All(ctx context.Context, authorities, calendars []string, root [32]byte) (list []stamp.File, missed Misses) {
+	stamps, errs := make([][]byte, len(authorities)), make([]error, len(authorities))
+	var proof []byte
+	var late Misses
+	each(len(authorities)+1, func(i int) {
+		if i < len(authorities) {
+			stamps[i], errs[i] = a.Stamp(ctx, authorities[i], root)
+		} else if len(calendars) > 0 {
+			proof, late = a.Begin(ctx, calendars, root)
+		}
+	})
+	for i, b := range stamps {
+		if missed.note(authorities[i], errs[i]); errs[i] == nil {
+			list = append(list, stamp.File{Name: "new.tsr", Data: b})
 		}
 	}
-	return list, bad
+	if proof != nil {
+		list = append(list, stamp.File{Name: "new.ots", Data: proof})
+	}
+	return list, append(missed, late...)
 }
 
 // Begin submits a hash over the root to calendars and answers the proof that
-// waits for a block. What failed is in the error; nil with no proof never.
-func (a Asker) Begin(ctx context.Context, calendars []string, root [32]byte) ([]byte, error) {
+// waits for a block; nil when none answered.
+func (a Asker) Begin(ctx context.Context, calendars []string, root [32]byte) (proof []byte, missed Misses) {
 	var salt [16]byte
 	rand.Read(salt[:])
-	proof, send := stamp.NewProof(root, salt)
-	var bad error
-	for _, c := range calendars {
-		b, err := a.do(ctx, http.MethodPost, strings.TrimSuffix(c, "/")+"/digest", "application/x-www-form-urlencoded", send[:])
+	p, send := stamp.NewProof(root, salt)
+	answers, errs := make([][]byte, len(calendars)), make([]error, len(calendars))
+	each(len(calendars), func(i int) {
+		answers[i], errs[i] = a.do(ctx, http.MethodPost, strings.TrimSuffix(calendars[i], "/")+"/digest", "application/x-www-form-urlencoded", send[:])
+	})
+	for i, c := range calendars {
+		err := errs[i]
 		if err == nil {
-			if err = proof.Promise(b); err != nil {
+			if err = p.Promise(answers[i]); err != nil {
 				err = fmt.Errorf("%w: %w", ErrAnswer, err)
 			}
 		}
-		if err != nil {
-			bad = errors.Join(bad, fmt.Errorf("%s: %w", c, err))
+		missed.note(c, err)
+	}
+	if len(p.Waiting())+len(p.Blocks()) == 0 {
+		if len(missed) == 0 {
+			missed.note(strings.Join(calendars, " "), ErrAnswer)
 		}
+		return nil, missed
 	}
-	if len(proof.Waiting())+len(proof.Blocks()) == 0 {
-		return nil, cmp.Or(bad, ErrAnswer)
-	}
-	return proof.Bytes(), bad
+	return p.Bytes(), missed
 }
 
-// Upgrade asks those calendars of a proof that the person named, and answers
-// the proof anew; done is how many promises were kept.
-func (a Asker) Upgrade(ctx context.Context, named []string, root [32]byte, proof []byte) (out []byte, done int, err error) {
+// Upgrade asks those calendars of the proofs in a list that the person named, and
+// puts what changed in their places; done is how many promises were kept.
+func (a Asker) Upgrade(ctx context.Context, named []string, root [32]byte, list []stamp.File) (done int, missed Misses) {
+	for i, f := range list {
+		if !f.Proof() {
+			continue
+		}
+		b, kept, err := a.upgrade(ctx, named, root, f.Data, &missed)
+		missed.note(f.Name, err)
+		if done += kept; kept > 0 {
+			list[i].Data = b
+		}
+	}
+	return done, missed
+}
+
+func (a Asker) upgrade(ctx context.Context, named []string, root [32]byte, proof []byte, missed *Misses) (out []byte, done int, err error) {
 	p, err := stamp.ReadProof(proof, root)
 	if err != nil {
 		return nil, 0, err
 	}
-	var bad error
-	asked := 0
-	for _, w := range p.Waiting() {
-		if !among(named, w.Calendar) {
-			continue
-		}
-		asked++
-		b, err := a.do(ctx, http.MethodGet, strings.TrimSuffix(w.Calendar, "/")+"/timestamp/"+w.Message, "", nil)
-		ok := false
+	waiting := slices.DeleteFunc(p.Waiting(), func(w stamp.Waiting) bool { return !among(named, w.Calendar) })
+	if len(waiting) == 0 && len(p.Blocks()) == 0 {
+		return nil, 0, fmt.Errorf("%w: the proof waits for other calendars", ErrAddress)
+	}
+	answers, errs := make([][]byte, len(waiting)), make([]error, len(waiting))
+	each(len(waiting), func(i int) {
+		answers[i], errs[i] = a.do(ctx, http.MethodGet, strings.TrimSuffix(waiting[i].Calendar, "/")+"/timestamp/"+waiting[i].Message, "", nil)
+	})
+	for i, w := range waiting {
+		ok, err := false, errs[i]
 		if err == nil {
-			ok, err = p.Upgrade(w, b)
+			ok, err = p.Upgrade(w, answers[i])
 		}
 		switch {
 		case err != nil:
-			bad = errors.Join(bad, fmt.Errorf("%s: %w", w.Calendar, err))
+			missed.note(w.Calendar, err)
 		case ok:
 			done++
 		default:
-			bad = errors.Join(bad, fmt.Errorf("%s: %w", w.Calendar, ErrEarly))
+			missed.note(w.Calendar, ErrEarly)
 		}
 	}
-	if asked == 0 && len(p.Blocks()) == 0 {
-		return nil, 0, fmt.Errorf("%w: the proof waits for other calendars", ErrAddress)
-	}
-	return p.Bytes(), done, bad
+	return p.Bytes(), done, nil
 }
 
 func among(named []string, calendar string) bool {

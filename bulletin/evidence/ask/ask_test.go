@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jauap/jauap/bulletin/evidence/stamp"
@@ -58,28 +59,32 @@ func TestCalendars(t *testing.T) {
 	c, dead := newCalendar(t), newCalendar(t)
 	dead.Close()
 	ctx, root := context.Background(), sha256.Sum256([]byte("a report"))
-	proof, err := Asker{}.Begin(ctx, []string{c.URL + "/", dead.URL}, root)
-	if proof == nil || !errors.Is(err, ErrAnswer) || !strings.Contains(err.Error(), dead.URL) || strings.Contains(err.Error(), c.URL) {
-		t.Fatal(err)
+	proof, missed := Asker{}.Begin(ctx, []string{c.URL + "/", dead.URL}, root)
+	if proof == nil || len(missed) != 1 || missed[0].Who != dead.URL || !errors.Is(missed.Err(), ErrAnswer) || !strings.Contains(missed.Err().Error(), dead.URL) {
+		t.Fatal(missed)
 	}
 	if len(c.asked) != 1 || len(c.asked[0]) != 32 || bytes.Equal(c.asked[0], root[:]) {
 		t.Errorf("the calendar learned %x", c.asked)
 	}
-	if _, err := (Asker{}).Begin(ctx, []string{dead.URL}, root); err == nil {
+	if b, missed := (Asker{}).Begin(ctx, []string{dead.URL}, root); b != nil || len(missed) != 1 {
 		t.Error("a proof without an answer")
 	}
-	if out, done, err := (Asker{}).Upgrade(ctx, []string{c.URL}, root, proof); done != 0 || !errors.Is(err, ErrEarly) || !bytes.Equal(out, proof) {
+	list := []stamp.File{{Name: "1.tsr", Data: []byte("another's")}, {Name: "2.ots", Data: proof}}
+	upgrade := func(named string) (int, error) {
+		done, missed := Asker{}.Upgrade(ctx, []string{named}, root, list)
+		return done, missed.Err()
+	}
+	if done, err := upgrade(c.URL); done != 0 || !errors.Is(err, ErrEarly) || !bytes.Equal(list[1].Data, proof) {
 		t.Error(done, err)
 	}
 	c.ripe = true
-	if _, done, err := (Asker{}).Upgrade(ctx, []string{"https://another.example"}, root, proof); done != 0 || !errors.Is(err, ErrAddress) || len(c.asked) != 1 {
+	if done, err := upgrade("https://another.example"); done != 0 || !errors.Is(err, ErrAddress) || len(c.asked) != 1 {
 		t.Error("an address that nobody named was asked: ", done, err)
 	}
-	out, done, err := Asker{}.Upgrade(ctx, []string{c.URL}, root, proof)
-	if done != 1 || err != nil {
+	if done, err := upgrade(c.URL); done != 1 || err != nil || string(list[0].Data) != "another's" {
 		t.Fatal(done, err)
 	}
-	p, err := stamp.ReadProof(out, root)
+	p, err := stamp.ReadProof(list[1].Data, root)
 	if err != nil || len(p.Waiting()) != 0 {
 		t.Fatal(err)
 	}
@@ -91,6 +96,30 @@ func TestCalendars(t *testing.T) {
 	}
 	if b := p.Blocks(); len(b) != 1 || b[0].Height != 358391 || b[0].Merkle != hex.EncodeToString(m[:]) {
 		t.Errorf("%+v, want %x", b, m)
+	}
+}
+
+// TestTogether: witnesses are asked at the same time, so that one that is slow costs
+// the patience with itself only.
+func TestTogether(t *testing.T) {
+	const all = 4 // two authorities, two calendars: none is answered before all have asked
+	var asked sync.WaitGroup
+	asked.Add(all)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Done()
+		asked.Wait()
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer s.Close()
+	two := []string{s.URL + "/a", s.URL + "/b"}
+	list, missed := Asker{}.All(t.Context(), two, two, sha256.Sum256(nil))
+	if len(list) != 0 || len(missed) != all {
+		t.Errorf("%d answers, %v", len(list), missed)
+	}
+	for i, m := range missed {
+		if m.Who != two[i%2] || !errors.Is(m.Err, ErrAnswer) {
+			t.Errorf("%d: %+v", i, m)
+		}
 	}
 }
 
@@ -114,8 +143,8 @@ func TestBadWitnesses(t *testing.T) {
 		if b, err := (Asker{}).Stamp(context.Background(), s.URL, root); b != nil || !errors.Is(err, ErrAnswer) {
 			t.Errorf("%s: %x %v", name, b, err)
 		}
-		if b, err := (Asker{}).Begin(context.Background(), []string{s.URL}, root); b != nil || !errors.Is(err, ErrAnswer) {
-			t.Errorf("%s: %x %v", name, b, err)
+		if b, missed := (Asker{}).Begin(context.Background(), []string{s.URL}, root); b != nil || !errors.Is(missed.Err(), ErrAnswer) {
+			t.Errorf("%s: %x %v", name, b, missed)
 		}
 		s.Close()
 	}
@@ -138,12 +167,12 @@ func TestProxy(t *testing.T) {
 	}))
 	defer proxy.Close()
 	c := newCalendar(t)
-	_, err := Asker{Proxy: proxy.URL}.Begin(context.Background(), []string{"http://calendar.example"}, sha256.Sum256(nil))
-	if !errors.Is(err, ErrAnswer) || seen != "http://calendar.example/digest" {
-		t.Error(seen, err)
+	_, missed := Asker{Proxy: proxy.URL}.Begin(context.Background(), []string{"http://calendar.example"}, sha256.Sum256(nil))
+	if !errors.Is(missed.Err(), ErrAnswer) || seen != "http://calendar.example/digest" {
+		t.Error(seen, missed)
 	}
 	proxy.Close()
-	if _, err := (Asker{Proxy: proxy.URL}).Begin(context.Background(), []string{c.URL}, sha256.Sum256(nil)); err == nil || len(c.asked) > 0 {
+	if _, missed := (Asker{Proxy: proxy.URL}).Begin(context.Background(), []string{c.URL}, sha256.Sum256(nil)); missed == nil || len(c.asked) > 0 {
 		t.Error("a dead proxy was passed by")
 	}
 }
