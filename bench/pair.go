@@ -50,7 +50,7 @@ func newPair(ctx context.Context, dir string, shared int, seed uint64) (p *pair,
 		if err := daemon.Init(home, name, nil, nil); err != nil {
 			return p, err
 		}
-		if err := oldEnvelopes(filepath.Join(home, "shelf"), shared); err != nil {
+		if err := OldEnvelopes(filepath.Join(home, "shelf"), shared); err != nil {
 			return p, err
 		}
 		c := config.Default()
@@ -99,9 +99,9 @@ func (p *pair) close() {
 	}
 }
 
-// oldEnvelopes puts n S1 envelopes of strangers on a shelf, the same for each
+// OldEnvelopes puts n S1 envelopes of strangers on a shelf, the same for each
 // shelf.
-func oldEnvelopes(dir string, n int) error {
+func OldEnvelopes(dir string, n int) error {
 	fsys, err := durable.OS(dir)
 	if err != nil {
 		return err
