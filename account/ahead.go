@@ -46,7 +46,7 @@ func (r *round) stream(s *session, total, next int64, most int) envelope.Class {
 		next = total
 	}
 	c := chooseStream(total, next, s.s.Room, most)
-	if small && c > envelope.S3 {
+	if small && envelope.Compare(c, envelope.S3) > 0 {
 		return envelope.S3
 	}
 	return c

@@ -214,10 +214,13 @@ func TestPackFollows(t *testing.T) {
 			a.write("B", fmt.Sprint(i, strings.Repeat(" news", 40)))
 		}
 		a.attach(photos, 60_000)
-		told, alone := map[LetterID]bool{}, 0
+		told, alone, first := map[LetterID]bool{}, 0, -1
 		for unsent := range 3 { // the texts, more of them, and then the photos
 			for _, p := range a.ahead(128<<10, Ahead{Unsent: unsent << 14, Slow: c.slow, Texts: unsent == 1}) {
 				b.receive(p.Bytes)
+				if len(p.Bytes) >= envelope.S4.Size() && first < 0 {
+					first = len(told)
+				}
 				n := 0
 				for _, l := range p.Letters {
 					if l == (LetterID{l[0]}) {
@@ -230,8 +233,8 @@ func TestPackFollows(t *testing.T) {
 				}
 			}
 		}
-		if len(told) != photos || (alone > 0) != c.early && c.texts != 1 {
-			t.Errorf("%+v: %d photos are told of, %d envelopes for nothing else", c, len(told), alone)
+		if len(told) != photos || alone > 0 && !c.early || alone == 0 && c.texts == 0 || !c.slow && first != photos {
+			t.Errorf("%+v: %d photos are told of, %d before the first, %d envelopes for nothing else", c, len(told), first, alone)
 		}
 	}
 }

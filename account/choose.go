@@ -45,8 +45,8 @@ func (l load) choose() (best envelope.Class, n int) {
 		}
 	}
 	share := -1.0
-	for c := envelope.S1; c <= envelope.S5; c++ {
-		if c > l.top && n > 0 {
+	for _, c := range envelope.Sealed() {
+		if envelope.Compare(c, l.top) > 0 && n > 0 {
 			break
 		}
 		fits, bytes := l.fill(c)
@@ -57,6 +57,31 @@ func (l load) choose() (best envelope.Class, n int) {
 			best, n, share = c, fits, max(s, share)
 		}
 	}
+	return l.one(best, n)
+}
+
+// one takes the class up to S2 that holds all that waits, where that costs no more
+// bytes than the chosen one and another for the rest would: it costs fewer keys.
+func (l load) one(best envelope.Class, n int) (envelope.Class, int) {
+	if n == 0 || n == len(l.sizes) || l.more {
+		return best, n
+	}
+	rest := 0
+	for _, size := range l.sizes[n:] {
+		rest += size
+	}
+	two := best.Size()
+	for _, c := range []envelope.Class{envelope.S1, envelope.S1b, envelope.S2} {
+		if rest <= l.room(c) || c == envelope.S2 {
+			two += c.Size()
+			break
+		}
+	}
+	for _, c := range []envelope.Class{envelope.S1b, envelope.S2} {
+		if all, _ := l.fill(c); all == len(l.sizes) && c.Size() <= two {
+			return c, all
+		}
+	}
 	return best, n
 }
 
@@ -65,7 +90,7 @@ func (l load) choose() (best envelope.Class, n int) {
 // S4 holds what is left of it, there is no S5 around it.
 func chooseStream(left, next int64, room func(envelope.Class) int, most int) (best envelope.Class) {
 	share := -1.0
-	for c := envelope.S1; c <= envelope.S5; c++ {
+	for _, c := range envelope.Sealed() {
 		r := room(c)
 		if r < minCut || c.Size() > most {
 			continue

@@ -305,7 +305,7 @@ func (r *round) text(p *person, s *session, list, riders []*waiting, more, first
 		return false, nil
 	}
 	if l.most = wholeMost; len(r.out) > 0 {
-		if better, _ := l.choose(); better > c {
+		if better, _ := l.choose(); envelope.Compare(better, c) > 0 {
 			r.full = true
 			return false, nil
 		}
@@ -390,14 +390,15 @@ func (r *round) streams(p *person) error {
 		if c == 0 {
 			return nil
 		}
-		if len(r.out) > 0 && r.stream(s, total, next, wholeMost) > c {
+		if len(r.out) > 0 && envelope.Compare(r.stream(s, total, next, wholeMost), c) > 0 {
 			r.full = true
 			return nil
 		}
-		if full := c >= r.bar && total >= int64(s.s.Room(c)); r.late && r.large && !full {
+		large := envelope.Compare(c, r.bar) >= 0
+		if full := large && total >= int64(s.s.Room(c)); r.late && r.large && !full {
 			return nil
 		}
-		r.large = r.large || c >= r.bar
+		r.large = r.large || large
 		cargo := &cargo{room: s.s.Room(c), ends: map[string]bool{}}
 		if list, err = r.led(p, list); err != nil {
 			return err

@@ -156,9 +156,10 @@ func TestMemVault(t *testing.T) {
 
 func TestChoose(t *testing.T) {
 	room := func(c envelope.Class) int {
-		return map[envelope.Class]int{envelope.S1: 850, envelope.S2: 3922, envelope.S3: 16210, envelope.S4: 65362, envelope.S5: 261970}[c]
+		return map[envelope.Class]int{envelope.S1: 850, envelope.S1b: 1874, envelope.S2: 3922, envelope.S3: 16210, envelope.S4: 65362, envelope.S5: 261970}[c]
 	}
 	starting := func(c envelope.Class) int { return max(room(c)-2655, 0) }
+	long := func(sizes ...int) load { return load{top: envelope.S3, sizes: sizes, room: room, most: 1 << 30} }
 	many := slices.Repeat([]int{227}, 500)
 	for _, x := range []struct {
 		name string
@@ -175,7 +176,20 @@ func TestChoose(t *testing.T) {
 		{"no window", load{top: envelope.S3, sizes: many, room: room, most: 1000}, 0, 0},
 		{"start", load{top: envelope.S3, sizes: many[:1], room: starting, most: 1 << 30}, envelope.S2, 1},
 		{"start, long", load{top: envelope.S3, sizes: []int{3000}, room: starting, most: 1 << 30}, envelope.S3, 1},
-		{"wish", load{top: envelope.S3, sizes: many[:1], room: room, most: 1 << 30, wish: 1220}, envelope.S2, 1},
+		{"wish", load{top: envelope.S3, sizes: many[:1], room: room, most: 1 << 30, wish: 1220}, envelope.S1b, 1},
+		{"wish, two", load{top: envelope.S3, sizes: []int{500, 300}, room: room, most: 1 << 30, wish: 1220}, envelope.S1b, 1},
+		{"wish, long", load{top: envelope.S3, sizes: []int{700}, room: room, most: 1 << 30, wish: 1220}, envelope.S2, 1},
+		{"two wishes", load{top: envelope.S3, sizes: many[:1], room: room, most: 1 << 30, wish: 2350}, envelope.S2, 1},
+		{"wish, small window", load{top: envelope.S3, sizes: many[:1], room: room, most: 1024, wish: 1220}, 0, 0},
+		{"fits", long(850), envelope.S1, 1},
+		{"long", long(851), envelope.S1b, 1},
+		{"longer", long(1874), envelope.S1b, 1},
+		{"longest", long(1875), envelope.S2, 1},
+		{"two that fill two", long(600, 400), envelope.S1b, 2},
+		{"eight, and one more", long(many[:9]...), envelope.S1b, 8},
+		{"more than S1 behind", long(1000, 900), envelope.S2, 2},
+		{"a long one behind", long(800, 1000), envelope.S1b, 2},
+		{"and one behind", long(800, 1100), envelope.S1, 1},
 		{"huge", load{top: envelope.S3, sizes: []int{20_000}, room: room, most: 1 << 30}, envelope.S4, 1},
 		{"empty", load{top: envelope.S3, sizes: []int{0}, room: room, most: 1 << 30}, envelope.S1, 1},
 		{"many, slow", load{top: envelope.S2, sizes: many, room: room, most: 1 << 30}, envelope.S2, 17},

@@ -101,14 +101,8 @@ func mediaKey(read, hash [32]byte) []byte {
 // sealBody closes what a board says into the smallest envelope that holds it.
 func sealBody(key, plain []byte, osk ed25519.PrivateKey, last envelope.Day) (envelope.Envelope, error) {
 	body := append(bytes.Clone(plain), 0x80)
-	class := envelope.Class(0)
-	for _, k := range []envelope.Class{envelope.S1, envelope.S2, envelope.S3, envelope.S4} {
-		if len(body)+sealOver <= k.BodySize() {
-			class = k
-			break
-		}
-	}
-	if class == 0 {
+	class, ok := envelope.Smallest(len(body) + sealOver)
+	if !ok || class == envelope.S5 {
 		return envelope.Envelope{}, fmt.Errorf("%w: it has %d bytes, at most %d fit; make the pictures smaller", ErrNotice, len(body), envelope.S4.BodySize()-sealOver)
 	}
 	body = append(body, make([]byte, class.BodySize()-sealOver-len(body))...)

@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
@@ -23,8 +24,43 @@ const (
 	S4
 	S5
 	Done
+	S1b     // between S1 and S2 in size: codes are not in the order of sizes
 	classes // one past the last
 )
+
+// Sealed are the classes with a signed and sealed body, from the smallest to the
+// largest.
+func Sealed() [6]Class { return [...]Class{S1, S1b, S2, S3, S4, S5} }
+
+// Sealed tells whether the class has a signed and sealed body.
+func (c Class) Sealed() bool { return c.BodySize() > 0 }
+
+// Smallest is the smallest sealed class whose body holds n bytes; ok is false when
+// none does.
+func Smallest(n int) (c Class, ok bool) {
+	for _, c := range Sealed() {
+		if n <= c.BodySize() {
+			return c, true
+		}
+	}
+	return 0, false
+}
+
+// Compare orders classes by size, as cmp.Compare does numbers; a proof is smaller
+// than most S0 and goes before all, unknown classes behind.
+func Compare(a, b Class) int { return cmp.Compare(a.order(), b.order()) }
+
+func (c Class) order() int {
+	switch c {
+	case Done:
+		return -1
+	case S0, S1:
+		return int(c)
+	case S1b:
+		return int(S2)
+	}
+	return int(c) + 1
+}
 
 // Sizes in bytes. spec/envelope.md, 2.
 const (
@@ -58,6 +94,8 @@ func (c Class) Size() int {
 		return S0MaxSize
 	case S1:
 		return 1024
+	case S1b:
+		return 2048
 	case S2:
 		return 4096
 	case S3:
@@ -75,7 +113,7 @@ func (c Class) Size() int {
 // BodySize is the room for the sealed body (nonce and AEAD tag included), in
 // bytes: 0 for Done and unknown classes.
 func (c Class) BodySize() int {
-	if c < S1 || c > S5 {
+	if c == S0 || c == Done || c >= classes {
 		return 0
 	}
 	return c.Size() - HeaderSize
@@ -85,8 +123,11 @@ func (c Class) String() string {
 	if c >= classes {
 		return fmt.Sprintf("class(%d)", uint8(c))
 	}
-	if c == Done {
+	switch c {
+	case Done:
 		return "done"
+	case S1b:
+		return "S1b"
 	}
 	return fmt.Sprintf("S%d", uint8(c))
 }

@@ -2,9 +2,12 @@ package envelope_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,7 +29,7 @@ func build(t testing.TB, c envelope.Class, osk ed25519.PrivateKey) envelope.Enve
 
 func TestRoundTrip(t *testing.T) {
 	sizes := map[envelope.Class]int{
-		envelope.S1: 1024, envelope.S2: 4096, envelope.S3: 16384, envelope.S4: 65536, envelope.S5: 262144,
+		envelope.S1: 1024, envelope.S1b: 2048, envelope.S2: 4096, envelope.S3: 16384, envelope.S4: 65536, envelope.S5: 262144,
 	}
 	osk := oneTime(1)
 	ovk := [32]byte(osk.Public().(ed25519.PublicKey))
@@ -52,10 +55,47 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%v with a longer body: %v", c, err)
 		}
 	}
-	for _, c := range []envelope.Class{envelope.S0, envelope.Done, 7} {
+	for _, c := range []envelope.Class{envelope.S0, envelope.Done, 8, 15} {
 		if _, err := envelope.New(c, 0, 0, osk, nil); !errors.Is(err, envelope.ErrMalformed) {
 			t.Errorf("%v: %v", c, err)
 		}
+	}
+}
+
+// TestOrder: the sealed classes are walked by size, and compared by it.
+func TestOrder(t *testing.T) {
+	last := 0
+	for i, c := range envelope.Sealed() {
+		if c.Size() <= last || !c.Sealed() {
+			t.Fatalf("%v has %d bytes, behind %d", c, c.Size(), last)
+		}
+		for j, other := range envelope.Sealed() {
+			if envelope.Compare(c, other) != cmp.Compare(i, j) {
+				t.Errorf("%v and %v are compared otherwise than their sizes", c, other)
+			}
+		}
+		if got, ok := envelope.Smallest(last + 1 - envelope.HeaderSize); !ok || got != c {
+			t.Errorf("%d bytes go into %v", last+1, got)
+		}
+		last = c.Size()
+		if got, ok := envelope.Smallest(c.BodySize()); !ok || got != c {
+			t.Errorf("what fills %v goes into %v", c, got)
+		}
+	}
+	if _, ok := envelope.Smallest(last); ok {
+		t.Error("a body is larger than any")
+	}
+	if envelope.Compare(envelope.Done, envelope.S0) >= 0 || envelope.Compare(envelope.S0, envelope.S1) >= 0 || envelope.Compare(envelope.S5, 8) >= 0 {
+		t.Error("proofs, short ones and unknown ones are out of order")
+	}
+	all := envelope.Sealed()
+	for c := envelope.Class(0); c < 16; c++ {
+		if slices.Contains(all[:], c) != c.Sealed() {
+			t.Errorf("%v is sealed: %v", c, c.Sealed())
+		}
+	}
+	if s := fmt.Sprint(all, envelope.Done, envelope.Class(8)); s != "[S1 S1b S2 S3 S4 S5] done class(8)" {
+		t.Error(s)
 	}
 }
 
@@ -135,6 +175,8 @@ func TestParseRefuses(t *testing.T) {
 		{nil, envelope.ErrMalformed},
 		{[]byte{0x11}, envelope.ErrMalformed},
 		{append([]byte{0x17}, make([]byte, 1023)...), envelope.ErrMalformed},
+		{append([]byte{0x18}, make([]byte, 2047)...), envelope.ErrMalformed},
+		{append([]byte{0x12}, make([]byte, 2047)...), envelope.ErrMalformed},
 		{append([]byte{0x01}, make([]byte, 1023)...), envelope.ErrVersion},
 		{append([]byte{0x21}, make([]byte, 1023)...), envelope.ErrVersion},
 		{append([]byte{0x12}, make([]byte, 1023)...), envelope.ErrMalformed},

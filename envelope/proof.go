@@ -20,7 +20,7 @@ func NewDone(e Envelope, osk ed25519.PrivateKey) (Envelope, error) { return NewD
 
 // NewDoneBy is NewDone for any signer.
 func NewDoneBy(e Envelope, by Signer) (Envelope, error) {
-	if c := e.Class(); c < S1 || c > S5 {
+	if c := e.Class(); !c.Sealed() {
 		return Envelope{}, fmt.Errorf("%w: no proof for %v", ErrMalformed, c)
 	}
 	ovk := e.Key()

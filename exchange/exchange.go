@@ -121,7 +121,7 @@ var (
 const Lanes = laneClasses * laneRanks
 
 const (
-	laneClasses = 7
+	laneClasses = 8
 	laneRanks   = 3
 )
 
@@ -190,7 +190,7 @@ type Config struct {
 	// Chunk is the most payload of one DATA frame in bytes: 0 means 16 KiB; at
 	// most 64 KiB and at least 1 KiB.
 	Chunk int
-	// First is how many bytes of own units (Rank 0) of at most class S1 leave
+	// First is how many bytes of own units (Rank 0) of at most class S1b leave
 	// unasked in the first flight: 0 for none, at most 256 KiB. FirstLarge lets units up
 	// to S3 be among them: a slow link is then not idle until it is known what differs.
 	First      int

@@ -10,7 +10,7 @@ import (
 	"github.com/jauap/jauap/envelope"
 )
 
-// Units are listed group by group; the groups are the size classes, the three
+// Units are listed group by group; the groups are the size classes, the four
 // smallest together.
 const (
 	groups   = 5
@@ -27,20 +27,12 @@ const (
 // groupOf is -1 for units that cannot be listed.
 func groupOf(c envelope.Class) int {
 	switch c {
-	case envelope.Done, envelope.S0, envelope.S1:
+	case envelope.Done, envelope.S0, envelope.S1, envelope.S1b:
 		return 0
 	case envelope.S2, envelope.S3, envelope.S4, envelope.S5:
 		return int(c - envelope.S1)
 	}
 	return -1
-}
-
-// order of classes by size.
-func order(c envelope.Class) int {
-	if c == envelope.Done {
-		return -1
-	}
-	return int(c)
 }
 
 // given is one unit that we listed.
@@ -215,7 +207,7 @@ func (s *Session) lane(it Item) int { return lane(it.Class, s.rank(it)) }
 // compare orders units for listing and for sending: smallest class first, then
 // rank, then oldest, beginning after From.
 func (s *Session) compare(a, b Item) int {
-	if c := cmp.Compare(order(a.Class), order(b.Class)); c != 0 {
+	if c := envelope.Compare(a.Class, b.Class); c != 0 {
 		return c
 	}
 	if c := cmp.Compare(s.rank(a), s.rank(b)); c != 0 {

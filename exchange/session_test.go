@@ -172,7 +172,7 @@ func testSmallestFirst(t *testing.T, empty func() *shelf) {
 	rng := seeded(1)
 	a, b := empty(), empty()
 	var raws [][]byte
-	for _, c := range []envelope.Class{5, 4, 3, 2, 1, 0, 6} {
+	for _, c := range []envelope.Class{5, 4, 3, 2, 7, 1, 0, 6} {
 		for _, rank := range []uint8{2, 1, 0} {
 			raws = append(raws, unit(rng, c))
 			a.add(raws[len(raws)-1], 0, rank)
@@ -188,7 +188,7 @@ func testSmallestFirst(t *testing.T, empty func() *shelf) {
 			}
 		}
 	}
-	want := []int{20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0}
+	want := []int{23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0}
 	if !slices.Equal(got, want) {
 		t.Fatalf("arrived in order %v", got)
 	}

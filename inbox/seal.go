@@ -71,7 +71,8 @@ var (
 	errMalformed = errors.New("malformed")
 )
 
-// split gives the classes of the pieces of a content.
+// split gives the classes of the pieces of a content. S1b is not among them:
+// spec/inbox.md, 3.
 func split(length int) (list []envelope.Class) {
 	for rest := length - firstRoom; rest > 0; {
 		class := envelope.S5

@@ -36,8 +36,8 @@ func lists(w *world, p *person, l LinkID, id envelope.ID, c envelope.Class) {
 
 // One byte planted under any class does not keep a unit away.
 func TestPlantedByte(t *testing.T) {
-	for c := envelope.S1; c <= envelope.S5; c++ {
-		for lie := envelope.S1; lie <= envelope.S5; lie++ {
+	for _, c := range envelope.Sealed() {
+		for _, lie := range envelope.Sealed() {
 			w := newWorld(t, 1)
 			p, honest := newPerson(t, 1, Config{}), newPerson(t, 2, Config{})
 			raw := sealed(t, seeded(9), c)
@@ -170,7 +170,7 @@ func TestSprayIsHonest(t *testing.T) {
 
 // Silent links that list a letter or a large unit do not keep it waiting.
 func TestSilentLinks(t *testing.T) {
-	for c := envelope.S1; c <= envelope.S5; c++ {
+	for _, c := range envelope.Sealed() {
 		w := newWorld(t, 1)
 		p, honest := newPerson(t, 1, Config{}), newPerson(t, 2, Config{})
 		raw := sealed(t, seeded(9), c)

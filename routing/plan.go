@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"container/heap"
 	"slices"
+
+	"github.com/jauap/jauap/envelope"
 )
 
 // Turns is the order in which to offer units to somebody who is met. Ranks get
@@ -229,7 +231,7 @@ type waiting []Unit
 
 func (w waiting) Len() int { return len(w) }
 func (w waiting) Less(i, j int) bool {
-	return cmp.Or(cmp.Compare(size(w[i].Class), size(w[j].Class)), cmp.Compare(w[i].Seq, w[j].Seq)) < 0
+	return cmp.Or(envelope.Compare(w[i].Class, w[j].Class), cmp.Compare(w[i].Seq, w[j].Seq)) < 0
 }
 func (w waiting) Swap(i, j int) { w[i], w[j] = w[j], w[i] }
 func (w *waiting) Push(x any)   { *w = append(*w, x.(Unit)) }

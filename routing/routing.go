@@ -90,16 +90,8 @@ type Unit struct {
 // that gives the most letters per window, then own and contacts', then oldest.
 func Compare(a, b Unit) int {
 	return cmp.Or(
-		cmp.Compare(size(a.Class), size(b.Class)),
+		envelope.Compare(a.Class, b.Class),
 		cmp.Compare(a.Rank, b.Rank),
 		cmp.Compare(a.Seq, b.Seq),
 	)
-}
-
-// size orders classes; a proof is smaller than most S0 and goes before all.
-func size(c envelope.Class) int {
-	if c == envelope.Done {
-		return -1
-	}
-	return int(c)
 }

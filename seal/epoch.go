@@ -70,7 +70,7 @@ func newOffer(epoch uint16) (*offer, error) {
 
 // Wish is the room in bytes, as PartSize counts, that this end would like to
 // be left free in the next envelope for its key exchange or restart card; 0
-// when nothing waits. Then choose S2 or larger. It repeats itself every 20 minutes
+// when nothing waits. Then choose S1b or larger. It repeats itself every 20 minutes
 // until the other end has it.
 func (s *Session) Wish(now Tick) int {
 	due := func(at Tick) bool { return at == noTick || now-at >= retry }

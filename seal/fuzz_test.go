@@ -34,7 +34,7 @@ func stored[V any](f *testing.F, name string) file[V] {
 
 // FuzzEnvelope: both decoders read every unit alike.
 func FuzzEnvelope(f *testing.F) {
-	for c := range 7 {
+	for c := range 8 {
 		n := envelope.Class(c).Size()
 		f.Add(append([]byte{0x10 | byte(c)}, make([]byte, n-1)...))
 		f.Add(append([]byte{0x10 | byte(c)}, make([]byte, n)...))

@@ -127,7 +127,7 @@ func (i *Inbox) Open(now Tick, me *identity.Me, e envelope.Envelope) (s *Session
 	w := &i.slots[at]
 	n := encSizeOf(w.short)
 	body := e.Body()
-	if e.Class() < envelope.S2 || len(body) < n+bodyCost+helloSize+bodyCost {
+	if envelope.Compare(e.Class(), envelope.S2) < 0 || len(body) < n+bodyCost+helloSize+bodyCost {
 		return nil, from, o, fmt.Errorf("%w: %v cannot hold a start", ErrMalformed, e.Class())
 	}
 	in, err := i.enter(me, w, body[:n], body[n:], e.Header())
@@ -157,7 +157,7 @@ func (i *Inbox) Open(now Tick, me *identity.Me, e envelope.Envelope) (s *Session
 }
 
 func (i *Inbox) find(e envelope.Envelope) (int, error) {
-	if c := e.Class(); c == envelope.S0 || c > envelope.S5 {
+	if c := e.Class(); !c.Sealed() {
 		return 0, fmt.Errorf("%w: no start in %v", ErrMalformed, c)
 	}
 	tag := e.Tag()

@@ -13,7 +13,7 @@ import (
 // envelope.ErrSignature. The new state must be durable together with what
 // became of the parts; then a copy of the envelope is never delivered again.
 func (s *Session) Open(now Tick, e envelope.Envelope) (Opened, error) {
-	if c := e.Class(); c > envelope.S5 {
+	if c := e.Class(); c != envelope.S0 && !c.Sealed() {
 		return Opened{}, fmt.Errorf("%w: no letter in %v", ErrMalformed, c)
 	}
 	r, at, err := s.find(e)

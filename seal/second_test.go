@@ -50,7 +50,7 @@ type secondUnitFields struct {
 func secondUnit(b []byte) (u secondUnitFields, ok bool) {
 	lengths := map[byte][]int{
 		0x10: {96, 160, 222}, 0x11: {1 << 10}, 0x12: {4 << 10}, 0x13: {16 << 10},
-		0x14: {64 << 10}, 0x15: {256 << 10}, 0x16: {116},
+		0x14: {64 << 10}, 0x15: {256 << 10}, 0x16: {116}, 0x17: {2 << 10},
 	}
 	if len(b) == 0 {
 		return u, false

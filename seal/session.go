@@ -118,7 +118,7 @@ func (s *Session) Room(c envelope.Class) int {
 	switch {
 	case s.ended:
 		return 0
-	case s.start != nil && c < envelope.S2:
+	case s.start != nil && envelope.Compare(c, envelope.S2) < 0:
 		return 0
 	case s.start != nil:
 		n -= s.start.cost()

@@ -71,7 +71,7 @@ func TestRoomIsExact(t *testing.T) {
 		p.Body = append(p.Body, 1)
 		unchanged(t, s, seal.ErrTooLarge, func() error { _, err := s.Seal(0, where(c), []seal.Part{p}); return err })
 	}
-	for c := envelope.S0; c <= envelope.S5; c++ {
+	for c := envelope.S0; c <= envelope.S1b; c++ {
 		try(sa, c)
 		try(sb, c)
 	}
@@ -81,10 +81,13 @@ func TestRoomIsExact(t *testing.T) {
 	if got := sb.Room(envelope.S1); got != 850 {
 		t.Errorf("S1 has room for %d bytes", got)
 	}
+	if got := sb.Room(envelope.S1b); got != 1874 {
+		t.Errorf("S1b has room for %d bytes", got)
+	}
 	if got := sb.Room(envelope.S0); got != 183 {
 		t.Errorf("S0 has room for %d bytes", got)
 	}
-	if sa.Room(envelope.S1) != 0 || sa.Room(envelope.S0) != 0 || sa.Room(envelope.Done) != 0 {
+	if sa.Room(envelope.S1) != 0 || sa.Room(envelope.S1b) != 0 || sa.Room(envelope.S0) != 0 || sa.Room(envelope.Done) != 0 {
 		t.Error("a start cannot be small")
 	}
 }

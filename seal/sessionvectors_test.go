@@ -3,6 +3,7 @@ package seal_test
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -318,16 +319,16 @@ func makeStartVectors(t *testing.T) (vs []openVector, named states) {
 		b.inbox.Retire()
 		add("a second start after the card is erased", "ok", two)
 	}
-	return append(vs, smallStart(t, named)), named
+	return append(vs, smallStart(t, named, envelope.S1), smallStart(t, named, envelope.S1b)), named
 }
 
-// smallStart is an S1 in a slot, which only somebody with the card's key can
+// smallStart is an envelope below S2 in a slot, which only somebody with the card's key can
 // make.
-func smallStart(t *testing.T, named states) openVector {
+func smallStart(t *testing.T, named states, c envelope.Class) openVector {
 	b := newPerson(t, "B")
-	e := seal.SlotEnvelope(b.card.Key(), false, 3, where(envelope.S1))
+	e := seal.SlotEnvelope(b.card.Key(), false, 3, where(c))
 	return openVector{
-		Name: "an S1 in a slot", Expect: "malformed", Inbox: named.name(b.inbox.Marshal()),
+		Name: fmt.Sprintf("an %v in a slot", c), Expect: "malformed", Inbox: named.name(b.inbox.Marshal()),
 		Me: named.name(b.me.Marshal()), Now: 5, Envelope: hex.EncodeToString(e.Bytes()),
 	}
 }

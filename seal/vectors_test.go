@@ -209,6 +209,8 @@ func makeEnvelopeVectors(t *testing.T) (vs []unitVector, _ states) {
 	s1 := mustSeal(t, sa, 0, envelope.S1, "one").Bytes
 	add("S1", "ok", 1500, s1)
 	add("S2", "ok", 1490, mustSeal(t, sa, 0, envelope.S2, "two").Bytes)
+	s1b := mustSeal(t, sa, 0, envelope.S1b, "between").Bytes
+	add("S1b", "ok", 1500, s1b)
 	for i, n := range []int{10, 100, 179} {
 		name := []string{"S0 of 96", "S0 of 160", "S0 of 222"}[i]
 		out, err := sa.SealShort(0, seal.Part{Kind: kindText, Body: bytes.Repeat([]byte("x"), n)})
@@ -231,9 +233,14 @@ func makeEnvelopeVectors(t *testing.T) (vs []unitVector, _ states) {
 	add("S1 cut by one", "malformed", 0, s1[:1023])
 	add("S1 with one byte more", "malformed", 0, append(bytes.Clone(s1), 0))
 	add("version 2", "malformed", 0, append([]byte{0x21}, s1[1:]...))
-	add("class 7", "malformed", 0, append([]byte{0x17}, s1[1:]...))
+	add("S1 that says S1b", "malformed", 0, append([]byte{0x17}, s1[1:]...))
 	add("class 15", "malformed", 0, append([]byte{0x1f}, s1[1:]...))
 	add("S1 that says S2", "malformed", 0, append([]byte{0x12}, s1[1:]...))
+	add("S1b cut by one", "malformed", 0, s1b[:2047])
+	add("S1b with one byte more", "malformed", 0, append(bytes.Clone(s1b), 0))
+	add("S1b that says S2", "malformed", 0, append([]byte{0x12}, s1b[1:]...))
+	add("S1b that says class 8", "malformed", 0, append([]byte{0x18}, s1b[1:]...))
+	add("S1b with its body altered", "wrong key", 0, flipped(s1b, 2047))
 	add("no bytes", "malformed", 0, nil)
 	add("one byte", "malformed", 0, []byte{0x11})
 	add("S5 with one byte more", "too large", 0, []byte{0x15})

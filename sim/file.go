@@ -173,12 +173,12 @@ func (s *Scenario) load(f scene, open func(string) (io.ReadCloser, error)) error
 
 // ParseClass reads the name of a size class; "" is S1.
 func ParseClass(name string) (envelope.Class, error) {
-	for c := envelope.S1; c <= envelope.S5; c++ {
+	for _, c := range envelope.Sealed() {
 		if name == c.String() || name == "" && c == envelope.S1 {
 			return c, nil
 		}
 	}
-	return 0, errors.Join(ErrScenario, fmt.Errorf("sim: no size class %q; there are S1 to S5", name))
+	return 0, errors.Join(ErrScenario, fmt.Errorf("sim: no size class %q; there are S1, S1b, and S2 to S5", name))
 }
 
 // ring lets everybody know the nearest by number.

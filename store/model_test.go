@@ -299,7 +299,7 @@ func (m *model) close() {
 // fresh makes a unit that was never seen.
 func (m *model) fresh() envelope.Envelope {
 	m.made++
-	class := []envelope.Class{envelope.S0, envelope.S0, envelope.S1, envelope.S1, envelope.S1, envelope.S2}[m.rng.IntN(6)]
+	class := []envelope.Class{envelope.S0, envelope.S0, envelope.S1, envelope.S1, envelope.S1b, envelope.S2}[m.rng.IntN(6)]
 	if m.tight && m.rng.IntN(3) == 0 {
 		class = envelope.S3
 	}

@@ -186,7 +186,7 @@ func keeps(c *check) {
 		c.Fatalf("Head of an empty box: %+v, %v", head, err)
 	}
 	var all []envelope.Envelope
-	for i, class := range []envelope.Class{envelope.S1, envelope.S5, envelope.S2, envelope.S4, envelope.S3} {
+	for i, class := range []envelope.Class{envelope.S1, envelope.S5, envelope.S2, envelope.S4, envelope.S1b, envelope.S3} {
 		all = append(all, c.unit(class, 0, uint64(i)))
 	}
 	all = append(all, Short(c.T, 9))
