@@ -33,7 +33,7 @@ var wide = map[string]struct {
 	"daemon":    {8950, "all wiring and nothing else: a short file for each noun of the door, relays taken while it runs and slips through public inboxes among them; decisions belong into the noun's own room"},
 	"cmd/jauap": {5720, "a short file for each group of commands; more than two hundred of its lines ask outside witnesses, a hundred are boards, a hundred the lock"},
 	"web":       {5710, "a short file for each screen, the locked one among them; a notice is looked at before it is public, and whom outside witnesses see before anybody is asked"},
-	"web/api":   {2780, "a short file for each noun of the door; relays, feeds and the lock are three more nouns"},
+	"web/api":   {2830, "a short file for each noun of the door; relays, feeds and the lock are three more nouns, and each error has a code"},
 }
 
 // goFiles lists the tracked-looking Go files that are not tests.

@@ -484,7 +484,7 @@ func (s *Boards) Draft(at account.Moment, id ID, p Saying) (d Draft, err error) 
 		return d, err
 	}
 	if p.Text = account.Clean(p.Text); p.Text == "" && len(p.Media) == 0 || len(p.Text) > MaxText || p.Days < 1 || p.Days > MaxDays {
-		return d, fmt.Errorf("%w: 1 to %d bytes of text, shown for 1 to %d days", ErrNotice, MaxText, MaxDays)
+		return d, ErrText
 	}
 	if len(p.Media) > MaxMedia || len(p.Media) > 0 && mediaNames[p.Sort] == "" {
 		return d, fmt.Errorf("%w: a photo or a recording of at most %d bytes, not %d; make it smaller", ErrNotice, MaxMedia, len(p.Media))
@@ -531,7 +531,7 @@ func (s *Boards) Publish(at account.Moment, d Draft, cosigned []string) error {
 		case !b.mine():
 			return ErrNotMine
 		case d.Notice.Seq != b.next || d.Notice.Prev != b.last:
-			return fmt.Errorf("%w: another one was posted since; make the draft again", ErrNotice)
+			return ErrSince
 		}
 		n := *d.Notice
 		if err := n.collect(b.card, cosigned); err != nil {
@@ -584,11 +584,11 @@ func (n *Notice) collect(c *Card, cosigned []string) error {
 		k, err1 := hex.DecodeString(who)
 		b, err2 := hex.DecodeString(sig)
 		if err1 != nil || err2 != nil || len(k) != 32 || len(b) != 64 {
-			return fmt.Errorf("%w: %.20q is no signature of an editor", ErrEditors, text)
+			return fmt.Errorf("%w: %.20q", ErrSignature, text)
 		}
 		i := slices.Index(c.Editors, [32]byte(k))
 		if i < 0 || !ed25519.Verify(k, msg, b) {
-			return fmt.Errorf("%w: %.20q is for another notice or by nobody of this board", ErrEditors, text)
+			return fmt.Errorf("%w: %.20q", ErrOther, text)
 		}
 		by[i] = editorSig{i, [64]byte(b)}
 	}

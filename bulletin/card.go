@@ -24,6 +24,16 @@ var (
 	ErrFull    = errors.New("bulletin: too many boards are followed")
 )
 
+// What is wrong with a notice or its signatures. The first three are also an
+// ErrNotice, the others an ErrEditors.
+var (
+	ErrMedium    = fmt.Errorf("%w: its photo or recording is missing or another one; make the draft again", ErrNotice)
+	ErrText      = fmt.Errorf("%w: 1 to %d bytes of text, shown for 1 to %d days", ErrNotice, MaxText, MaxDays)
+	ErrSince     = fmt.Errorf("%w: another one was posted since; make the draft again", ErrNotice)
+	ErrSignature = fmt.Errorf("%w: this is no signature of an editor", ErrEditors)
+	ErrOther     = fmt.Errorf("%w: a signature is for another notice or by nobody of this board", ErrEditors)
+)
+
 // Window is how many notices ahead have their tags named. spec/bulletin.md, 1.
 const Window = 16
 

@@ -206,7 +206,7 @@ func ParseDraft(b []byte) (d Draft, err error) {
 func (d Draft) whole() error {
 	m := d.Notice.media()
 	if m == nil && len(d.Media) > 0 || m != nil && !m.fits(d.Media) {
-		return fmt.Errorf("%w: its photo or recording is missing or another one; make the draft again", ErrNotice)
+		return ErrMedium
 	}
 	return nil
 }

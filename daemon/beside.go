@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/identity"
 	"github.com/jauap/jauap/link/lan"
 	"github.com/jauap/jauap/scan"
@@ -154,9 +155,9 @@ func (d *Daemon) Meet(ctx context.Context, ask api.MeetAsk) (api.Met, error) {
 	}
 	text := strings.TrimPrefix(err.Error(), "lan: ")
 	if errors.Is(err, lan.ErrAddress) || errors.Is(err, lan.ErrSelf) {
-		return api.Met{}, fmt.Errorf("%w: %s", api.ErrUsage, text)
+		return api.Met{}, cause.Say(api.ErrUsage, err, text)
 	}
-	return api.Met{}, fmt.Errorf("%w: %s", api.ErrNotFound, text)
+	return api.Met{}, cause.Say(api.ErrNotFound, err, text)
 }
 
 // whyAlone is why there is no link to neighbours.

@@ -28,7 +28,7 @@ func (d *Daemon) Broadcast(ctx context.Context, ask api.BroadcastAsk) (api.Aired
 	}
 	a, err := broadcast.Dial(ask.To, ask.Rate)
 	if err != nil {
-		return api.Aired{}, fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return api.Aired{}, fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	defer a.Close()
 	done, err := d.airLive(ctx, ask, a)
@@ -117,7 +117,7 @@ func (d *Daemon) airing(most int64) []node.Listed {
 func (d *Daemon) airFile(ctx context.Context, ask api.BroadcastAsk) (done api.Aired, err error) {
 	r, err := broadcast.Open(ask.File, broadcast.RecordOptions{PID: uint16(ask.PID), Loss: ask.Loss})
 	if err != nil {
-		return done, fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return done, fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	before := r.Size()
 	for done.Rounds < max(ask.Rounds, 1) {
@@ -169,7 +169,7 @@ func (d *Daemon) Tune(ctx context.Context, ask api.TuneAsk) (haul api.Haul, err 
 func (d *Daemon) tuneFile(ctx context.Context, path string) (notes []string, err error) {
 	r, err := broadcast.Open(path, broadcast.RecordOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return nil, fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	var batch [][]byte
 	list, err := r.Each(ctx, func(u []byte) error {
@@ -184,7 +184,7 @@ func (d *Daemon) tuneFile(ctx context.Context, path string) (notes []string, err
 		notes = append(notes, n.Where+": "+n.What)
 	}
 	if errors.Is(err, broadcast.ErrRecording) {
-		err = fmt.Errorf("%w: %v", api.ErrUsage, err)
+		err = fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	return notes, err
 }
@@ -208,7 +208,7 @@ func (d *Daemon) tuneLive(ctx context.Context, addr string, long time.Duration) 
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	if long > 0 {
 		var done context.CancelFunc

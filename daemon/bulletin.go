@@ -10,6 +10,7 @@ import (
 
 	"github.com/jauap/jauap/bulletin"
 	"github.com/jauap/jauap/config"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/node"
 	"github.com/jauap/jauap/web/api"
@@ -19,9 +20,9 @@ import (
 func boardError(err error) error {
 	switch {
 	case errors.Is(err, bulletin.ErrUnknown):
-		return fmt.Errorf("%w: %v", api.ErrNotFound, err)
+		return fmt.Errorf("%w: %w", api.ErrNotFound, err)
 	case errors.Is(err, bulletin.ErrCard), errors.Is(err, bulletin.ErrNotice), errors.Is(err, bulletin.ErrEditors), errors.Is(err, bulletin.ErrNotMine), errors.Is(err, bulletin.ErrFull):
-		return fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	return doorError(err)
 }
@@ -258,7 +259,7 @@ func (d *Daemon) Post(_ context.Context, a api.PostAsk) (api.Posted, error) {
 	draft := bulletin.Draft{}
 	if len(a.Draft) > 0 {
 		if draft, err = bulletin.ParseDraft(a.Draft); err == nil && draft.Board != b.ID {
-			err = fmt.Errorf("%w: the draft is for another board", bulletin.ErrNotice)
+			err = cause.ErrBoard
 		}
 	} else {
 		p := bulletin.Saying{Text: a.Text, Days: a.Days, Pinned: a.Pinned}

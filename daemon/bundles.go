@@ -249,11 +249,11 @@ func (d *Daemon) sendBundles(ctx context.Context, s bp.Spot, x bp.Session, o *no
 func (d *Daemon) Bundles(ctx context.Context, ask api.BundlesAsk) (haul api.Haul, err error) {
 	g, err := bp.NewPacking(ask.Options)
 	if err != nil {
-		return haul, fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return haul, fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	f, err := bp.OpenFiles(ask.Dir, g, d.bundleOptions())
 	if err != nil {
-		return haul, fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return haul, fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	if ask.Import {
 		return d.importBundles(ctx, f)

@@ -24,7 +24,7 @@ func (d *Daemon) Carry(ctx context.Context, ask api.CarryAsk) (api.Haul, error) 
 	defer d.sticks.End(ask.Path)
 	drop, err := folder.Open(ask.Path, folder.Options{Keep: d.stillGood, MaxWrite: ask.Max, Progress: d.sticks.Progress(ask.Path)})
 	if err != nil {
-		return api.Haul{}, fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return api.Haul{}, fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	newest, err := d.lastBefore()
 	if err != nil {

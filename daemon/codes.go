@@ -79,7 +79,7 @@ func (d *Daemon) LookAt(ctx context.Context, picture []byte) (seen api.CodesSeen
 	})
 	seen.Frames, seen.Codes = s.Frames, s.Codes
 	if err != nil {
-		return seen, fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return seen, fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	units := d.gather(packets, &seen)
 	if len(units) == 0 {

@@ -24,9 +24,9 @@ const deskPage = 50
 func deskError(err error) error {
 	switch {
 	case errors.Is(err, desk.ErrUnknown):
-		return fmt.Errorf("%w: %v", api.ErrNotFound, err)
+		return fmt.Errorf("%w: %w", api.ErrNotFound, err)
 	case errors.Is(err, desk.ErrEntry):
-		return fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	return doorError(err)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/chat"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/identity"
 	"github.com/jauap/jauap/media"
 	"github.com/jauap/jauap/pairing"
@@ -130,7 +131,7 @@ func (d *Daemon) Accept(_ context.Context, ask api.AcceptAsk) (api.Person, error
 	code, at := identity.SplitPlaces(ask.Code)
 	i, err := identity.ParseInvite(code)
 	if err != nil {
-		return api.Person{}, fmt.Errorf("%w: %v", api.ErrBadInvite, err)
+		return api.Person{}, fmt.Errorf("%w: %w", api.ErrBadInvite, err)
 	}
 	d.people.Lock()
 	defer d.people.Unlock()
@@ -266,7 +267,7 @@ func doorError(err error) error {
 			if text = strings.TrimPrefix(strings.TrimPrefix(text, pair.door.Error()), ": "); text == "" {
 				return pair.door
 			}
-			return fmt.Errorf("%w: %s", pair.door, text)
+			return cause.Say(pair.door, err, text)
 		}
 	}
 	return err

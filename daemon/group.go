@@ -9,6 +9,7 @@ import (
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/chat"
 	"github.com/jauap/jauap/config"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/group"
 	"github.com/jauap/jauap/roster"
 	"github.com/jauap/jauap/web/api"
@@ -256,7 +257,7 @@ func groupError(err error) error {
 		{group.ErrAlready, api.ErrUsage}, {group.ErrStays, api.ErrUsage}, {group.ErrFull, api.ErrTooLarge}, {group.ErrName, api.ErrUsage},
 	} {
 		if errors.Is(err, pair.is) {
-			return fmt.Errorf("%w: %s", pair.door, pair.is.Error()[len("group: "):])
+			return cause.Say(pair.door, pair.is, pair.is.Error()[len("group: "):])
 		}
 	}
 	return doorError(err)

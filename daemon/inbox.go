@@ -29,9 +29,9 @@ const shelfEvery = 60
 func inboxError(err error) error {
 	switch {
 	case errors.Is(err, inbox.ErrUnknown):
-		return fmt.Errorf("%w: %v", api.ErrNotFound, err)
+		return fmt.Errorf("%w: %w", api.ErrNotFound, err)
 	case errors.Is(err, inbox.ErrCard), errors.Is(err, inbox.ErrContent), errors.Is(err, inbox.ErrFull), errors.Is(err, inbox.ErrWhole):
-		return fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	return doorError(err)
 }

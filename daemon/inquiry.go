@@ -21,9 +21,9 @@ const usualDays = 14
 func slipError(err error) error {
 	switch {
 	case errors.Is(err, inquiry.ErrUnknown), errors.Is(err, inbox.ErrUnknown):
-		return fmt.Errorf("%w: %v", api.ErrNotFound, err)
+		return fmt.Errorf("%w: %w", api.ErrNotFound, err)
 	case errors.Is(err, inquiry.ErrSlip), errors.Is(err, inquiry.ErrOver), errors.Is(err, inquiry.ErrNotMine):
-		return fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	return doorError(err)
 }

@@ -132,7 +132,7 @@ func letterID(s string) (account.LetterID, error) {
 	}
 	id, err := account.ParseLetterID(s)
 	if err != nil {
-		return id, fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return id, fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	return id, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jauap/jauap/bulletin"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/media"
 	"github.com/jauap/jauap/web/api"
 )
@@ -30,17 +31,17 @@ func mediaToPost(files []api.NoticeFile) (bulletin.Sort, []byte, error) {
 	}
 	f := files[0]
 	if len(files) > 1 {
-		return 0, nil, fmt.Errorf("%w: one photo or one voice note, not %d files", api.ErrUsage, len(files))
+		return 0, nil, fmt.Errorf("%w, not %d files", cause.ErrMedia, len(files))
 	}
 	if media.Sound(f.Data) != "" {
 		if len(f.Data) > bulletin.MaxMedia {
-			return 0, nil, fmt.Errorf("%w: the recording has %d bytes, at most %d; make it shorter", api.ErrUsage, len(f.Data), bulletin.MaxMedia)
+			return 0, nil, fmt.Errorf("%w: it has %d bytes, at most %d", cause.ErrVoice, len(f.Data), bulletin.MaxMedia)
 		}
 		return bulletin.Voice, f.Data, nil
 	}
 	p, err := media.Fit(f.Data, bulletin.MaxMedia)
 	if err != nil {
-		return 0, nil, fmt.Errorf("%w: %q cannot go with a notice, only a photo (JPEG, PNG, GIF, WebP) or a voice note: %v", api.ErrUsage, api.CleanName(f.Name), err)
+		return 0, nil, fmt.Errorf("%w: %q: %v", cause.ErrNoMedia, api.CleanName(f.Name), err)
 	}
 	return bulletin.Photo, p.JPEG, nil
 }

@@ -59,7 +59,7 @@ func (d *Daemon) ChangeRelays(_ context.Context, ask api.RelayAsk) (list api.Rel
 	ask.Addr = strings.TrimSpace(ask.Addr)
 	addr, err := relay.ParseAddr(ask.Addr)
 	if err != nil {
-		return list, fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return list, fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	later := false
 	switch ask.Do {

@@ -50,7 +50,7 @@ func (d *Daemon) Report(_ context.Context, a api.ReportAsk) (out api.SentReport,
 	}
 	r := d.reportOf(a.ReportForm)
 	if err := r.Check(); err != nil {
-		return out, fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return out, fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	if len(a.Erase) > 0 && (len(a.Erase) != len(a.Files) || a.Forget < 1) {
 		return out, fmt.Errorf("%w: files are erased after a number of receipts, each that was sent", api.ErrUsage)
@@ -83,7 +83,7 @@ func (d *Daemon) Report(_ context.Context, a api.ReportAsk) (out api.SentReport,
 	var b bytes.Buffer
 	w, err := evidence.Write(&b, r, untouched(a.Files), after, by)
 	if err != nil {
-		return out, fmt.Errorf("%w: %v", api.ErrUsage, err)
+		return out, fmt.Errorf("%w: %w", api.ErrUsage, err)
 	}
 	p.Content, p.Root = b.Bytes(), w.Root
 	return d.postTo(a.To, p)

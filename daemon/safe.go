@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/note"
 	"github.com/jauap/jauap/status"
 	"github.com/jauap/jauap/web/api"
@@ -27,7 +28,7 @@ func safeError(err error) error {
 	} {
 		if errors.Is(err, wrong) {
 			_, text, _ := strings.Cut(err.Error(), ": ")
-			return fmt.Errorf("%w: %s", api.ErrUsage, text)
+			return cause.Say(api.ErrUsage, wrong, text)
 		}
 	}
 	for _, p := range []struct{ is, door error }{
@@ -35,7 +36,7 @@ func safeError(err error) error {
 	} {
 		if errors.Is(err, p.is) {
 			_, text, _ := strings.Cut(p.is.Error(), ": ")
-			return fmt.Errorf("%w: %s", p.door, text)
+			return cause.Say(p.door, p.is, text)
 		}
 	}
 	return doorError(err)

@@ -36,7 +36,7 @@ func (d *Daemon) PrintSlip(_ context.Context, a api.SlipPrint) (api.SlipFile, er
 func byCode(a *api.SlipAct) error {
 	begin, o, err := inquiry.ParseReply(a.Code)
 	if err != nil {
-		return fmt.Errorf("%w: %v", api.ErrTypo, err)
+		return fmt.Errorf("%w: %w", api.ErrTypo, err)
 	}
 	a.ID, a.Kind, a.Outcome = begin, "answered", o.String()
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jauap/jauap/bulletin/evidence"
 	"github.com/jauap/jauap/bulletin/evidence/ask"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/desk"
 	"github.com/jauap/jauap/web/api"
 )
@@ -104,13 +105,13 @@ func (d *Daemon) askWitnesses(ctx context.Context, a api.WitnessAsk, root eviden
 	}
 	switch n := len(a.Authorities) + len(a.Calendars); {
 	case n == 0:
-		return had, fmt.Errorf("%w: name a witness: an authority or a calendar", api.ErrUsage)
+		return had, cause.ErrNoWitness
 	case n > maxWitnesses:
-		return had, fmt.Errorf("%w: at most %d witnesses are asked at once", api.ErrUsage, maxWitnesses)
+		return had, &cause.Witnesses{Most: maxWitnesses}
 	case !a.Again && len(had)+len(a.Authorities)+min(len(a.Calendars), 1) > desk.MaxStamps:
-		return had, fmt.Errorf("%w: %d stamps are kept beside this report; that is enough", api.ErrUsage, len(had))
+		return had, cause.ErrStamps
 	case d.opts.Config.Tor && d.opts.Config.Proxy == "":
-		return had, fmt.Errorf("%w: Tor is not ready, and nothing goes past it", api.ErrUsage)
+		return had, cause.ErrTor
 	}
 	ctx, stop := context.WithTimeout(ctx, witnessPatience)
 	defer stop()
@@ -124,7 +125,7 @@ func (d *Daemon) askWitnesses(ctx context.Context, a api.WitnessAsk, root eviden
 		out.Fresh, had = len(fresh), append(had, fresh...)
 	}
 	for _, m := range missed {
-		out.Failed = append(out.Failed, api.WitnessMiss{Who: m.Who, Why: m.Err.Error(), Early: errors.Is(m.Err, ask.ErrEarly)})
+		out.Failed = append(out.Failed, api.WitnessMiss{Who: m.Who, Why: m.Err.Error(), Cause: cause.Of(m.Err), Early: errors.Is(m.Err, ask.ErrEarly)})
 	}
 	if out.Fresh == 0 {
 		return had, nil

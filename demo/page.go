@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/web"
 	"github.com/jauap/jauap/web/api"
 )
@@ -41,7 +42,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return errors.Join(err, ln.Close(), w.close())
 	}
-	board := web.NewBoard(w, []web.Act{{Label: "Letters", Places: letters}, {Key: voices, Label: "Voices", Places: w.voices()}}, web.Options{})
+	board := web.NewBoard(w, []web.Act{{Label: "Letters", Places: letters}, {Key: voices, Label: "Voices", Places: w.voices()}}, web.Options{Cause: cause.Of})
 	srv := api.NewServer(board)
 	srv.ErrorLog = log.New(io.Discard, "", 0)
 	failed := make(chan error, 1)

@@ -23,6 +23,18 @@ var (
 	ErrEntry   = errors.New("desk: this cannot be entered")
 )
 
+// Causes of ErrEntry that a person meets.
+var (
+	ErrMerge = fmt.Errorf("%w: two incidents are merged", ErrEntry)
+	ErrNote  = fmt.Errorf("%w: a note has words and is about something", ErrEntry)
+	ErrLong  = fmt.Errorf("%w: its words are too long or hold what cannot be shown", ErrEntry)
+	ErrShort = fmt.Errorf("%w: the words of a claim have at most %d bytes", ErrEntry, maxShort)
+	ErrSaid  = fmt.Errorf("%w: say when it was said: 2022-01-09, or with a time as 2022-01-09T12:00:00+06:00", ErrEntry)
+	ErrTopic = fmt.Errorf("%w: a claim has a topic and somebody who said it", ErrEntry)
+	ErrLeast = fmt.Errorf("%w: at least is above at most", ErrEntry)
+	ErrNewer = fmt.Errorf("%w: its kind is unknown: a newer Jauap made it", ErrEntry)
+)
+
 const (
 	format  = "jauap-desk/1"
 	maxLine = 320 << 10
@@ -152,7 +164,7 @@ func receive(b []byte) (*Entry, error) {
 func (e *Entry) check() error {
 	bad := func(what string) error { return fmt.Errorf("%w: %s", ErrEntry, what) }
 	if len(e.Text) > maxText || len(e.By) > 100 || len(e.State) > 100 || e.Text != account.Clean(e.Text) || e.State != account.Clean(e.State) || e.By != account.Clean(e.By) {
-		return bad("its words are too long or hold what cannot be shown")
+		return ErrLong
 	}
 	if slices.Contains([]string{KindReport, KindClaimed, KindPut, KindSource}, e.Kind) && !isHex(e.Of, 64) {
 		return bad("it names no report")
@@ -167,7 +179,7 @@ func (e *Entry) check() error {
 		}
 	case KindMerge:
 		if !isHex(e.Of, 32) || !isHex(e.Into, 32) || e.Of == e.Into {
-			return bad("two incidents are merged")
+			return ErrMerge
 		}
 	case KindGrade:
 		if !isHex(e.Of, 32) || !slices.Contains(Grades[:], e.State) {
@@ -184,7 +196,7 @@ func (e *Entry) check() error {
 		}
 	case KindNote:
 		if e.Of == "" || e.Text == "" {
-			return bad("a note has words and is about something")
+			return ErrNote
 		}
 	case KindUndo:
 		if !isHex(e.Of, 32) {
@@ -192,7 +204,7 @@ func (e *Entry) check() error {
 		}
 	case KindClaimed, KindPut, KindSource, KindIncident:
 	default:
-		return bad("its kind is unknown: a newer Jauap made it")
+		return ErrNewer
 	}
 	return nil
 }
@@ -201,21 +213,21 @@ func (c *Claim) check() error {
 	bad := func(what string) error { return fmt.Errorf("%w: %s", ErrEntry, what) }
 	for _, s := range []string{c.Topic, c.Who, c.Scope, c.Ref} {
 		if len(s) > maxShort || s != account.Clean(s) {
-			return bad("the words of a claim have at most 500 bytes")
+			return ErrShort
 		}
 	}
 	if _, ok := saidAt(c.Said); !ok {
-		return bad("say when it was said: 2022-01-09, or with a time as 2022-01-09T12:00:00+06:00")
+		return ErrSaid
 	}
 	switch {
 	case c.Topic == "" || c.Who == "":
-		return bad("a claim has a topic and somebody who said it")
+		return ErrTopic
 	case !slices.Contains(Sides[:], c.Side):
 		return bad("the side is one of " + strings.Join(Sides[:], ", "))
 	case !slices.Contains(Counts[:], c.What):
 		return bad("a claim counts " + strings.Join(Counts[:], ", "))
 	case c.Min < 0 || c.Min > 1e9 || c.Max != nil && (*c.Max < c.Min || *c.Max > 1e9):
-		return bad("at least is above at most")
+		return ErrLeast
 	}
 	return nil
 }

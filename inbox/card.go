@@ -27,6 +27,12 @@ var (
 	ErrWhole   = errors.New("inbox: its pieces have not all come")
 )
 
+// Two causes of ErrContent.
+var (
+	ErrLong = fmt.Errorf("%w: it is empty or too long", ErrContent)
+	ErrSent = fmt.Errorf("%w: %d messages are remembered here; forget some first", ErrContent, maxSent)
+)
+
 // Limits of a card. spec/inbox.md, 1.
 const (
 	Weeks    = 26 // keys on a new card

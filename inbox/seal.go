@@ -140,7 +140,7 @@ func info(id ID) []byte { return append([]byte("jauap/1 inbox"), id[:]...) }
 func check(kind Kind, content []byte) error {
 	switch {
 	case len(content) == 0 || len(content) > kind.most():
-		return fmt.Errorf("%w: it has %d bytes, 1 to %d may be sent", ErrContent, len(content), kind.most())
+		return fmt.Errorf("%w: it has %d bytes, 1 to %d may be sent", ErrLong, len(content), kind.most())
 	case kind == Letter && !utf8.Valid(content):
 		return fmt.Errorf("%w: a letter is text", ErrContent)
 	}

@@ -161,7 +161,7 @@ func (x *Inboxes) Send(at account.Moment, c *Card, p Post) (v Sent, err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if len(x.sent) >= maxSent {
-		return v, fmt.Errorf("%w: %d messages are remembered here; forget some first", ErrContent, maxSent)
+		return v, ErrSent
 	}
 	list, err := c.Seal(p.Kind, p.Content, at.Day, x.rng.IntN(envelope.MaxJitter+1))
 	if err != nil {

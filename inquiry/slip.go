@@ -23,6 +23,13 @@ var (
 	ErrNotMine = errors.New("inquiry: only who asked can withdraw a slip, and only others can answer it")
 )
 
+// Causes of ErrSlip.
+var (
+	ErrWhom  = fmt.Errorf("%w: say whom to ask after: a name, a telephone number or an address", ErrSlip)
+	ErrTexts = fmt.Errorf("%w: its texts are too long", ErrSlip)
+	ErrDays  = fmt.Errorf("%w: it may be open for 1 to %d days", ErrSlip, MaxDays)
+)
+
 // ID names a slip or an event.
 type ID [16]byte
 
@@ -74,11 +81,11 @@ func (s *Slip) check() error {
 	}
 	switch {
 	case s.Name == "" && s.Phone == "" && s.Address == "":
-		return fmt.Errorf("%w: say whom to ask after: a name, a telephone number or an address", ErrSlip)
+		return ErrWhom
 	case n > MaxTexts:
-		return fmt.Errorf("%w: its texts have %d bytes, at most %d fit", ErrSlip, n, MaxTexts)
+		return fmt.Errorf("%w: they have %d bytes, at most %d fit", ErrTexts, n, MaxTexts)
 	case s.Days < 1 || s.Days > MaxDays:
-		return fmt.Errorf("%w: it may be open for 1 to %d days", ErrSlip, MaxDays)
+		return ErrDays
 	}
 	return nil
 }

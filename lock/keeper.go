@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/web"
 	"github.com/jauap/jauap/web/api"
 )
@@ -182,9 +183,9 @@ func (k *Keeper) person() {
 func (k *Keeper) enter(n Node) error {
 	e := newEra(false)
 	k.settle(e, n, nil)
-	site := web.New(n, web.Options{Now: k.now, Gate: k.gate, Person: k.person})
+	site := web.New(n, web.Options{Now: k.now, Gate: k.gate, Person: k.person, Cause: cause.Of})
 	mux := http.NewServeMux()
-	mux.Handle("/api/", api.Attended(n, k.door.Token, k.person))
+	mux.Handle("/api/", api.Attended(n, k.door.Token, cause.Of, k.person))
 	mux.Handle("/", site)
 	e.handler = mux
 	k.idle.Touch(k.now())
@@ -206,9 +207,9 @@ func (k *Keeper) shut() *era {
 	e := newEra(true)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		api.LockedHandler(closed{k, e}, k.door.Token).ServeHTTP(w, r)
+		api.LockedHandler(closed{k, e}, k.door.Token, cause.Of).ServeHTTP(w, r)
 	})
-	mux.Handle("/", web.NewLocked(k.gate, closed{k, e}, web.Options{Now: k.now}))
+	mux.Handle("/", web.NewLocked(k.gate, closed{k, e}, web.Options{Now: k.now, Cause: cause.Of}))
 	e.handler = mux
 	return e
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/daemon"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/web"
 	"github.com/jauap/jauap/web/api"
 )
@@ -85,7 +86,7 @@ func (s *Server) begin(h *house, o daemon.Options) error {
 	if !daemon.Exists(o.Dir) {
 		e := newEra(false)
 		k.settle(e, nil, nil)
-		e.handler = web.NewFirst(k.gate, s.create, web.Options{Now: k.now})
+		e.handler = web.NewFirst(k.gate, s.create, web.Options{Now: k.now, Cause: cause.Of})
 		k.change(e)
 		return nil
 	}

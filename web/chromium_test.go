@@ -432,6 +432,12 @@ func shoot(t *testing.T, ctx context.Context, name string) {
 // 1.4.3, 1.4.10, 2.5.8).
 func inspect(t *testing.T, ctx context.Context, what string) {
 	t.Helper()
+	for range 800 { // a page is there before its style is
+		if ready, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.readyState === "complete"`)); err == nil && ready {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
 	faults, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](inspection))
 	if err != nil {
 		t.Fatal(err)

@@ -8,14 +8,19 @@ import (
 // finding says in words what was found about a package; english where the
 // catalogue has no sentence for it, as of a newer Jauap.
 func (l *language) finding(code string, args []string, english string) string {
-	if _, ok := l.text["proof."+code]; !ok || code == "" {
+	return l.sentence("proof.", code, args, english)
+}
+
+// sentence is the one for a code, with what it names; english when there is none.
+func (l *language) sentence(kind, code string, args []string, english string) string {
+	if _, ok := l.text[kind+code]; !ok || code == "" {
 		return english
 	}
 	var pairs []any
 	for i, a := range args[:min(len(args), 26)] {
 		pairs = append(pairs, string(rune('a'+i)), a)
 	}
-	return l.say("proof."+code, pairs...)
+	return l.say(kind+code, pairs...)
 }
 
 // fault says in words why a package does not hold.

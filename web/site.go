@@ -25,6 +25,7 @@ type Options struct {
 	Gate *Gate            // of a First that led here; a new one when nil
 	// Person hears of each request that a person caused; may be nil.
 	Person func()
+	Cause  api.Namer // api.CauseOf when nil
 }
 
 func (o Options) filled() Options {
@@ -33,6 +34,9 @@ func (o Options) filled() Options {
 	}
 	if o.Zone == nil {
 		o.Zone = time.Local
+	}
+	if o.Cause == nil {
+		o.Cause = api.CauseOf
 	}
 	return o
 }

@@ -65,11 +65,11 @@ func (x *turn) witnessWith(w api.Witnessed, s witnessScreen, status int) error {
 		s.Stamps = append(s.Stamps, witnessStamp{f.Name, x.T("witness." + "file-" + strings.TrimPrefix(path.Ext(f.Name), ".")), len(f.Data)})
 	}
 	for _, f := range w.Failed {
-		word := x.T("witness.failed")
+		m := witnessMiss{f.Who, x.T("witness.failed"), x.because(f.Cause, f.Why)}
 		if f.Early {
-			word = x.T("witness.early")
+			m.Word, m.Why = x.T("witness.early"), ""
 		}
-		s.Failed = append(s.Failed, witnessMiss{f.Who, word, f.Why})
+		s.Failed = append(s.Failed, m)
 	}
 	x.view("witness", status, x.T("witness.title"), s)
 	return nil

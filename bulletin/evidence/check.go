@@ -14,6 +14,17 @@ import (
 // ErrBroken is wrapped by errors about a package that does not hold.
 var ErrBroken = errors.New("evidence: the package does not hold")
 
+// What a report may not say: errors of Report.Check.
+var (
+	ErrWhat     = fmt.Errorf("evidence: say what happened, in 1 to %d bytes", maxWhat)
+	ErrWhen     = errors.New("evidence: say when it happened, as 2022-01-05T17:00:00+06:00")
+	ErrEnds     = errors.New("evidence: it ends before it begins")
+	ErrWhere    = errors.New("evidence: say where it happened")
+	ErrPosition = errors.New("evidence: latitude, longitude and precision go together")
+	ErrRange    = errors.New("evidence: latitude is -90 to 90, longitude -180 to 180, precision 1 to 10,000,000 metres")
+	ErrLeast    = errors.New("evidence: the least is above the most")
+)
+
 // Class of a finding.
 type Class string
 

@@ -237,13 +237,13 @@ func (r *Report) Check() error {
 	made := func(s string) bool { _, err := time.Parse(time.RFC3339, s); return err == nil }
 	switch {
 	case strings.TrimSpace(r.What) == "" || len(r.What) > maxWhat || !utf8.ValidString(r.What):
-		return fmt.Errorf("evidence: say what happened, in 1 to %d bytes", maxWhat)
+		return ErrWhat
 	case !made(r.From) || r.To != "" && !made(r.To):
-		return errors.New("evidence: say when it happened, as 2022-01-05T17:00:00+06:00")
+		return ErrWhen
 	case r.To != "" && before(r.To, r.From):
-		return errors.New("evidence: it ends before it begins")
+		return ErrEnds
 	case strings.TrimSpace(r.Place.Name) == "" || !short(r.Place.Name):
-		return errors.New("evidence: say where it happened")
+		return ErrWhere
 	case !slices.Contains([]string{"witnessed", "heard", "inferred"}, r.Basis):
 		return errors.New("evidence: say how it is known: witnessed, heard or inferred")
 	case !slices.Contains([]string{"private", "desk", "publish"}, r.Consent):
@@ -272,10 +272,10 @@ func (p *Place) check() error {
 		return nil
 	}
 	if p.Lat == nil || p.Lon == nil || p.PrecisionM == nil {
-		return errors.New("evidence: latitude, longitude and precision go together")
+		return ErrPosition
 	}
 	if !(math.Abs(*p.Lat) <= 90) || !(math.Abs(*p.Lon) <= 180) || *p.PrecisionM < 1 || *p.PrecisionM > 1e7 {
-		return errors.New("evidence: latitude is -90 to 90, longitude -180 to 180, precision 1 to 10,000,000 metres")
+		return ErrRange
 	}
 	return nil
 }
@@ -287,7 +287,7 @@ func checkNumbers(list []Numbers) error {
 			return errors.New("evidence: numbers are of killed, injured, detained and missing, each once")
 		}
 		if n.Min < 0 || n.Min > 1e9 || n.Max != nil && (*n.Max < n.Min || *n.Max > 1e9) {
-			return fmt.Errorf("evidence: %s: the least is above the most", n.What)
+			return fmt.Errorf("%w: %s", ErrLeast, n.What)
 		}
 		seen[n.What] = true
 	}

@@ -81,9 +81,9 @@ func (c *Client) do(ctx context.Context, method, path, kind string, body io.Read
 func readFault(resp *http.Response) error {
 	var m complaint
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxPart)).Decode(&m); err != nil || m.Kind == "" {
-		return &Fault{resp.StatusCode, "failed", "api: the door answered " + resp.Status}
+		return &Fault{Status: resp.StatusCode, Kind: "failed", Text: "api: the door answered " + resp.Status}
 	}
-	return &Fault{resp.StatusCode, m.Kind, m.Error}
+	return &Fault{resp.StatusCode, m.Kind, m.Error, m.Cause}
 }
 
 // fetch asks for path and reads the answer into a T. ask is sent as JSON when

@@ -56,12 +56,12 @@ func screen(m *http.ServeMux, b Backend) {
 		picture, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxFilm))
 		lift()
 		if err != nil {
-			fail(w, bodyError(err))
+			fail(w, r, bodyError(err))
 			return
 		}
 		seen, err := b.LookAt(r.Context(), picture)
 		if err != nil {
-			fail(w, err)
+			fail(w, r, err)
 			return
 		}
 		answer(w, seen)

@@ -210,7 +210,7 @@ func desks(m *http.ServeMux, b Desks) {
 			err = Download(w, r, f, body)
 		}
 		if err != nil {
-			fail(w, err)
+			fail(w, r, err)
 		}
 	})
 }

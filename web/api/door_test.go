@@ -29,7 +29,7 @@ func open(t *testing.T, b api.Backend) api.Door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h = api.Handler(b, d.Token)
+	h = api.Handler(b, d.Token, nil)
 	return d
 }
 

@@ -51,6 +51,7 @@ type Fault struct {
 	Status int    // HTTP status
 	Kind   string // "failed" when the Backend named none
 	Text   string
+	Cause  // none when no word for it is known
 }
 
 func (f *Fault) Error() string { return f.Text }
@@ -72,12 +73,12 @@ func faultOf(err error) *Fault {
 	}
 	// A body over its limit is the caller's doing, not ours.
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &Fault{http.StatusRequestEntityTooLarge, "too-large", ErrTooLarge.Error()}
+		return &Fault{Status: http.StatusRequestEntityTooLarge, Kind: "too-large", Text: ErrTooLarge.Error()}
 	}
 	for _, e := range fates {
 		if errors.Is(err, e.err) {
-			return &Fault{e.status, e.kind, err.Error()}
+			return &Fault{Status: e.status, Kind: e.kind, Text: err.Error()}
 		}
 	}
-	return &Fault{http.StatusInternalServerError, "failed", err.Error()}
+	return &Fault{Status: http.StatusInternalServerError, Kind: "failed", Text: err.Error()}
 }

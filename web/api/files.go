@@ -82,12 +82,12 @@ func upload[A, T any](f func(context.Context, A) (T, error), filesOf func(*A) *[
 		err := readUpload(r, &a, filesOf(&a))
 		lift()
 		if err != nil {
-			fail(w, err)
+			fail(w, r, err)
 			return
 		}
 		v, err := f(r.Context(), a)
 		if err != nil {
-			fail(w, err)
+			fail(w, r, err)
 			return
 		}
 		answer(w, v)
@@ -168,11 +168,11 @@ func attachment(b Backend) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id := r.PathValue("id")
 		if !GoodID(id) {
-			fail(w, fmt.Errorf("%w: no such attachment", ErrNotFound))
+			fail(w, r, fmt.Errorf("%w: no such attachment", ErrNotFound))
 			return
 		}
 		if err := ServeFile(w, r, b, id); err != nil {
-			fail(w, err)
+			fail(w, r, err)
 		}
 	}
 }

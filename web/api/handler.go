@@ -36,7 +36,7 @@ type Opener interface {
 const FileHeader = "Jauap-File"
 
 // Handler serves b as JSON under /api/v1/ to local programs that know token.
-// An empty token opens the door to nobody.
+// An empty token opens the door to nobody. name may be nil.
 //
 //	GET  /api/v1/hello?nonce=HEX    proof that this server knows the token
 //	GET  /api/v1/{me,people,outbox,status}
@@ -62,10 +62,10 @@ const FileHeader = "Jauap-File"
 //	POST /api/v1/{lock,unlock}      see Locker
 //	POST /api/v1/codes/look         the bytes of a picture
 //
-// Errors are {"error","kind"} with a status; see Fault. A letter or draft with
+// Errors are {"error","kind","code","args"} with a status; see Fault and Cause. A letter or draft with
 // files is multipart/form-data: a part "ask" (JSON) and then parts "file",
 // "photo" or "voice"; see SendFile.PartName.
-func Handler(b Backend, token string) http.Handler { return behind(inner(b), token) }
+func Handler(b Backend, token string, name Namer) http.Handler { return behind(inner(b), token, name) }
 
 func inner(b Backend) http.Handler {
 	inner := http.NewServeMux()
@@ -102,16 +102,16 @@ func inner(b Backend) http.Handler {
 	safety(inner, b)
 	servePairing(inner, b)
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		fail(w, &Fault{http.StatusNotFound, "usage", "the door has no " + r.Method + " " + r.URL.Path})
+		fail(w, r, &Fault{Status: http.StatusNotFound, Kind: "usage", Text: "the door has no " + r.Method + " " + r.URL.Path})
 	})
 	return inner
 }
 
 // behind serves inner to local programs that know token.
-func behind(inner http.Handler, token string) http.Handler {
+func behind(inner http.Handler, token string, name Namer) http.Handler {
 	outer := http.NewServeMux()
 	outer.Handle("GET /api/v1/hello", hello(token))
-	outer.Handle("/", bearer(token, inner))
+	outer.Handle("/", bearer(token, named(inner, name)))
 	return Local(programs(outer))
 }
 
@@ -125,7 +125,7 @@ func programs(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
-			fail(w, &Fault{http.StatusForbidden, "denied", "this door is for programs, not for browsers"})
+			fail(w, r, &Fault{Status: http.StatusForbidden, Kind: "denied", Text: "this door is for programs, not for browsers"})
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -142,7 +142,7 @@ func bearer(token string, next http.Handler) http.Handler {
 		same := subtle.ConstantTimeCompare(want[:], got[:]) == 1
 		if token == "" || !strings.EqualFold(scheme, "Bearer") || !same {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="jauap"`)
-			fail(w, ErrDenied)
+			fail(w, r, ErrDenied)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -155,7 +155,7 @@ func hello(token string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		nonce, err := hex.DecodeString(r.URL.Query().Get("nonce"))
 		if err != nil || len(nonce) != nonceSize || token == "" {
-			fail(w, fmt.Errorf("%w: nonce must be %d bytes in hexadecimal", ErrUsage, nonceSize))
+			fail(w, r, fmt.Errorf("%w: nonce must be %d bytes in hexadecimal", ErrUsage, nonceSize))
 			return
 		}
 		answer(w, greeting{Proof: hex.EncodeToString(proof(token, nonce))})
@@ -180,7 +180,7 @@ func get[T any](f func(context.Context) (T, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := f(r.Context())
 		if err != nil {
-			fail(w, err)
+			fail(w, r, err)
 			return
 		}
 		answer(w, v)
@@ -192,12 +192,12 @@ func ask[A, T any](f func(context.Context, A) (T, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var a A
 		if err := decode(w, r, &a); err != nil {
-			fail(w, err)
+			fail(w, r, err)
 			return
 		}
 		v, err := f(r.Context(), a)
 		if err != nil {
-			fail(w, err)
+			fail(w, r, err)
 			return
 		}
 		answer(w, v)
@@ -230,7 +230,7 @@ func decodeJSON(r io.Reader, v any) error {
 func answer(w http.ResponseWriter, v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
-		fail(w, err)
+		http.Error(w, "api: internal error: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	AnswerDeadline(w, 0)
@@ -243,11 +243,15 @@ func answer(w http.ResponseWriter, v any) {
 type complaint struct {
 	Error string `json:"error"`
 	Kind  string `json:"kind"`
+	Cause
 }
 
-func fail(w http.ResponseWriter, err error) {
+func fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := faultOf(err)
-	b, _ := json.Marshal(complaint{Error: f.Text, Kind: f.Kind}) // two strings always encode
+	if f.Code == "" {
+		f.Cause = causeIn(r, err)
+	}
+	b, _ := json.Marshal(complaint{f.Text, f.Kind, f.Cause}) // strings always encode
 	AnswerDeadline(w, 0)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(f.Status)
@@ -305,7 +309,7 @@ func wait(b Backend) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		seen, err := strconv.ParseUint(r.URL.Query().Get("seen"), 10, 64)
 		if err != nil {
-			fail(w, fmt.Errorf("%w: seen must be a number", ErrUsage))
+			fail(w, r, fmt.Errorf("%w: seen must be a number", ErrUsage))
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), pollTime)
@@ -321,7 +325,7 @@ func wait(b Backend) http.HandlerFunc {
 		}
 		n, err := b.Wait(ctx, seen)
 		if err != nil && ctx.Err() == nil {
-			fail(w, err)
+			fail(w, r, err)
 			return
 		}
 		if err != nil {

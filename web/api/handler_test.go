@@ -197,7 +197,7 @@ func TestShutdownEndsWaiting(t *testing.T) {
 	n, _ := f.Wait(t.Context(), 0)
 	d, _ := api.NewDoor("127.0.0.1:1")
 	inside := make(chan struct{})
-	h := api.Handler(f, d.Token)
+	h := api.Handler(f, d.Token, nil)
 	hs := httptest.NewUnstartedServer(nil)
 	hs.Config = api.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(inside)
@@ -303,7 +303,7 @@ func TestDoorRefuses(t *testing.T) {
 
 func TestEmptyTokenOpensNothing(t *testing.T) {
 	f, _, _ := busy(t)
-	s := httptest.NewServer(api.Handler(f, ""))
+	s := httptest.NewServer(api.Handler(f, "", nil))
 	defer s.Close()
 	d := api.Door{Addr: s.Listener.Addr().String()}
 	if status, _, _ := raw(t, d, "GET", "/api/v1/me", nil, func(r *http.Request) { r.Header.Set("Authorization", "Bearer ") }); status != 401 {
@@ -404,7 +404,7 @@ func FuzzHandler(f *testing.F) {
 		r.Header.Set("Authorization", "Bearer t")
 		r = r.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, tcp("127.0.0.1", 80)))
 		w := httptest.NewRecorder()
-		api.Handler(fake, "t").ServeHTTP(w, r)
+		api.Handler(fake, "t", nil).ServeHTTP(w, r)
 		if w.Code == http.StatusInternalServerError || w.Code < 200 {
 			t.Fatalf("status %d: %s", w.Code, w.Body)
 		}

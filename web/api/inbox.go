@@ -139,11 +139,11 @@ func inboxes(m *http.ServeMux, b Inboxes) {
 	m.HandleFunc("GET /api/v1/inboxes/received/{id}", func(w http.ResponseWriter, r *http.Request) {
 		f, body, err := b.ReceivedFile(r.Context(), r.PathValue("id"))
 		if err != nil {
-			fail(w, err)
+			fail(w, r, err)
 			return
 		}
 		if err := Download(w, r, f, body); err != nil {
-			fail(w, err)
+			fail(w, r, err)
 		}
 	})
 }

@@ -66,27 +66,27 @@ type Closed interface {
 
 // LockedHandler is Handler while the profile is locked: what needs no person is
 // served, all else is ErrLocked.
-func LockedHandler(b Closed, token string) http.Handler {
+func LockedHandler(b Closed, token string, name Namer) http.Handler {
 	inner := http.NewServeMux()
 	locker(inner, b)
 	eraser(inner, b)
 	inner.Handle("GET /api/v1/status", get(status(b)))
 	inner.Handle("POST /api/v1/carry", ask(b.Carry))
 	inner.Handle("POST /api/v1/page", page(b))
-	inner.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fail(w, ErrLocked) })
-	return behind(inner, token)
+	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fail(w, r, ErrLocked) })
+	return behind(inner, token, name)
 }
 
 // Attended is Handler that tells seen of each request by a person: not of one that
 // only waits, nor of what a client asks by itself.
-func Attended(b Backend, token string, seen func()) http.Handler {
+func Attended(b Backend, token string, name Namer, seen func()) http.Handler {
 	h := inner(b)
 	return behind(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/api/v1/wait" && r.Header.Get(unaskedHeader) == "" {
 			seen()
 		}
 		h.ServeHTTP(w, r)
-	}), token)
+	}), token, name)
 }
 
 // unaskedHeader marks what a client asks without a person.

@@ -127,12 +127,12 @@ func servePairing(m *http.ServeMux, b Pairing) {
 		picture, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxPicture))
 		done()
 		if err != nil {
-			fail(w, err)
+			fail(w, r, err)
 			return
 		}
 		s, err := b.Scan(r.Context(), picture)
 		if err != nil {
-			fail(w, err)
+			fail(w, r, err)
 			return
 		}
 		answer(w, s)

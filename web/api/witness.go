@@ -41,9 +41,10 @@ type WitnessFile struct {
 
 // WitnessMiss is a witness that did not answer, and why.
 type WitnessMiss struct {
-	Who   string `json:"who,omitempty"`
-	Why   string `json:"why"`
-	Early bool   `json:"early,omitempty"` // it has nothing yet: ask in some hours
+	Who string `json:"who,omitempty"`
+	Why string `json:"why"`
+	Cause
+	Early bool `json:"early,omitempty"` // it has nothing yet: ask in some hours
 }
 
 // Witnessing is the part of the door for outside witnesses.

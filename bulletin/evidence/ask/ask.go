@@ -28,7 +28,21 @@ var (
 	ErrAnswer = errors.New("ask: no usable answer")
 	// ErrEarly: a calendar has nothing yet.
 	ErrEarly = errors.New("ask: it is not in a block yet, try again in some hours")
+	// ErrOther: the proof waits for calendars that were not named.
+	ErrOther = fmt.Errorf("%w: the proof waits for other calendars", ErrAddress)
+	// ErrProxy: the proxy's address cannot be used.
+	ErrProxy = fmt.Errorf("%w: so must the proxy's", ErrAddress)
+	// ErrLong: the answer is longer than any stamp.
+	ErrLong = fmt.Errorf("%w: it is longer than %d bytes", ErrAnswer, stamp.MaxToken)
 )
+
+// Status is an HTTP status other than 200. It is an ErrAnswer.
+type Status struct{ Code int }
+
+func (s *Status) Error() string { return fmt.Sprintf("%v: status %d", ErrAnswer, s.Code) }
+
+// Unwrap is ErrAnswer.
+func (s *Status) Unwrap() error { return ErrAnswer }
 
 // Asker asks through a proxy; the zero value asks straight.
 type Asker struct {
@@ -167,7 +181,7 @@ func (a Asker) upgrade(ctx context.Context, named []string, root [32]byte, proof
 	}
 	waiting := slices.DeleteFunc(p.Waiting(), func(w stamp.Waiting) bool { return !among(named, w.Calendar) })
 	if len(waiting) == 0 && len(p.Blocks()) == 0 {
-		return nil, 0, fmt.Errorf("%w: the proof waits for other calendars", ErrAddress)
+		return nil, 0, ErrOther
 	}
 	answers, errs := make([][]byte, len(waiting)), make([]error, len(waiting))
 	each(len(waiting), func(i int) {
@@ -208,7 +222,7 @@ func (a Asker) do(ctx context.Context, method, address, kind string, body []byte
 	if a.Proxy != "" {
 		p, err := url.Parse(a.Proxy)
 		if err != nil || p.Host == "" {
-			return nil, fmt.Errorf("%w: so must the proxy's", ErrAddress)
+			return nil, ErrProxy
 		}
 		t.Proxy = http.ProxyURL(p)
 	}
@@ -235,9 +249,9 @@ func (a Asker) do(ctx context.Context, method, address, kind string, body []byte
 	case method == http.MethodGet && answer.StatusCode == http.StatusNotFound:
 		return nil, ErrEarly
 	case answer.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("%w: status %d", ErrAnswer, answer.StatusCode)
+		return nil, &Status{answer.StatusCode}
 	case len(b) > stamp.MaxToken:
-		return nil, fmt.Errorf("%w: it is longer than %d bytes", ErrAnswer, stamp.MaxToken)
+		return nil, ErrLong
 	}
 	return b, nil
 }
