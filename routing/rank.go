@@ -35,7 +35,7 @@ func Default() Rules {
 }
 
 // Shares are those of Default.
-func Shares() [4]int { return [4]int{Near: 60, Paid: 25, Other: 15} }
+func Shares() [4]int { return [4]int{Near: 70, Paid: 25, Other: 5} }
 
 // Label is what a contact says of a unit that it lists.
 type Label uint8

@@ -19,7 +19,7 @@ func BenchmarkSweep(b *testing.B) {
 	}
 	changes := []change{{"as it is", func(*Scenario) {}}}
 	add := func(name string, do func(*Scenario)) { changes = append(changes, change{name, do}) }
-	for _, near := range []int{45, 70} {
+	for _, near := range []int{45, 60} {
 		add(fmt.Sprintf("near %d %%, others %d %%", near, 75-near), func(s *Scenario) {
 			s.Rules.Shares[routing.Near], s.Rules.Shares[routing.Other] = near, 75-near
 		})
