@@ -2,10 +2,12 @@ package seal_test
 
 import (
 	"math"
-	"math/bits"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jauap/jauap/envelope"
@@ -13,255 +15,215 @@ import (
 )
 
 // The classifier: somebody who sees every envelope on a shelf learns from pairs
-// of which it was told whether both are of one writer to one reader, and then
-// guesses others. Half of the pairs are, so guessing is right in .5.
+// and from threes of which it was told whether all are of one writer to one
+// reader, and then guesses others. Half of them are, so guessing is right in .5.
 //
-// Of a pair it sees which bits differ at each place of key, signature and the
-// body's ends, how many bytes are equal, how alike the histograms are; and what
-// carriers are shown on purpose: class, shard, day, and when each came.
+// A shelf after another is sealed, looked at and let go, so that a million
+// envelopes need no more memory than ten thousand.
 
 // talkative is one conversation in one direction, with habits of its own.
 type talkative struct {
 	to, from *seal.Session
+	rng      *rand.Rand
 	weight   float64 // of all letters
 	large    float64 // share of letters above S1
 	life     int     // days
 	burst    int     // letters at once, at most
 	last     []byte
+	today    []duty // of this shelf
 }
 
-// look is what a classifier keeps of an envelope.
-type look struct {
-	conv   int
-	class  envelope.Class
-	shard  uint8
-	expiry int
-	at     float64 // hours, when it came to the shelf
-	head   [headSeen]byte
-	tail   [tailSeen]byte
-	body   [bodySeen]byte
-	histo  [256]float32 // of the body, per byte of it
-	mean   float64
+// duty is a letter to seal.
+type duty struct {
+	place int // on the shelf
+	hours float64
 }
 
-const (
-	headSeen = 32 + 64 + 128 // key, signature, beginning of the body
-	tailSeen = 32
-	bodySeen = 924
-	byBytes  = headSeen + tailSeen + 4
-	byShown  = 36 + 10 + 1 + 10
-	features = byBytes + byShown
-)
-
-func lookAt(raw []byte, conv int, at float64) *look {
-	l := &look{conv: conv, class: envelope.Class(raw[0] & 15), shard: raw[1], expiry: int(raw[2])<<8 | int(raw[3]), at: at}
-	copy(l.head[:], raw[4:])
-	copy(l.tail[:], raw[len(raw)-tailSeen:])
-	body := raw[100:]
-	copy(l.body[:], body)
-	for _, b := range body {
-		l.histo[b] += 1 / float32(len(body))
-		l.mean += float64(b) / float64(len(body))
-	}
-	return l
+// street is all who write.
+type street struct {
+	convs   []*talkative
+	rng     *rand.Rand
+	plant   func(raw []byte, conv int, rng *rand.Rand)
+	hours   float64
+	pending []int // conversations whose burst goes on
 }
 
-// pair fills in the features of two envelopes.
-func pair(x *[features]float32, a, b *look) {
-	clear(x[:])
-	n := 0
-	put := func(v float64) { x[n] = float32(v); n++ }
-	for i := range a.head {
-		put(float64(bits.OnesCount8(a.head[i] ^ b.head[i])))
-	}
-	for i := range a.tail {
-		put(float64(bits.OnesCount8(a.tail[i] ^ b.tail[i])))
-	}
-	equal, differ, apart := 0, 0, 0.0
-	for i := range a.body {
-		d := a.body[i] ^ b.body[i]
-		if d == 0 {
-			equal++
-		}
-		differ += bits.OnesCount8(d)
-	}
-	for i := range a.histo {
-		apart += math.Abs(float64(a.histo[i] - b.histo[i]))
-	}
-	put(float64(equal))
-	put(float64(differ))
-	put(apart)
-	put(math.Abs(a.mean - b.mean))
-	one := func(i, of int) { x[n+min(i, of-1)] = 1; n += of }
-	one(int(min(a.class, b.class))*6+int(max(a.class, b.class)), 36)
-	one(max(a.expiry-b.expiry, b.expiry-a.expiry), 10)
-	if a.shard == b.shard {
-		put(1)
-	} else {
-		put(0)
-	}
-	one(int(math.Log2(1+10*math.Abs(a.at-b.at))), 10)
-}
-
-// guesser is a logistic regression over some of the features.
-type guesser struct {
-	from, to  int
-	mean, dev [features]float64
-	weight    [features]float64
-	bias      float64
-}
-
-func learn(pairs [][features]float32, same []bool, from, to int, rng *rand.Rand) *guesser {
-	g := &guesser{from: from, to: to}
-	n := float64(len(pairs))
-	for i := from; i < to; i++ {
-		var s, q float64
-		for k := range pairs {
-			v := float64(pairs[k][i])
-			s, q = s+v, q+v*v
-		}
-		g.mean[i] = s / n
-		g.dev[i] = math.Sqrt(max(q/n-g.mean[i]*g.mean[i], 1e-9))
-		if g.dev[i] < 1e-4 {
-			g.dev[i] = math.Inf(1) // always the same: it says nothing
-		}
-	}
-	steps := 0.0
-	for range 4 {
-		for _, k := range rng.Perm(len(pairs)) {
-			steps++
-			rate := 0.01 / math.Sqrt(1+steps/5000)
-			err := -g.score(&pairs[k])
-			if same[k] {
-				err = 1 / (1 + math.Exp(-err))
-			} else {
-				err = 1/(1+math.Exp(-err)) - 1
-			}
-			g.bias += rate * err
-			for i := from; i < to; i++ {
-				g.weight[i] += rate * (err*(float64(pairs[k][i])-g.mean[i])/g.dev[i] - 1e-3*g.weight[i])
-			}
-		}
-	}
-	return g
-}
-
-func (g *guesser) score(x *[features]float32) float64 {
-	s := g.bias
-	for i := g.from; i < g.to; i++ {
-		s += g.weight[i] * (float64(x[i]) - g.mean[i]) / g.dev[i]
-	}
-	return s
-}
-
-// right is the share of pairs that are guessed rightly.
-func (g *guesser) right(pairs [][features]float32, same []bool) float64 {
-	n := 0
-	for k := range pairs {
-		if g.score(&pairs[k]) > 0 == same[k] {
-			n++
-		}
-	}
-	return float64(n) / float64(len(pairs))
-}
-
-// shelfOf seals n letters of many conversations, and hands each to see in the
-// order of sealing with what the shelf shows of it. plant may spoil the bytes.
-func shelfOf(t *testing.T, n int, rng *rand.Rand, plant func(raw []byte, conv int), see func(*look)) {
-	convs := make([]*talkative, 40)
-	total := 0.0
-	for i := range convs {
+func newStreet(t *testing.T, rng *rand.Rand, plant func([]byte, int, *rand.Rand)) *street {
+	s := &street{convs: make([]*talkative, 40), rng: rng, plant: plant}
+	for i := range s.convs {
 		c := &talkative{weight: rng.ExpFloat64() + .2, life: 30, burst: 1 + rng.IntN(3), large: rng.Float64() * .4}
 		if i%5 == 4 {
 			c.life = []int{7, 120}[rng.IntN(2)]
 		}
+		c.rng = rand.New(rand.NewPCG(9, uint64(i)))
 		c.from, c.to = confirmed(t, newPerson(t, "A"), newPerson(t, "B"), 0, false)
-		convs[i] = c
+		s.convs[i] = c
+	}
+	return s
+}
+
+// shelf seals the next n letters, in the order of sealing, on all cores.
+func (s *street) shelf(t *testing.T, n int) []*look {
+	total := 0.0
+	for _, c := range s.convs {
+		c.today = c.today[:0]
 		total += c.weight
 	}
-	hours, perHour := 0.0, float64(len(convs))/3 // each writes eight times a day
-	for done := 0; done < n; {
-		hours += rng.ExpFloat64() / perHour
-		at, k := rng.Float64()*total, 0
-		for ; at > convs[k].weight && k < len(convs)-1; k++ {
-			at -= convs[k].weight
-		}
-		for range 1 + rng.IntN(convs[k].burst) {
-			raw := convs[k].letter(t, rng, hours)
-			if plant != nil {
-				plant(raw, k)
+	for place := range n {
+		if len(s.pending) == 0 {
+			s.hours += s.rng.ExpFloat64() * 3 / float64(len(s.convs)) // each writes eight times a day
+			at, k := s.rng.Float64()*total, 0
+			for ; k < len(s.convs)-1 && at > s.convs[k].weight; k++ {
+				at -= s.convs[k].weight
 			}
-			delay := math.Exp(rng.Float64()*math.Log(72*60)) / 60
-			see(lookAt(raw, k, hours+delay))
-			done++
+			for range 1 + s.rng.IntN(s.convs[k].burst) {
+				s.pending = append(s.pending, k)
+			}
 		}
+		c := s.convs[s.pending[0]]
+		s.pending = s.pending[1:]
+		c.today = append(c.today, duty{place, s.hours})
 	}
+	looks := make([]*look, n)
+	onAllCores(len(s.convs), func(k int) {
+		c := s.convs[k]
+		for _, d := range c.today {
+			raw, err := c.letter(d.hours)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if s.plant != nil {
+				s.plant(raw, k, c.rng)
+			}
+			delay := math.Exp(c.rng.Float64()*math.Log(72*60)) / 60
+			looks[d.place] = lookAt(raw, k, d.hours+delay)
+		}
+	})
+	if t.Failed() {
+		t.FailNow()
+	}
+	return looks
+}
+
+// onAllCores calls do for each number below n.
+func onAllCores(n int, do func(int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for k := next.Add(1) - 1; k < int64(n); k = next.Add(1) - 1 {
+				do(int(k))
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // letter seals the next; the other end answers when the writer would stop.
-func (c *talkative) letter(t *testing.T, rng *rand.Rand, hours float64) []byte {
+func (c *talkative) letter(hours float64) ([]byte, error) {
 	now := seal.Tick(hours * 3600)
-	if c.from.CanSeal(now) != nil || rng.IntN(60) == 0 && c.last != nil {
-		if _, err := c.to.Open(now, parse(t, c.last)); err != nil {
-			t.Fatal(err)
+	if c.from.CanSeal(now) != nil || c.rng.IntN(60) == 0 && c.last != nil {
+		if err := c.answer(now); err != nil {
+			return nil, err
 		}
-		back := mustSeal(t, c.to, now, envelope.S2, "")
-		if _, err := c.from.Open(now, parse(t, back.Bytes)); err != nil {
-			t.Fatal(err)
-		}
-		c.to.Expire(now)
-		c.from.TagsChanged()
-		c.to.TagsChanged()
 	}
 	w := seal.Where{Class: envelope.S1, LifeDays: c.life}
-	w.Expiry = envelope.Day(1800 + int(hours/24)).Add(c.life + rng.IntN(envelope.MaxJitter+1))
-	if c.from.Wish(now) > 0 || rng.Float64() < c.large {
+	w.Expiry = envelope.Day(1800 + int(hours/24)).Add(c.life + c.rng.IntN(envelope.MaxJitter+1))
+	if c.from.Wish(now) > 0 || c.rng.Float64() < c.large {
 		w.Class = envelope.S2
-		if rng.IntN(4) == 0 {
+		if c.rng.IntN(4) == 0 {
 			w.Class = envelope.S3
 		}
 	}
-	out, err := c.from.Seal(now, w, []seal.Part{{Kind: kindText, Body: make([]byte, 20+rng.IntN(700))}})
+	out, err := c.from.Seal(now, w, []seal.Part{{Kind: kindText, Body: make([]byte, 20+c.rng.IntN(700))}})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	c.last = out.Bytes
-	return append([]byte(nil), out.Bytes...)
+	return append([]byte(nil), out.Bytes...), nil
 }
 
-// linked is how often pairs of n letters are guessed rightly: by the bytes, by
-// what is shown on purpose, and by both.
-func linked(t *testing.T, n int, plant func([]byte, int)) (byBytesRight, byShownRight, byAll, sure float64) {
-	rng := rand.New(rand.NewPCG(7, 7))
-	var pairs [][features]float32
-	var same []bool
-	const window = 800 // of the shelf, from which pairs are drawn
-	var recent []*look
-	shelfOf(t, n, rng, plant, func(l *look) {
-		if len(recent) == window {
-			want := rng.IntN(2) == 0
-			for range 4000 {
-				if o := recent[rng.IntN(window)]; (o.conv == l.conv) == want {
-					var x [features]float32
-					pair(&x, o, l)
-					pairs, same = append(pairs, x), append(same, want)
-					break
-				}
-			}
-			recent[rng.IntN(window)] = l
-			return
-		}
-		recent = append(recent, l)
-	})
-	half := len(pairs) / 2
-	test := func(from, to int) float64 {
-		return learn(pairs[:half], same[:half], from, to, rng).right(pairs[half:], same[half:])
+// answer is the other end's letter after the last one, and a day's upkeep.
+func (c *talkative) answer(now seal.Tick) error {
+	e, err := envelope.Parse(c.last)
+	if err != nil {
+		return err
 	}
-	return test(0, byBytes), test(byBytes, features), test(0, features), 1.96 * math.Sqrt(.25/float64(len(pairs)-half))
+	if _, err := c.to.Open(now, e); err != nil {
+		return err
+	}
+	back, err := c.to.Seal(now, where(envelope.S2), text(""))
+	if err != nil {
+		return err
+	}
+	if e, err = envelope.Parse(back.Bytes); err != nil {
+		return err
+	}
+	if _, err := c.from.Open(now, e); err != nil {
+		return err
+	}
+	c.to.Expire(now)
+	c.from.TagsChanged()
+	c.to.TagsChanged()
+	return nil
 }
 
-// TestLinkability: by their bytes, two envelopes of one conversation are not told
-// from two of different ones. JAUAP_LINK=1000000 says how many.
+// guessed is how often one learner was right.
+type guessed struct {
+	name   string
+	shown  bool // it saw what is shown on purpose
+	threes bool
+	learner
+	right, of int
+}
+
+func (g *guessed) share() float64 { return float64(g.right) / float64(g.of) }
+
+// sure is how far chance alone takes the share, in 95 of 100.
+func (g *guessed) sure() float64 { return 1.96 * math.Sqrt(.25/float64(g.of)) }
+
+// linked lets all learners learn on the first half of n letters and guess on the
+// second.
+func linked(t *testing.T, n int, plant func([]byte, int, *rand.Rand)) []*guessed {
+	rng := rand.New(rand.NewPCG(7, 7))
+	all := []*guessed{
+		{name: "pairs, by the bytes, regression", learner: newRegression(0, byBytes)},
+		{name: "pairs, by the bytes, boosted stumps", learner: newStumps(0, byBytes)},
+		{name: "pairs, by the bytes, tables of each place", learner: new(places)},
+		{name: "threes, by the bytes, regression", threes: true, learner: newRegression(0, ofThree)},
+		{name: "threes, by the bytes, boosted stumps", threes: true, learner: newStumps(0, ofThree)},
+		{name: "pairs, by class, day and time, regression", shown: true, learner: newRegression(byBytes, features)},
+		{name: "pairs, by all, regression", shown: true, learner: newRegression(0, features)},
+	}
+	const most = 8192 // letters on a shelf, beside the window of an earlier one
+	half := max(2, (n+2*most-1)/(2*most))
+	s := newStreet(t, rng, plant)
+	w := &window{rng: rng}
+	for k := range 2 * half {
+		pairs, threes := w.draw(s.shelf(t, n/(2*half)))
+		onAllCores(len(all), func(i int) {
+			g, list := all[i], pairs
+			if g.threes {
+				list = threes
+			}
+			if k < half {
+				g.learn(list, k == half-1, rand.New(rand.NewPCG(uint64(k), uint64(i))))
+				return
+			}
+			for j := range list {
+				if g.score(&list[j]) > 0 == list[j].same {
+					g.right++
+				}
+				g.of++
+			}
+		})
+	}
+	return all
+}
+
+// TestLinkability: by their bytes, envelopes of one conversation are not told
+// from those of different ones. JAUAP_LINK=1000000 says how many.
 func TestLinkability(t *testing.T) {
 	t.Parallel()
 	n := 3000
@@ -271,21 +233,23 @@ func TestLinkability(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	bytes, shown, all, sure := linked(t, n, nil)
-	t.Logf("%d envelopes, guessed rightly by their bytes %.4f, by class, day and time of arrival %.4f, by all %.4f, each ± %.4f", n, bytes, shown, all, sure)
-	if bytes > .5+.01+2.5*sure { // by chance once in two million
-		t.Errorf("envelopes are linked by their bytes: %.4f of the guesses are right", bytes)
+	for _, g := range linked(t, n, nil) {
+		t.Logf("%d envelopes, %s: %.4f ± %.4f of %d guesses are right", n, g.name, g.share(), g.sure(), g.of)
+		if !g.shown && g.share() > .5+.01+2.5*g.sure() { // by chance once in two million
+			t.Errorf("envelopes are linked by their bytes (%s): %.4f of the guesses are right", g.name, g.share())
+		}
 	}
-	// A classifier that finds nothing must be one that would: one byte of the body,
-	// in a part of the envelopes, depends on the conversation.
-	rng := rand.New(rand.NewPCG(8, 8))
-	found, _, _, sure := linked(t, min(n, 100_000), func(raw []byte, conv int) {
+	// A learner that finds nothing must be one that would: one byte of the body, in
+	// most of the envelopes, depends on the conversation.
+	n = min(n, 100_000)
+	for _, g := range linked(t, n, func(raw []byte, conv int, rng *rand.Rand) {
 		if rng.IntN(8) > 0 {
 			raw[110] = byte(conv * 37)
 		}
-	})
-	t.Logf("with a byte that tells the conversation in seven of eight envelopes: %.4f", found)
-	if found < .5+3*sure+.01 {
-		t.Errorf("a planted leak is not found: %.4f", found)
+	}) {
+		t.Logf("with a byte that tells the conversation in seven of eight of %d, %s: %.4f", n, g.name, g.share())
+		if !g.shown && g.share() < .5+3*g.sure()+.01 {
+			t.Errorf("a planted leak is not found (%s): %.4f", g.name, g.share())
+		}
 	}
 }
