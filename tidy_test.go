@@ -29,7 +29,7 @@ var wide = map[string]struct {
 	lines int
 	why   string
 }{
-	"store":     {2800, "one engine over one format; who holds how much is counted where units come and go"},
+	"store":     {2970, "one engine over one format; who holds how much is counted where units come and go, and what cannot be read is tried again"},
 	"daemon":    {8950, "all wiring and nothing else: a short file for each noun of the door, relays taken while it runs and slips through public inboxes among them; decisions belong into the noun's own room"},
 	"cmd/jauap": {5720, "a short file for each group of commands; more than two hundred of its lines ask outside witnesses, a hundred are boards, a hundred the lock"},
 	"web":       {5710, "a short file for each screen, the locked one among them; a notice is looked at before it is public, and whom outside witnesses see before anybody is asked"},

@@ -1,6 +1,10 @@
 package account
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/jauap/jauap/envelope"
+)
 
 // waitingKey stands in the index of letters that no other device holds yet.
 func (l *letter) waitingKey() []byte { return append(append([]byte(nil), l.to[:]...), l.id[:]...) }
@@ -89,4 +93,45 @@ func (a *Account) WaitingFor(id ContactID) (n int) {
 		return err
 	})
 	return n
+}
+
+// Bare is a sealed envelope with a letter, that no other device is known to hold.
+type Bare struct {
+	ID envelope.ID
+	To string // the contact's name
+}
+
+// Bare lists them, but for those that are kept here to be submitted again: where
+// the shelf has them not, they do not exist any more. At most max.
+func (a *Account) Bare(at Moment, max int) (list []Bare, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	err = a.vault.View(func(tx Tx) error {
+		return tx.Scan(tableWaiting, nil, nil, false, func(k, _ []byte) (bool, error) {
+			if len(k) != len(ContactID{})+len(LetterID{}) {
+				return true, nil
+			}
+			l, err := getLetter(tx, LetterID(k[len(ContactID{}):]))
+			p := a.people[ContactID(k)]
+			if err != nil || l == nil || p == nil || l.expired || l.open > 0 || l.expiry < at.Day {
+				return err == nil, err
+			}
+			for _, e := range l.pieces {
+				s, err := getSent(tx, e.id)
+				if err != nil {
+					return false, err
+				}
+				if s == nil || s.short() || e.proven || e.carriers > 0 {
+					continue
+				}
+				if kept, err := tx.Get(tableSealed, e.id[:]); err != nil {
+					return false, err
+				} else if kept == nil {
+					list = append(list, Bare{e.id, p.Name})
+				}
+			}
+			return len(list) < max, nil
+		})
+	})
+	return list, err
 }

@@ -19,7 +19,7 @@ func (d *Daemon) unread(err error) {
 // retry does again what a disk or vault without room stopped: sealed envelopes
 // that the shelf did not take are submitted again, and what arrived and was not
 // opened is offered again. Both are durable where they are; this only spares
-// the wait for the next start.
+// the wait for the next start. And it says what a disk lost for good.
 func (d *Daemon) retry() {
 	d.people.Lock()
 	defer d.people.Unlock()
@@ -45,4 +45,5 @@ func (d *Daemon) retry() {
 		d.courier.Unlock()
 		d.settleLocked()
 	}
+	d.tellLost()
 }

@@ -45,6 +45,7 @@ type meeting struct {
 	last    Progress // as told
 	now     Progress
 	marks   []byte // as they are
+	scope   [8]byte
 	saved   []byte // as stored
 	savedAt time.Time
 }
@@ -96,7 +97,8 @@ func (n *Node) up(ev Up) {
 	if m.marked() {
 		m.saved = n.sh.Mark(m.markName())
 		m.marks = m.saved
-		c.Give, c.Take = parseMarks(m.saved, c.Shards)
+		m.scope = n.scope(c.Shards)
+		c.Give, c.Take = parseMarks(m.saved, m.scope)
 	}
 	if ev.Peer.Relay || contact(ev.Peer) && ev.Traits.Latency >= farLatency {
 		// Not to strangers: it would show them what is ours.
@@ -363,7 +365,7 @@ func (n *Node) outcome(m *meeting) exchange.Outcome {
 		m.surely()
 	}
 	if o.Marked && m.marked() {
-		m.marks = formatMarks(o.Give, o.Take, n.c.Shards)
+		m.marks = formatMarks(o.Give, o.Take, m.scope)
 	}
 	return o
 }
@@ -404,24 +406,22 @@ func (n *Node) saveMarks(m *meeting) {
 	n.setMark(m.markName(), m.marks)
 }
 
-// formatMarks puts both marks into one value, with a hash of the shards that
-// the take mark holds for.
-func formatMarks(give, take exchange.Mark, shards []uint8) []byte {
-	h := sha256.Sum256(shards)
-	return slices.Concat(give.Bytes(), take.Bytes(), h[:8])
+// formatMarks puts both marks into one value, with the scope that the take mark
+// holds for.
+func formatMarks(give, take exchange.Mark, scope [8]byte) []byte {
+	return slices.Concat(give.Bytes(), take.Bytes(), scope[:])
 }
 
-// parseMarks is zero for what formatMarks did not write. With other shards
+// parseMarks is zero for what formatMarks did not write. With another scope
 // both marks are void, so that a relay that was replaced is still noticed.
-func parseMarks(b []byte, shards []uint8) (give, take exchange.Mark) {
+func parseMarks(b []byte, scope [8]byte) (give, take exchange.Mark) {
 	if len(b) < 8 || len(b)%2 != 0 {
 		return give, take
 	}
 	half := (len(b) - 8) / 2
 	g, ok1 := exchange.ParseMark(b[:half])
 	t, ok2 := exchange.ParseMark(b[half : 2*half])
-	h := sha256.Sum256(shards)
-	if !ok1 || !ok2 || !bytes.Equal(h[:8], b[2*half:]) {
+	if !ok1 || !ok2 || !bytes.Equal(scope[:], b[2*half:]) {
 		return give, take
 	}
 	return g, t

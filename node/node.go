@@ -102,6 +102,9 @@ type Node struct {
 	untold  []Effect // arrivals that a failing disk kept from being told
 	put     []placed
 	broken  error
+
+	losses    uint64    // of the shelf, as far as they were heeded
+	recheckAt time.Time // when units that cannot be read are tried next
 }
 
 // claim says which link was asked for a unit, and whether no other may add to
@@ -165,6 +168,9 @@ func (n *Node) Step(now time.Time, evs ...Event) []Effect {
 		}
 	}
 	n.sweepClaims()
+	if n.broken == nil {
+		n.recheck()
+	}
 	for _, m := range n.meetings {
 		if now.Sub(m.savedAt) >= markEvery {
 			n.saveMarks(m)
@@ -206,6 +212,9 @@ func (n *Node) Next() (at time.Time) {
 	}
 	if n.waiting {
 		sooner(n.sweep)
+	}
+	if !n.recheckAt.IsZero() {
+		sooner(n.recheckAt)
 	}
 	for _, m := range n.meetings {
 		if m.unsaved() {

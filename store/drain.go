@@ -16,8 +16,9 @@ import (
 // durable before the index follows it; a crash in between leaves a unit in two
 // places, of which Open keeps one.
 
-// maxTries is how often a unit that cannot be read is tried before it is
-// given up, so that one bad place of a disk does not keep a file for ever.
+// A unit that cannot be read keeps its file until the hope for it ends
+// (maxRounds), so that one bad place of a disk does not do so for ever. While
+// the space is needed hope ends after maxTries.
 const maxTries = 3
 
 // job is the draining of one file.
@@ -68,7 +69,7 @@ func (s *Shelf) step(pressure bool) (int64, error) {
 	}
 	switch j := s.job; {
 	case len(j.moves) > 0:
-		return s.move(j)
+		return s.move(j, pressure)
 	case len(j.graves) > 0:
 		rest, err := s.bury(j.graves)
 		j.graves = rest
@@ -162,7 +163,7 @@ func (s *Shelf) deadest(pressure bool) (best *logFile) {
 }
 
 // move copies some units of one day to a segment of that day.
-func (s *Shelf) move(j *job) (int64, error) {
+func (s *Shelf) move(j *job, pressure bool) (int64, error) {
 	for len(j.moves) > 0 && !s.stands(j.src, j.moves[0].place) {
 		j.moves = j.moves[1:]
 	}
@@ -195,10 +196,13 @@ func (s *Shelf) move(j *job) (int64, error) {
 		if m.until != day || len(b) > 0 && end+u.total() > s.segment {
 			break
 		}
-		b, err = s.copyRecord(b, j, t, u)
+		b, err = s.copyRecord(b, j, t, m.slot, pressure)
 		if errors.Is(err, ErrCorrupt) {
 			lost = append(lost, m.slot)
 			continue
+		}
+		if err != nil && len(b)+len(lost) > 0 {
+			break // what could be read goes first
 		}
 		if err != nil {
 			return 0, err
@@ -216,6 +220,7 @@ func (s *Shelf) move(j *job) (int64, error) {
 		s.noteSide(t, heads)
 	}
 	for _, slot := range lost {
+		s.losses++
 		if err := s.drop(slot); err != nil {
 			return 0, err
 		}
@@ -227,7 +232,11 @@ func (s *Shelf) move(j *job) (int64, error) {
 // copyRecord appends the unit's record as it has to stand at the end of b in
 // t. ErrCorrupt, and nothing appended, if it is damaged or could not be read
 // too many times.
-func (s *Shelf) copyRecord(b []byte, j *job, t *logFile, u *unit) ([]byte, error) {
+func (s *Shelf) copyRecord(b []byte, j *job, t *logFile, slot uint32, pressure bool) ([]byte, error) {
+	u := s.x.at(slot)
+	if u.ails() && !pressure && !s.lasting(slot) {
+		return b, errAiling // not at every Sync
+	}
 	at, n := len(b), int(u.total())
 	b = slices.Grow(b, n)[:at+n]
 	h, err := s.handles.get(j.src)
@@ -235,9 +244,12 @@ func (s *Shelf) copyRecord(b []byte, j *job, t *logFile, u *unit) ([]byte, error
 		return b[:at], err
 	}
 	if _, err = readFull(h, b[at:], int64(u.off)); err != nil {
+		_, err = readFull(h, b[at:], int64(u.off))
+	}
+	if err != nil {
+		s.ail(slot)
 		// Only a place may be given up, not a disk that is away for a while.
-		_, away := readFull(h, make([]byte, fileHeadSize), 0)
-		if j.tries++; away == nil && j.tries >= maxTries {
+		if j.tries++; s.placeOnly(u) && (s.lasting(slot) || pressure && j.tries >= maxTries) {
 			err = ErrCorrupt
 		}
 		return b[:at], fmt.Errorf("store: move a unit: %w", err)

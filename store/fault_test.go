@@ -343,64 +343,6 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestBadPlaceOnDisk: a unit that cannot be read is given up in the end and
-// does not keep a file, or all later ones, from being drained.
-func TestBadPlaceOnDisk(t *testing.T) {
-	bad := &badDisk{Mem: durable.NewMem()}
-	s := open(t, bad, small)
-	var ids []envelope.ID
-	for k := range uint64(3) {
-		ids = append(ids, put(t, s, fake(envelope.S1, k, testDay+9), Meta{}).ID)
-	}
-	must(t, s.Sync())
-	bad.off = int64(s.x.at(s.x.find(ids[1])).off)
-	_, err := s.Get(ids[1])
-	wantErr(t, err, errDisk)
-	if !s.Has(ids[1]) {
-		t.Fatal("given up at the first error")
-	}
-	must(t, s.rotate())
-	errs := 0
-	for len(s.old) > 0 {
-		if _, err := s.step(false); err != nil {
-			wantErr(t, err, errDisk)
-			if errs++; errs > maxTries {
-				t.Fatal("never given up")
-			}
-		}
-	}
-	if errs != maxTries-1 || s.Has(ids[1]) || !s.Has(ids[0]) || !s.Has(ids[2]) {
-		t.Fatalf("%d errors", errs)
-	}
-	check(t, s, bad.Mem)
-}
-
-// badDisk cannot read journals at one place.
-type badDisk struct {
-	*durable.Mem
-	off int64
-}
-
-func (d *badDisk) Open(name string, mode durable.Mode) (durable.File, error) {
-	f, err := d.Mem.Open(name, mode)
-	if err == nil && strings.HasPrefix(name, "log-") {
-		f = badFile{f, d}
-	}
-	return f, err
-}
-
-type badFile struct {
-	durable.File
-	d *badDisk
-}
-
-func (f badFile) ReadAt(b []byte, off int64) (int, error) {
-	if f.d.off > 0 && off < f.d.off+500 && f.d.off < off+int64(len(b)) {
-		return 0, errDisk
-	}
-	return f.File.ReadAt(b, off)
-}
-
 func TestForeignFiles(t *testing.T) {
 	m := durable.NewMem()
 	names := []string{"README", "day-0001-00000002.idx.bak", "log-1", "day-zz-00000001", "log-00000000", "part-xx"}

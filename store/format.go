@@ -46,6 +46,7 @@ const (
 	ownFlag  uint8 = 1
 	sureFlag uint8 = 2 // of a proof: its key was seen to be the envelope's
 	fixFlag  uint8 = 4 // not evicted before its last day
+	ailFlag  uint8 = 8 // in memory only: it could not be read
 )
 
 const recordMagic = 0x4a52

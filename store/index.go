@@ -29,6 +29,9 @@ type unit struct {
 
 func (u *unit) own() bool { return u.flags&ownFlag != 0 }
 
+// ails says that it could not be read and counts as lacking.
+func (u *unit) ails() bool { return u.flags&ailFlag != 0 }
+
 // stays says that the unit is never evicted.
 func (u *unit) stays() bool { return u.flags&(ownFlag|fixFlag) != 0 }
 
@@ -42,7 +45,7 @@ func (u *unit) fixed() int64 {
 
 // record is the head under which the unit is written, its place left open.
 func (u *unit) record() record {
-	return record{kind: unitRecord, flags: u.flags, class: u.class, shard: u.shard, rank: u.rank, from: u.from,
+	return record{kind: unitRecord, flags: u.flags &^ ailFlag, class: u.class, shard: u.shard, rank: u.rank, from: u.from,
 		until: u.until, expiry: u.expiry, size: u.size, seq: u.seq, id: u.id, tag: u.tag, proves: u.proves}
 }
 

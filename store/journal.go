@@ -156,6 +156,9 @@ func (s *Shelf) forget(slot uint32) {
 	if f := s.files[u.file]; f != nil {
 		f.live -= u.total()
 	}
+	if u.ails() {
+		s.ailing = slices.DeleteFunc(s.ailing, func(a ailment) bool { return a.slot == slot })
+	}
 	s.x.remove(slot)
 }
 

@@ -404,6 +404,7 @@ func (l *loader) begin() error {
 		}
 	}
 	l.rep.Envelopes = s.x.count
+	s.losses = uint64(l.rep.Damaged)
 	l.tidy()
 	return nil
 }

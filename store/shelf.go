@@ -40,6 +40,11 @@ type Shelf struct {
 	moved     []place
 	marks     marks
 	parts     parts
+
+	ailing    []ailment // units that cannot be read, the longest untried first
+	losses    uint64
+	checked   [32]envelope.ID // read and found right lately
+	nextCheck int
 }
 
 // Put adds a unit and answers its Entry. It is durable after Sync. A unit that
@@ -62,6 +67,9 @@ func (s *Shelf) Put(e envelope.Envelope, m Meta) (Entry, error) {
 	}
 	u.until = s.until(e, m)
 	if slot := s.x.find(u.id); slot != 0 {
+		if s.x.at(slot).ails() {
+			return s.renew(slot, u, e.Bytes())
+		}
 		s.upgrade(slot, m)
 		return s.x.at(slot).entry(), ErrHave
 	}
@@ -195,7 +203,7 @@ func (s *Shelf) upgrade(slot uint32, m Meta) bool {
 	if m.Rank < rank {
 		rank, from = m.Rank, m.From
 	}
-	if flags == u.flags && rank == u.rank || !s.fits(u.total()) {
+	if flags == u.flags && rank == u.rank || u.ails() || !s.fits(u.total()) {
 		return false
 	}
 	raw, err := s.read(u, 0, int(u.size))
@@ -228,7 +236,8 @@ func (s *Shelf) Sync() error {
 }
 
 // Get reads a unit and checks it against its id. Errors: ErrMissing,
-// ErrCorrupt; others tell of the disk.
+// ErrCorrupt; others tell of the disk. After an error that is the place's the
+// unit counts as lacking: see Recheck.
 func (s *Shelf) Get(id envelope.ID) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -236,22 +245,15 @@ func (s *Shelf) Get(id envelope.ID) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := s.x.at(slot)
-	b, err := s.read(u, 0, int(u.size))
-	if err == nil && envelope.IDOf(b) != id {
-		b, err = s.read(u, 0, int(u.size)) // memory may have erred, not the disk
+	b, err := s.fetch(slot)
+	if err != nil {
+		return nil, s.fault(slot, err)
 	}
-	if err == nil && envelope.IDOf(b) != id {
-		err = ErrCorrupt
-	}
-	if errors.Is(err, ErrCorrupt) {
-		return nil, errors.Join(err, s.drop(slot))
-	}
-	return b, err
+	return b, nil
 }
 
-// ReadAt reads at most n bytes of a unit from off, unchecked: who has all of
-// them checks them against the id. Errors: ErrMissing; others tell of the disk.
+// ReadAt reads at most n bytes of a unit from off. All of it was checked
+// against the id then or not long before. Errors are those of Get.
 func (s *Shelf) ReadAt(id envelope.ID, off, n int) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -263,7 +265,21 @@ func (s *Shelf) ReadAt(id envelope.ID, off, n int) ([]byte, error) {
 	if off < 0 || n < 0 || off > int(u.size) {
 		return nil, fmt.Errorf("store: read of %d bytes at %d of %d", n, off, u.size)
 	}
-	return s.read(u, off, min(n, int(u.size)-off))
+	if off == 0 && n >= int(u.size) {
+		b, err := s.fetch(slot)
+		if err != nil {
+			err = s.fault(slot, err)
+		}
+		return b, err
+	}
+	if err := s.sound(slot); err != nil {
+		return nil, err
+	}
+	b, err := s.read(u, off, min(n, int(u.size)-off))
+	if err != nil {
+		err = s.fault(slot, err)
+	}
+	return b, err
 }
 
 func (s *Shelf) slot(id envelope.ID) (uint32, error) {
@@ -291,7 +307,7 @@ func (s *Shelf) ByTag(t envelope.Tag) (Entry, bool) {
 }
 
 func (s *Shelf) entryAt(slot uint32) (Entry, bool) {
-	if slot == 0 {
+	if slot == 0 || s.x.at(slot).ails() {
 		return Entry{}, false
 	}
 	return s.x.at(slot).entry(), true
@@ -346,6 +362,9 @@ func (s *Shelf) Each(seq uint64, max int, take func(Entry)) {
 		return
 	}
 	s.x.since(seq, func(u *unit) bool {
+		if u.ails() {
+			return true
+		}
 		take(u.entry())
 		max--
 		return max > 0
@@ -418,7 +437,7 @@ func (s *Shelf) Expire(today envelope.Day) (n int, err error) {
 func (s *Shelf) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Stats{Envelopes: s.x.count, Bytes: s.disk, Quota: s.quota, Own: s.x.owned, Partials: len(s.parts.all), Bulk: s.x.bulk,
+	return Stats{Envelopes: s.x.count - len(s.ailing), Bytes: s.disk, Quota: s.quota, Own: s.x.owned, Partials: len(s.parts.all), Bulk: s.x.bulk,
 		Free: max(s.limit-s.x.cost, 0), Fixed: s.x.fixed}
 }
 

@@ -22,8 +22,8 @@ var (
 	ErrFull = errors.New("store: the shelf is full; raise its quota or wait for room")
 	// ErrMissing: no such unit or partial.
 	ErrMissing = errors.New("store: no such unit")
-	// ErrCorrupt: the disk gave back other bytes than were put; the unit has
-	// been dropped so that a good copy may come.
+	// ErrCorrupt: the disk gave back other bytes than were put; the unit counts
+	// as lacking, so that a good copy may come.
 	ErrCorrupt = errors.New("store: the disk changed the unit")
 	// ErrQuota: the quota is below MinQuota.
 	ErrQuota = errors.New("store: the quota is too small; give it at least 1 MiB")
@@ -33,6 +33,8 @@ var (
 	ErrMark = errors.New("store: too many or too large marks")
 	// ErrClosed: the shelf was closed.
 	ErrClosed = errors.New("store: the shelf is closed")
+
+	errAiling = errors.New("store: a unit that cannot be read keeps its file for now")
 )
 
 // Options of Open.

@@ -372,7 +372,12 @@ func (b *Box) Drop(_ context.Context, id envelope.ID) error {
 	return b.sync()
 }
 
-// Expire removes what no carrier keeps on that day.
+// recheckUnits is how many units that the disk did not give are tried again at
+// each Expire.
+const recheckUnits = 64
+
+// Expire removes what no carrier keeps on that day, and tries again what could
+// not be read.
 func (b *Box) Expire(_ context.Context, today envelope.Day) (int, error) {
 	n, err := b.shelf.Expire(today)
 	if err == nil {
@@ -380,6 +385,9 @@ func (b *Box) Expire(_ context.Context, today envelope.Day) (int, error) {
 	}
 	if err != nil {
 		return n, fmt.Errorf("embedded: expire: %w", err)
+	}
+	for _, u := range b.shelf.Recheck(recheckUnits) {
+		b.lines.add(u.Shard, u.Seq, u.ID)
 	}
 	b.lines.sweep(func(p place) bool {
 		e, ok := b.shelf.Entry(p.id)
