@@ -18,6 +18,7 @@ type Packed struct {
 	ID      envelope.ID
 	To      ContactID
 	Letters []LetterID // that have something in it
+	Words   bool       // a letter is in it, not only pieces of attachments; not told by Unhanded
 }
 
 // sent is an own envelope until it is proven or long expired.
@@ -455,6 +456,11 @@ type cargo struct {
 	ends  map[string]bool // keys of those that are finished by it
 }
 
+// words says that a letter's own words are in it.
+func (c *cargo) words() bool {
+	return slices.ContainsFunc(c.took, func(w *waiting) bool { return w.key[16] <= rankText })
+}
+
 // add puts an entry in, or as much of it as fits when it is a stream.
 func (r *round) add(c *cargo, w *waiting, room int) error {
 	if w.stream == "" {
@@ -558,7 +564,7 @@ func (r *round) keep(rec *sent, raw []byte, cargo *cargo) error {
 	}
 	r.a.retag = append(r.a.retag, func() { r.a.tags[rec.tag] = &owner{sent: &rec.id} })
 	r.left -= len(raw)
-	r.out = append(r.out, Packed{Bytes: raw, ID: rec.id, To: rec.to, Letters: rec.letters})
+	r.out = append(r.out, Packed{Bytes: raw, ID: rec.id, To: rec.to, Letters: rec.letters, Words: cargo.words()})
 	return nil
 }
 

@@ -240,7 +240,7 @@ func (d *Daemon) submit(packed []account.Packed) int {
 	}
 	evs := make([]node.Event, len(packed))
 	for i, p := range packed {
-		evs[i] = node.Submit{Raw: p.Bytes}
+		evs[i] = node.Submit{Raw: p.Bytes, Words: p.Words}
 	}
 	d.setTrouble("shelf", "")
 	d.step(evs...)

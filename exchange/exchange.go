@@ -20,6 +20,8 @@ type Item struct {
 	From   uint32 // who brought it, for Config.Order; never leaves the device
 	Told   bool   // somebody is known to hold it: not for a first flight; never leaves the device
 	Flown  bool   // some of it left before; never leaves the device
+	Whole  bool   // all of it left before; never leaves the device
+	Words  bool   // it has words, and goes before what has none; never leaves the device
 	Tried  bool   // it left unasked to somebody who spoke, but not of it: ask first; never leaves the device
 	Mute   bool   // held, but not to be offered to this far end; never leaves the device
 }
@@ -218,6 +220,7 @@ type Outcome struct {
 	Handed  []Item // ours, which the far end holds on stable storage
 	Refused []Item // ours, which the far end will not have
 	Flown   []Item // ours of S2 and larger of which something left
+	Whole   []Item // those of them whose last byte left
 	Give    Mark   // to be stored; valid when Marked
 	Take    Mark
 	Marked  bool // the far end has an epoch, so the marks mean something

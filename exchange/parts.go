@@ -70,19 +70,37 @@ func (s *Session) begun(k *keyed) {
 // goOn finds the units of ours whose beginnings the far end holds.
 func (s *Session) goOn() {
 	theirs := s.peer.parts
-	if len(theirs) == 0 || !s.anonymous() || s.marking() {
+	if len(theirs) == 0 && !s.c.FirstLarge || s.peer.summary == nil || !s.anonymous() || s.marking() {
 		return
 	}
 	k := newKeyed(s.peer.summary.nonce, nonce{})
 	s.each(^uint64(0), func(it *Item) {
-		key := partKey(k.hash(&it.ID)[:len(partKey{})])
-		for _, p := range theirs {
-			if p.key == key && p.have > 0 && p.have < uint64(it.Size) && s.offers(*it) {
-				s.resume = append(s.resume, resumed{*it, int(p.have)})
-			}
+		if have, ok := s.theyHave(k, it); ok {
+			s.resume = append(s.resume, resumed{*it, have})
 		}
 	})
 	sort.Slice(s.resume, func(i, j int) bool { return s.compare(s.resume[i].item, s.resume[j].item) < 0 })
+}
+
+// theyHave says that a unit of ours goes on, and from which byte. A far end that names all
+// its beginnings and does not name a large one of which something left has all of it or
+// nothing: nothing, so that it begins anew, if its last byte never left; else it is asked.
+func (s *Session) theyHave(k *keyed, it *Item) (have int, ok bool) {
+	if theirs := s.peer.parts; len(theirs) > 0 {
+		key := partKey(k.hash(&it.ID)[:len(partKey{})])
+		for _, p := range theirs {
+			if p.key == key {
+				return int(p.have), p.have > 0 && p.have < uint64(it.Size) && s.offers(*it)
+			}
+		}
+	}
+	if it.Rank != 0 || groupOf(it.Class) == 0 || !s.lost(*it) || !s.offers(*it) {
+		return 0, false
+	}
+	if it.Whole && len(s.give.doubts) < maxParts {
+		s.give.doubts = append(s.give.doubts, *it)
+	}
+	return 0, !it.Whole
 }
 
 // resumed is a unit that goes on where it was cut.
@@ -100,6 +118,9 @@ func (s *Session) resumeFrame() []byte {
 	for _, r := range list {
 		if g.flown[r.item.ID] != nil {
 			continue // it left in the first flight, from its first byte
+		}
+		if len(g.flown) >= firstUnits {
+			break // the others are listed in their turn
 		}
 		if g.flown == nil {
 			g.flown = make(map[id]*given)
@@ -121,4 +142,26 @@ func (s *Session) beginning(it Item) (have int, ok bool) {
 		return 0, false
 	}
 	return have, true
+}
+
+// doubtFrame lists, without sending them, units that left in an earlier meeting and were
+// not answered: whether they arrived need not wait for a sketch.
+func (s *Session) doubtFrame() []byte {
+	g := &s.give
+	list := g.doubts
+	g.doubts = nil
+	var items []Item
+	for _, it := range list {
+		if len(g.flown) < firstUnits && g.flown[it.ID] == nil {
+			if g.flown == nil {
+				g.flown = make(map[id]*given)
+			}
+			g.flown[it.ID] = s.open(it)
+			items = append(items, it)
+		}
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	return s.have(0, items)
 }

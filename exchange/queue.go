@@ -10,6 +10,9 @@ type sendQueue struct {
 func (q *sendQueue) Len() int { return len(q.units) }
 func (q *sendQueue) Less(i, j int) bool {
 	a, b := q.units[i], q.units[j]
+	if a.item.Words != b.item.Words {
+		return a.item.Words
+	}
 	// Of one class, what the far end has most of goes first: short windows would
 	// else leave many beginnings and nothing whole.
 	if a.item.Class == b.item.Class && a.at != b.at && a.at < a.item.Size && b.at < b.item.Size {

@@ -218,6 +218,9 @@ func (s *Session) Next(room int) []byte {
 	if b := s.resumeFrame(); b != nil {
 		return b
 	}
+	if b := s.doubtFrame(); b != nil {
+		return b
+	}
 	if s.match.turn {
 		s.match.turn = false
 		if b := s.tell(room); b != nil {

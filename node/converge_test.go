@@ -47,7 +47,7 @@ func life(t *testing.T, seed uint64) []byte {
 		raw := sealed(t, w.rng, classes[w.rng.IntN(len(classes))])
 		all[envelope.IDOf(raw)] = true
 		if w.rng.IntN(2) == 0 {
-			w.step(p, Submit{raw})
+			w.step(p, Submit{Raw: raw})
 		} else {
 			w.step(p, Found{raw})
 		}
@@ -167,7 +167,7 @@ func TestRelayMarksAreDurable(t *testing.T) {
 	w := newWorld(t, 30)
 	p, relay := newPerson(t, 1, Config{}), newPerson(t, 2, Config{})
 	for range 50 {
-		w.step(p, Submit{sealed(t, w.rng, envelope.S1)})
+		w.step(p, Submit{Raw: sealed(t, w.rng, envelope.S1)})
 		w.step(relay, Found{sealed(t, w.rng, envelope.S1)})
 	}
 	visit(w, p, box{relay.sh}, 1)
@@ -178,7 +178,7 @@ func TestRelayMarksAreDurable(t *testing.T) {
 	if n := visit(w, p, box{relay.sh}, 2); n > 150 {
 		t.Fatalf("%d bytes to say that nothing is new", n)
 	}
-	w.step(p, Submit{sealed(t, w.rng, envelope.S1)})
+	w.step(p, Submit{Raw: sealed(t, w.rng, envelope.S1)})
 	if n := visit(w, p, box{relay.sh}, 3); n > 1300 {
 		t.Fatalf("%d bytes for one letter", n)
 	}

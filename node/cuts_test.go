@@ -287,7 +287,7 @@ func (b *broken) write(i int, c envelope.Class) {
 	}
 	b.keys[e.ID()] = key
 	b.written[i] = append(b.written[i], e)
-	b.people[i].step(b.now, Submit{e.Bytes()})
+	b.people[i].step(b.now, Submit{Raw: e.Bytes()})
 }
 
 // prove lets both prove what they got.
@@ -300,7 +300,7 @@ func (b *broken) prove() {
 				if err != nil {
 					b.t.Fatal(err)
 				}
-				p.step(b.now, Submit{done.Bytes()})
+				p.step(b.now, Submit{Raw: done.Bytes()})
 			}
 		}
 	}

@@ -14,7 +14,7 @@ func TestDoubt(t *testing.T) {
 	w := newWorld(t, 41)
 	p, informant, friendly := newPerson(t, 1, Config{}), newPerson(t, 2, Config{}), newPerson(t, 3, Config{})
 	for range 60 {
-		w.step(informant, Submit{sealed(t, w.rng, envelope.S1)})
+		w.step(informant, Submit{Raw: sealed(t, w.rng, envelope.S1)})
 	}
 	w.greet(informant, p, "informant", "p")
 	var proofs [][]byte
@@ -28,7 +28,7 @@ func TestDoubt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.step(friendly, Submit{e.Bytes()})
+		w.step(friendly, Submit{Raw: e.Bytes()})
 		proofs = append(proofs, done.Bytes())
 	}
 	w.greet(friendly, p, "friendly", "p")
@@ -37,7 +37,7 @@ func TestDoubt(t *testing.T) {
 		t.Fatalf("weights %d and %d before anything is proven", a, b)
 	}
 	for range 60 {
-		w.step(p, Submit{sealed(t, w.rng, envelope.S1)})
+		w.step(p, Submit{Raw: sealed(t, w.rng, envelope.S1)})
 	}
 	if a, b := p.n.weight(bad), p.n.weight(giverSelf); a != b {
 		t.Fatalf("own units weigh %d, a contact's %d: a stranger could tell them", b, a)

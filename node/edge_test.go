@@ -29,7 +29,7 @@ func TestRanksByEdges(t *testing.T) {
 	a, b, c, d := newPerson(t, 1, Config{}), newPerson(t, 2, Config{}), newPerson(t, 3, Config{}), newPerson(t, 4, Config{})
 	raw, junk := sealed(t, w.rng, envelope.S1), sealed(t, w.rng, envelope.S1)
 	id := envelope.IDOf(raw)
-	w.step(a, Submit{raw}, Found{junk})
+	w.step(a, Submit{Raw: raw}, Found{junk})
 	w.greet(a, b, "a", "b")
 	w.greet(b, c, "b", "c")
 	x := w.meet(c, d, -1)
@@ -86,7 +86,7 @@ func TestCreditOfAContact(t *testing.T) {
 	}
 	flood := func() {
 		for range 200 {
-			w.step(informant, Submit{sealed(t, w.rng, envelope.S1)})
+			w.step(informant, Submit{Raw: sealed(t, w.rng, envelope.S1)})
 		}
 		w.greet(informant, p, "informant", "p")
 	}
@@ -110,7 +110,7 @@ func TestCreditOfAContact(t *testing.T) {
 		t.Fatal(err)
 	}
 	friendly := newPerson(t, 3, Config{HideOwn: true})
-	w.step(friendly, Submit{real.Bytes()})
+	w.step(friendly, Submit{Raw: real.Bytes()})
 	w.greet(friendly, p, "friendly", "p")
 	from := p.n.giver(friend("friendly"))
 	if e := p.n.edge(from); e.Spent == 0 || e.Edge.First != 0 {
@@ -144,7 +144,7 @@ func TestEncounterBudget(t *testing.T) {
 		t.Fatalf("%d bytes free", p.sh.Stats().Free)
 	}
 	for range 1500 {
-		w.step(s, Submit{sealed(t, w.rng, envelope.S1)})
+		w.step(s, Submit{Raw: sealed(t, w.rng, envelope.S1)})
 	}
 	x := w.meet(s, p, -1)
 	w.run()

@@ -15,7 +15,10 @@ type Event interface{ event() }
 // Submit puts an own unit (a sealed envelope or a proof) on the shelf. It is
 // durable when Step returns a Stored with its id, and gone wrong when Step
 // returns a Refused.
-type Submit struct{ Raw []byte }
+type Submit struct {
+	Raw   []byte
+	Words bool // it has words: to contacts it goes before what has none
+}
 
 // Found is a unit found in a Drop. The bytes are untrusted.
 type Found struct{ Raw []byte }

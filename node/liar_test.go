@@ -41,7 +41,7 @@ func TestPlantedByte(t *testing.T) {
 			w := newWorld(t, 1)
 			p, honest := newPerson(t, 1, Config{}), newPerson(t, 2, Config{})
 			raw := sealed(t, seeded(9), c)
-			w.step(honest, Submit{raw})
+			w.step(honest, Submit{Raw: raw})
 			lists(w, p, 1000, envelope.IDOf(raw), lie)
 			w.step(p, Frame{1000, rawData(0, 0, 0x11)}, Down{Link: 1000})
 			w.meet(p, honest, -1)
@@ -174,7 +174,7 @@ func TestSilentLinks(t *testing.T) {
 		w := newWorld(t, 1)
 		p, honest := newPerson(t, 1, Config{}), newPerson(t, 2, Config{})
 		raw := sealed(t, seeded(9), c)
-		w.step(honest, Submit{raw})
+		w.step(honest, Submit{Raw: raw})
 		for l := LinkID(1000); l < 1016; l++ {
 			lists(w, p, l, envelope.IDOf(raw), c)
 		}

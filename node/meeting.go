@@ -26,6 +26,7 @@ type meeting struct {
 	sure      told                          // what the contact knows for certain
 	before    *told                         // what it was told before anything was listed
 	hide      bool                          // it is not told which units are own
+	words     bool                          // what has words goes first
 	labels    map[envelope.ID]routing.Label // what a contact said of its units
 	s         *exchange.Session
 	credit    int
@@ -108,6 +109,7 @@ func (n *Node) up(ev Up) {
 		// Until it is known what differs a slow link would be idle for two round trips.
 		c.First, c.FirstLarge = meanwhile, true
 	}
+	m.words = !ev.Peer.Relay && c.First > 0 // it sees which units are own, by what flies
 	if ev.Traits.Latency >= slowLatency || ev.Traits.Metered {
 		c.Chunk = slowChunk
 	}
@@ -123,7 +125,7 @@ func (n *Node) named(ev Named) {
 	if m == nil || m.peer.Key != "" || m.peer.Relay || ev.Key == "" {
 		return
 	}
-	m.peer.Key, m.hide = ev.Key, ev.HideOwn
+	m.peer.Key, m.hide, m.words = ev.Key, ev.HideOwn, m.words || !ev.HideOwn
 	m.from = n.giver(m.peer)
 	m.edge, m.labels = n.edge(m.from), map[envelope.ID]routing.Label{}
 	m.surely()
@@ -164,7 +166,7 @@ type order struct {
 }
 
 func (o *order) unit(it exchange.Item) routing.Unit {
-	u := routing.Unit{Class: it.Class, Rank: it.Rank, From: it.From, Size: it.Size, Seq: it.Seq,
+	u := routing.Unit{Class: it.Class, Rank: it.Rank, From: it.From, Size: it.Size, Seq: it.Seq, Words: it.Words,
 		Back: it.From == o.from && it.From&giverContact != 0}
 	if it.Rank <= routing.Near {
 		u.Weight = o.n.weight(it.From)
@@ -347,6 +349,12 @@ func (n *Node) outcome(m *meeting) exchange.Outcome {
 	}
 	for _, it := range o.Flown {
 		set(n.flown, it.ID)
+		n.flown[it.ID] = false
+	}
+	for _, it := range o.Whole {
+		if _, ok := n.flown[it.ID]; ok {
+			n.flown[it.ID] = true
+		}
 	}
 	for _, it := range o.Refused {
 		if it.Rank == routing.Own {

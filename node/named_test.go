@@ -14,7 +14,7 @@ func TestNamedLater(t *testing.T) {
 	w := newWorld(t, 41)
 	a, b := newPerson(t, 1, Config{}), newPerson(t, 2, Config{})
 	early, late := sealed(t, w.rng, envelope.S1), sealed(t, w.rng, envelope.S1)
-	w.step(a, Submit{early})
+	w.step(a, Submit{Raw: early})
 	x := w.meet(a, b, -1)
 	w.run()
 	if rank, _ := b.rank(envelope.IDOf(early)); rank != routing.Other {
@@ -22,7 +22,7 @@ func TestNamedLater(t *testing.T) {
 	}
 	w.step(a, Named{Link: x.id[0], Key: "contact:b"})
 	w.step(b, Named{Link: x.id[1], Key: "contact:a"})
-	w.step(a, Submit{late})
+	w.step(a, Submit{Raw: late})
 	w.run()
 	for _, raw := range [][]byte{early, late} {
 		if rank, _ := b.rank(envelope.IDOf(raw)); rank != routing.Near {
@@ -49,7 +49,7 @@ func TestNotesLostWithTheLink(t *testing.T) {
 	w := newWorld(t, 42)
 	a, b := newPerson(t, 1, Config{}), newPerson(t, 2, Config{})
 	raw := sealed(t, w.rng, envelope.S1)
-	w.step(a, Submit{raw})
+	w.step(a, Submit{Raw: raw})
 	// b has it from a stranger already.
 	x := w.meet(a, b, -1)
 	w.run()

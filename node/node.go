@@ -82,7 +82,8 @@ type Node struct {
 	begun    map[envelope.ID]bool   // small partials: whether none but authenticated peers wrote them
 	handed   map[envelope.ID]int
 	told     map[envelope.ID]bool // own units that somebody is known to hold
-	flown    map[envelope.ID]bool // large units of which something left
+	flown    map[envelope.ID]bool // large units of which something left; true: all of it
+	words    map[envelope.ID]bool // own units with words
 	tried    map[envelope.ID]bool // small ones that left unasked, to somebody who spoke but not of them
 	bad      map[envelope.ID]bool // units with wrong signatures
 	badRing  []envelope.ID
@@ -145,6 +146,7 @@ func New(c Config, sh *store.Shelf, rng *rand.Rand) *Node {
 		handed:  make(map[envelope.ID]int),
 		told:    make(map[envelope.ID]bool),
 		flown:   make(map[envelope.ID]bool),
+		words:   make(map[envelope.ID]bool),
 		bad:     make(map[envelope.ID]bool),
 		edges:   make(map[uint32]*edge),
 	}
@@ -230,7 +232,7 @@ func (n *Node) take(ev Event) {
 	switch ev := ev.(type) {
 	case Submit:
 		n.all = true
-		n.submit(ev.Raw)
+		n.submit(ev)
 	case Found:
 		n.found(ev.Raw, store.Meta{Rank: routing.Other, From: giverDrop})
 	case Blend:
@@ -310,8 +312,12 @@ func (n *Node) retell() {
 }
 
 // submit takes an own unit.
-func (n *Node) submit(raw []byte) {
+func (n *Node) submit(ev Submit) {
+	raw := ev.Raw
 	id := envelope.IDOf(raw)
+	if ev.Words {
+		set(n.words, id)
+	}
 	e, err := envelope.Parse(raw)
 	if err == nil {
 		err = n.c.Verify(e)

@@ -55,14 +55,14 @@ func TestStepTable(t *testing.T) {
 		ev   []Event
 		want []string
 	}{
-		{"submit", nil, []Event{Submit{good}}, []string{"stored"}},
-		{"submit again", []Event{Submit{good}}, []Event{Submit{good}}, []string{"stored"}},
-		{"submit garbage", nil, []Event{Submit{[]byte("x")}}, []string{"refused"}},
-		{"submit forged", nil, []Event{Submit{bad}}, []string{"refused"}},
-		{"submit expired", nil, []Event{Submit{old.Bytes()}}, []string{"refused"}},
+		{"submit", nil, []Event{Submit{Raw: good}}, []string{"stored"}},
+		{"submit again", []Event{Submit{Raw: good}}, []Event{Submit{Raw: good}}, []string{"stored"}},
+		{"submit garbage", nil, []Event{Submit{Raw: []byte("x")}}, []string{"refused"}},
+		{"submit forged", nil, []Event{Submit{Raw: bad}}, []string{"refused"}},
+		{"submit expired", nil, []Event{Submit{Raw: old.Bytes()}}, []string{"refused"}},
 		{"find", nil, []Event{Found{good}, Found{other}}, []string{"arrived", "arrived"}},
 		{"find again", []Event{Found{good}}, []Event{Found{good}}, nil},
-		{"find own", []Event{Submit{good}}, []Event{Found{good}}, nil},
+		{"find own", []Event{Submit{Raw: good}}, []Event{Found{good}}, nil},
 		{"find garbage", nil, []Event{Found{nil}, Found{make([]byte, 300<<10)}}, []string{"refused", "refused"}},
 		{"find forged", nil, []Event{Found{bad}}, []string{"refused"}},
 		{"up without room", nil, []Event{up}, nil},
@@ -72,14 +72,14 @@ func TestStepTable(t *testing.T) {
 		{"up twice", []Event{up, ready}, []Event{up}, nil},
 		{"nothing for a greeted stranger", []Event{up, ready}, []Event{Frame{1, hello}}, []string{"send"}},
 		{"even with an empty stranger", []Event{up, ready, Frame{1, hello}}, []Event{Frame{1, []byte{0x83}}}, []string{"even"}},
-		{"something for a greeted stranger", []Event{Submit{good}, up, ready}, []Event{Frame{1, hello}}, []string{"send", "send"}},
+		{"something for a greeted stranger", []Event{Submit{Raw: good}, up, ready}, []Event{Frame{1, hello}}, []string{"send", "send"}},
 		{"hostile frame", []Event{up, ready}, []Event{Frame{1, []byte{0xff}}}, []string{"send", "close"}},
 		{"frame after the end", []Event{up, ready, Frame{1, []byte{0xff}}}, []Event{Frame{1, hello}, Ready{1, credit}}, nil},
 		{"good bye", []Event{up, ready}, []Event{Frame{1, []byte{0x87, 0}}}, []string{"close"}},
 		{"frame of nobody", nil, []Event{Frame{7, hello}, Ready{7, 9}, Down{7}}, nil},
-		{"live addition", []Event{up, ready, Frame{1, hello}}, []Event{Submit{good}}, []string{"stored", "send", "send"}},
+		{"live addition", []Event{up, ready, Frame{1, hello}}, []Event{Submit{Raw: good}}, []string{"stored", "send", "send"}},
 		{"tick", []Event{up, ready}, []Event{Tick{}}, nil},
-		{"day", []Event{Submit{good}}, []Event{Day{today + 1}}, nil},
+		{"day", []Event{Submit{Raw: good}}, []Event{Day{today + 1}}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPerson(t, 1, Config{})
@@ -101,7 +101,7 @@ func TestTwoNodes(t *testing.T) {
 	for _, c := range []envelope.Class{envelope.S5, envelope.S1, envelope.S3, envelope.S1} {
 		raw := sealed(t, w.rng, c)
 		ids = append(ids, envelope.IDOf(raw))
-		w.step(a, Submit{raw})
+		w.step(a, Submit{Raw: raw})
 	}
 	x := w.meet(a, b, -1)
 	w.run()
@@ -132,7 +132,7 @@ func TestCredit(t *testing.T) {
 	w := newWorld(t, 3)
 	a := newPerson(t, 1, Config{})
 	for range 40 {
-		w.step(a, Submit{sealed(t, w.rng, envelope.S1)})
+		w.step(a, Submit{Raw: sealed(t, w.rng, envelope.S1)})
 	}
 	room := 0
 	step := func(evs ...Event) {
@@ -164,7 +164,7 @@ func TestOneLinkAtATime(t *testing.T) {
 	raws := [][]byte{sealed(t, w.rng, envelope.S4), sealed(t, w.rng, envelope.S3), sealed(t, w.rng, envelope.S1)}
 	size := 0
 	for _, raw := range raws {
-		w.step(a, Submit{raw})
+		w.step(a, Submit{Raw: raw})
 		w.step(b, Found{raw})
 		size += len(raw)
 	}
@@ -238,7 +238,7 @@ func TestLiar(t *testing.T) {
 	var items []exchange.Item
 	for i := range 5 {
 		raw := sealed(t, w.rng, envelope.S3)
-		w.step(a, Submit{raw})
+		w.step(a, Submit{Raw: raw})
 		items = append(items, exchange.Item{ID: envelope.IDOf(raw), Class: envelope.S3, Size: envelope.S3.Size(), Expiry: today + 30, Seq: uint64(i + 1)})
 	}
 	l := &liar{s: exchange.New(exchange.Config{}, emptyHands{items}), id: 999}
@@ -321,10 +321,10 @@ func TestTrouble(t *testing.T) {
 		a, b := newPerson(t, 1, Config{}), newPerson(t, 2, Config{})
 		raw, own := sealed(t, w.rng, envelope.S1), sealed(t, w.rng, envelope.S1)
 		id := envelope.IDOf(raw)
-		w.step(a, Submit{raw})
+		w.step(a, Submit{Raw: raw})
 		trouble := errors.New("input/output error")
 		b.fs.FailAt(at+1, trouble, false)
-		w.step(b, Submit{own})
+		w.step(b, Submit{Raw: own})
 		w.meet(a, b, -1)
 		w.run()
 		if len(b.trouble) > 0 {
@@ -342,7 +342,7 @@ func TestTrouble(t *testing.T) {
 		for _, x := range w.wires {
 			w.end(x)
 		}
-		w.step(b, Submit{own})
+		w.step(b, Submit{Raw: own})
 		w.meet(a, b, -1)
 		w.run()
 		if !b.durable(w.rng, id) || a.handed[id] == 0 || !b.stored[envelope.IDOf(own)] {
@@ -369,7 +369,7 @@ func TestResumeAfterKill(t *testing.T) {
 	w := newWorld(t, 8)
 	a, b := newPerson(t, 1, Config{}), newPerson(t, 2, Config{})
 	raw := sealed(t, w.rng, envelope.S5)
-	w.step(a, Submit{raw})
+	w.step(a, Submit{Raw: raw})
 	sent, meetings := 0, 0
 	for len(b.arrived) == 0 {
 		if meetings++; meetings > 30 {
@@ -396,7 +396,7 @@ func TestOffer(t *testing.T) {
 	for range 3 {
 		w.step(p, Found{sealed(t, w.rng, envelope.S1)})
 	}
-	w.step(p, Submit{big}, Submit{own})
+	w.step(p, Submit{Raw: big}, Submit{Raw: own})
 	o := p.n.Offer(w.now, link.Traits{})
 	var sizes []int
 	for raw, ok := o.Next(); ok; raw, ok = o.Next() {
@@ -426,7 +426,7 @@ func TestSpray(t *testing.T) {
 	w := newWorld(t, 10)
 	p := newPerson(t, 1, Config{})
 	others, own := sealed(t, w.rng, envelope.S4), sealed(t, w.rng, envelope.S4)
-	w.step(p, Found{others}, Submit{own})
+	w.step(p, Found{others}, Submit{Raw: own})
 	got, ownGot := 0, 0
 	for i := range routing.Spray + 3 {
 		q := newPerson(t, uint64(i)+2, Config{})
@@ -461,7 +461,7 @@ func TestOwnUnitsStay(t *testing.T) {
 	}
 	p.sh, p.n = sh, New(Config{Today: today}, sh, seeded(1))
 	own := sealed(t, w.rng, envelope.S1)
-	w.step(p, Submit{own})
+	w.step(p, Submit{Raw: own})
 	for range 1500 {
 		w.step(p, Found{sealed(t, w.rng, envelope.S1)})
 	}
@@ -483,7 +483,7 @@ func TestNodeIsSmall(t *testing.T) {
 	people := make([]*person, nodes)
 	for i := range people {
 		people[i] = newPerson(t, uint64(i), Config{})
-		people[i].step(today.Start(), Submit{sealed(t, rng, envelope.S1)})
+		people[i].step(today.Start(), Submit{Raw: sealed(t, rng, envelope.S1)})
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
@@ -501,7 +501,7 @@ func TestEqualStrangers(t *testing.T) {
 	w := newWorld(t, 60)
 	a, b := newPerson(t, 1, Config{}), newPerson(t, 2, Config{})
 	for range 40 {
-		w.step(a, Submit{sealed(t, w.rng, envelope.S1)})
+		w.step(a, Submit{Raw: sealed(t, w.rng, envelope.S1)})
 	}
 	for range 5 { // large ones, of which a stranger hands on a few copies only
 		w.step(b, Found{sealed(t, w.rng, envelope.S4)})

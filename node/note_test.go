@@ -12,7 +12,7 @@ func TestNotesAreSaidOnce(t *testing.T) {
 	w := newWorld(t, 41)
 	a, b, c := newPerson(t, 1, Config{}), newPerson(t, 2, Config{}), newPerson(t, 3, Config{})
 	for range 90 {
-		w.step(a, Submit{sealed(t, w.rng, envelope.S1)})
+		w.step(a, Submit{Raw: sealed(t, w.rng, envelope.S1)})
 	}
 	w.greet(a, b, "a", "b")
 	notes := func(cut int) int {

@@ -24,7 +24,9 @@ func (v *view) Since(seq uint64, max int) []exchange.Item {
 	}
 	n.sh.Each(seq, max, func(e store.Entry) {
 		it := itemOf(e)
-		it.Told, it.Flown, it.Tried = n.told[e.ID], n.flown[e.ID], n.tried[e.ID]
+		it.Told, it.Tried = n.told[e.ID], n.tried[e.ID]
+		it.Whole, it.Flown = n.flown[e.ID]
+		it.Words = v.m.words && n.words[e.ID]
 		if v.m.unit > 0 && int(e.Size) > v.m.unit {
 			it.Mute = true
 		} else if routing.Counted(e.Class, e.Rank) {

@@ -10,8 +10,8 @@ import (
 
 // Turns is the order in which to offer units to somebody who is met. Ranks get
 // their Shares of what is spent, in bytes; within a rank all who brought
-// something take turns, byte for byte by their Weight; of each the smallest go
-// first, then the oldest. What the far end brought itself goes last. Towards a contact own
+// something take turns, byte for byte by their Weight; of each those with words go
+// first, then the smallest, then the oldest. What the far end brought itself goes last. Towards a contact own
 // units go before all; towards a stranger they are what one depositor among
 // others of rank Near brought. Spent is what a unit takes of the link: a line
 // in a listing, and its bytes once they are asked for. So a listing of near
@@ -226,11 +226,14 @@ func add(a uint64, b int64) uint64 {
 	return a + uint64(b)
 }
 
-// waiting are a giver's units: the smallest first, then the oldest.
+// waiting are a giver's units: those with words first, then the smallest, then the oldest.
 type waiting []Unit
 
 func (w waiting) Len() int { return len(w) }
 func (w waiting) Less(i, j int) bool {
+	if w[i].Words != w[j].Words {
+		return w[i].Words
+	}
 	return cmp.Or(envelope.Compare(w[i].Class, w[j].Class), cmp.Compare(w[i].Seq, w[j].Seq)) < 0
 }
 func (w waiting) Swap(i, j int) { w[i], w[j] = w[j], w[i] }

@@ -81,6 +81,7 @@ type Unit struct {
 	Size  int    // bytes
 	Seq   uint64 // order of arrival
 	Back  bool   // the one it is offered to brought it
+	Words bool   // it goes before what has none
 	At    int    // the caller's name for it
 	// Weight of who brought it, from 1 to Whole; 0 is Whole.
 	Weight uint8
