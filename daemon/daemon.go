@@ -290,7 +290,7 @@ func (d *Daemon) open() (err error) {
 	d.chat = chat.New(d.acc, d.chatConfig())
 	d.inquiry = inquiry.New(d.acc, d.vault, d.acc.Me().Name())
 	d.acc.Also(d.inquiry, account.Claim{Kinds: inquiry.Kinds()})
-	if d.groups, err = group.New(d.acc, d.chat, d.groupConfig()); err != nil {
+	if err = d.openGroups(); err != nil {
 		return err
 	}
 	if err := d.openBoards(); err != nil {

@@ -12,6 +12,8 @@ import (
 	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/group"
 	"github.com/jauap/jauap/roster"
+	"github.com/jauap/jauap/seal"
+	"github.com/jauap/jauap/status"
 	"github.com/jauap/jauap/web/api"
 )
 
@@ -21,6 +23,18 @@ func (d *Daemon) groupConfig() group.Config {
 		c.TellMin, c.TellMax = 0, 0
 	}
 	return c
+}
+
+// openGroups lets words about people go to groups, too.
+func (d *Daemon) openGroups() (err error) {
+	if d.groups, err = group.New(d.acc, d.chat, d.groupConfig()); err != nil {
+		return err
+	}
+	d.board.Join(d.groups)
+	d.groups.Others(func(tx account.Tx, at account.Moment, w group.Writer, p seal.Part) error {
+		return d.board.InGroup(tx, at, status.Writer(w), p)
+	})
+	return nil
 }
 
 // conversation is whom a letter goes to: a person, else a group.
@@ -106,11 +120,16 @@ func (d *Daemon) groupOf(i group.Info) (api.Group, error) {
 	g := api.Group{
 		ID: i.ID.String(), Name: i.Name, Status: string(i.Status), Admin: i.Admin, Asked: i.Asked,
 		Family: i.Rules&roster.AllAdmins != 0, Two: i.Rules&roster.TwoToAdd != 0,
-		Members: members(i.Members), Unread: h.Unread, Waiting: d.acc.WaitingFor(i.ID),
+		Unread: h.Unread, Waiting: d.acc.WaitingFor(i.ID),
 		LastText: h.LastText, LastMine: h.LastMine, LastAt: known(h.LastAt),
 	}
+	if g.Members, err = d.members(i.Members); err != nil {
+		return g, err
+	}
 	if len(i.Proposed) > 0 {
-		g.Proposed = members(i.Proposed)
+		if g.Proposed, err = d.members(i.Proposed); err != nil {
+			return g, err
+		}
 	}
 	for _, r := range i.Removals {
 		g.Removals = append(g.Removals, api.GroupRemoval{Name: r.Name, By: r.By, NotHeard: r.NotHeard})
@@ -118,15 +137,30 @@ func (d *Daemon) groupOf(i group.Info) (api.Group, error) {
 	return g, nil
 }
 
-func members(list []group.Person) []api.GroupMember {
+func (d *Daemon) members(list []group.Person) ([]api.GroupMember, error) {
 	out := make([]api.GroupMember, len(list))
 	for i, p := range list {
 		out[i] = api.GroupMember{Name: p.Name, Key: p.Key, Me: p.Me, Admin: p.Admin, Said: p.Said, Teller: p.Teller, By: p.By, HeardAt: known(p.HeardAt), Behind: p.Behind}
 		if p.Contact != (account.ContactID{}) {
 			out[i].Contact = p.Contact.String()
 		}
+		if p.Me {
+			continue
+		}
+		by := []account.ContactID{p.Author} // and, once they said who they are, the contact
+		if p.Said && out[i].Contact != "" {
+			by = append(by, p.Contact)
+		}
+		h, err := d.board.Newest(by...)
+		if err != nil {
+			return nil, safeError(err)
+		}
+		if h != nil {
+			w := d.word(*h)
+			out[i].Word = &w
+		}
 	}
-	return out
+	return out, nil
 }
 
 // NewGroup implements api.Groups.
@@ -211,8 +245,17 @@ func (d *Daemon) ActGroup(_ context.Context, act api.GroupAct) (api.Group, error
 // forgetGroup takes a group that was left out of the list and its letters off
 // this device.
 func (d *Daemon) forgetGroup(m account.Moment, id group.ID) error {
+	i, err := d.groups.Show(id)
+	if err != nil {
+		return err
+	}
 	if err := d.groups.Hide(m, id); err != nil {
 		return err
+	}
+	for _, p := range i.Members {
+		if err := d.board.Forget(p.Author); err != nil {
+			return err
+		}
 	}
 	for {
 		list, err := d.chat.Conversation(id, account.LetterID{}, 0)

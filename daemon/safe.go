@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,25 @@ func safeError(err error) error {
 			return cause.Say(p.door, p.is, text)
 		}
 	}
-	return doorError(err)
+	return groupError(err)
+}
+
+// recipients are the people and groups of those names, all people when there is
+// none.
+func (d *Daemon) recipients(names []string) (ids []account.ContactID, err error) {
+	if len(names) == 0 {
+		return idsOf(d.acc.Contacts()), nil
+	}
+	for _, n := range names {
+		id, err := d.conversation(n)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %q", api.ErrUnknownPerson, n)
+		}
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }
 
 // chosen are the contacts of those names, everybody when there is none.
@@ -73,7 +92,7 @@ func idsOf(list []account.Contact) []account.ContactID {
 func (d *Daemon) Safe(_ context.Context, a api.SafeAsk) (api.Told, error) {
 	d.people.Lock()
 	defer d.people.Unlock()
-	to, err := d.chosen(a.To)
+	to, err := d.recipients(a.To)
 	if err != nil {
 		return api.Told{}, err
 	}
@@ -88,12 +107,12 @@ func (d *Daemon) Safe(_ context.Context, a api.SafeAsk) (api.Told, error) {
 			w.With = append(w.With, status.Mention{Name: c.Name, ID: c.ID})
 		}
 	}
-	said, err := d.board.Say(d.moment(), w, idsOf(to), a.Heard)
+	said, err := d.board.Say(d.moment(), w, to, a.Heard)
 	if err != nil {
 		return api.Told{}, safeError(err)
 	}
 	d.changed()
-	return d.told(said), nil
+	return d.told(said)
 }
 
 // Told implements api.Safety.
@@ -104,17 +123,29 @@ func (d *Daemon) Told(context.Context) ([]api.Told, error) {
 	}
 	out := make([]api.Told, len(list))
 	for i, s := range list {
-		out[i] = d.told(s)
+		if out[i], err = d.told(s); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
 
-func (d *Daemon) told(s status.Said) api.Told {
+func (d *Daemon) told(s status.Said) (api.Told, error) {
 	t := api.Told{Word: d.word(status.Heard{Word: s.Word}), To: []api.ToldTo{}}
 	for _, to := range s.To {
-		t.To = append(t.To, api.ToldTo{Name: d.nameOf(to.To), ID: to.To.String(), State: api.State(to.State), At: to.At.UTC(), Carriers: to.Carriers})
+		one := api.ToldTo{ID: to.To.String(), State: api.State(to.State), At: to.At.UTC(), Carriers: to.Carriers}
+		var group bool
+		if _, one.Name, group = d.acc.Held(one.ID); !group {
+			one.Name = d.nameOf(to.To)
+		} else if r, err := d.groups.Reach(to.Letter); err != nil {
+			return t, err
+		} else if n, ok := r[to.Letter]; ok {
+			one.Reach = &api.Reach{Delivered: n.Delivered, Of: n.Of, Missing: n.Missing}
+		}
+		one.Group = group
+		t.To = append(t.To, one)
 	}
-	return t
+	return t, nil
 }
 
 // word words one for the door.

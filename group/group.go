@@ -76,7 +76,8 @@ type Groups struct {
 	a      *account.Account
 	chat   *chat.Chat
 	config Config
-	logs   map[ID]*roster.Log // under the account's lock; follows the vault
+	others func(account.Tx, account.Moment, Writer, seal.Part) error // nil: nobody wants them
+	logs   map[ID]*roster.Log                                        // under the account's lock; follows the vault
 }
 
 // New takes in the groups of an account's vault.

@@ -226,8 +226,77 @@ func (g *Groups) part(tx account.Tx, at account.Moment, x *group, m *member, fro
 		return nil
 	case chat.IsPiece(p):
 		return g.chat.Deliver(tx, from, at, p)
+	case g.others != nil:
+		w := Writer{Group: x.id, Author: from.ID, Key: m.key.Short(), Me: x.key().Short()}
+		if c, err := g.a.Known(m.contact); err == nil && m.claim == said {
+			w.Person = c.ID
+		}
+		return g.others(tx, at, w, p)
 	}
 	return nil
+}
+
+// Writer is who wrote in a group.
+type Writer struct {
+	Group   ID
+	Author  account.ContactID // their name as an author, on every device alike
+	Key, Me [8]byte           // the beginnings of their pseudonym and of the owner's
+	Person  account.ContactID // the contact who said in a session that it is theirs; zero when none did
+}
+
+// Others lets f have the parts of group letters that are no conversation. Call
+// it before the first letter is received.
+func (g *Groups) Others(f func(tx account.Tx, at account.Moment, w Writer, p seal.Part) error) {
+	g.others = f
+}
+
+// Address notes the members as the readers of a letter of the owner, of which no
+// conversation knows; ok is false when to is no group. Error: ErrNotMember.
+func (g *Groups) Address(tx account.Tx, to ID, letter account.LetterID) (ok bool, err error) {
+	x, l, err := g.own(tx, to)
+	if err == ErrUnknown {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, g.address(tx, x, l, letter[:])
+}
+
+func (g *Groups) address(tx account.Tx, x *group, l *roster.Log, letter []byte) error {
+	r := readers{group: x.id}
+	for k := range l.State().Members {
+		if k != x.key() {
+			r.list = append(r.list, k.Short())
+		}
+	}
+	return tx.Put(tableOther, other(otherReaders, letter), r.record())
+}
+
+// Has notes that a member, by their name as an author, has a letter of Address.
+// all is true when every reader has it who is a member still.
+func (g *Groups) Has(tx account.Tx, id, author ID, letter account.LetterID, when time.Time) (all bool, err error) {
+	x, err := getGroup(tx, id)
+	if err != nil || x == nil {
+		return false, err
+	}
+	b, err := tx.Get(tableAuthors, author[:])
+	if err != nil || len(b) != 48 {
+		return false, err
+	}
+	reach, err := g.received(tx, x, roster.Key(b[16:]), chat.Receipt{ID: letter, At: when})
+	return reach.Of > 0 && reach.Delivered == reach.Of, err
+}
+
+// Drop forgets the readers of a letter of Address, and who has it.
+func (g *Groups) Drop(tx account.Tx, letter account.LetterID) error {
+	gone, err := collect(tx, tableOther, other(otherHas, letter[:]))
+	for _, k := range append(gone, other(otherReaders, letter[:])) {
+		if err == nil {
+			err = tx.Delete(tableOther, k)
+		}
+	}
+	return err
 }
 
 // Place implements chat.Rooms.
@@ -262,13 +331,7 @@ func (g *Groups) Write(tx account.Tx, at account.Moment, to account.ContactID, l
 	}
 	wall := uint64(max(at.Wall.UnixMilli(), 1))
 	position = max(wall, min(last, wall+uint64(ahead/time.Millisecond))+1)
-	r := readers{group: x.id}
-	for k := range l.State().Members {
-		if k != x.key() {
-			r.list = append(r.list, k.Short())
-		}
-	}
-	if err := tx.Put(tableOther, other(otherReaders, p.Body[:16]), r.record()); err != nil {
+	if err := g.address(tx, x, l, p.Body[:16]); err != nil {
 		return 0, told, false, err
 	}
 	body := append(binary.BigEndian.AppendUint64(nil, position), p.Kind)
@@ -282,12 +345,22 @@ func (g *Groups) confirmed(tx account.Tx, at account.Moment, x *group, m *member
 	if err != nil || !own {
 		return err
 	}
-	h, err := getHas(tx, r.ID, m.key.Short())
-	if err != nil {
-		return err
-	}
 	if r.At.After(at.Wall) {
 		r.At = at.Wall
+	}
+	reach, err := g.received(tx, x, m.key, r)
+	if err != nil || reach.Of == 0 || reach.Delivered < reach.Of {
+		return err
+	}
+	r.Read = reach.Read == reach.Of
+	return g.chat.Confirmed(tx, at, x.id, r)
+}
+
+// received notes that a member has a letter, and answers who has it now.
+func (g *Groups) received(tx account.Tx, x *group, k roster.Key, r chat.Receipt) (Reach, error) {
+	h, err := getHas(tx, r.ID, k.Short())
+	if err != nil {
+		return Reach{}, err
 	}
 	if h.delivered.IsZero() {
 		h.delivered = r.At
@@ -295,15 +368,10 @@ func (g *Groups) confirmed(tx account.Tx, at account.Moment, x *group, m *member
 	if r.Read && h.read.IsZero() {
 		h.read = r.At
 	}
-	if err := h.put(tx, r.ID, m.key.Short()); err != nil {
-		return err
+	if err := h.put(tx, r.ID, k.Short()); err != nil {
+		return Reach{}, err
 	}
-	reach, err := g.reach(tx, x, r.ID)
-	if err != nil || reach.Of == 0 || reach.Delivered < reach.Of {
-		return err
-	}
-	r.Read = reach.Read == reach.Of
-	return g.chat.Confirmed(tx, at, x.id, r)
+	return g.reach(tx, x, r.ID)
 }
 
 // Prepare implements account.Guest: it makes the chain anew when that is due,

@@ -26,6 +26,7 @@ type Info struct {
 type Person struct {
 	Name    string
 	Key     string // the beginning of the pseudonym
+	Author  account.ContactID
 	Me      bool
 	Admin   bool
 	Contact account.ContactID // zero when they are none
@@ -203,12 +204,12 @@ func (g *Groups) info(tx account.Tx, x *group) (Info, error) {
 
 func (g *Groups) person(m *member, x *group, k roster.Key) Person {
 	if k == x.key() {
-		return Person{Name: g.a.Me().Name(), Key: short(k), Me: true, Said: true}
+		return Person{Name: g.a.Me().Name(), Key: short(k), Author: authorID(x.id, k), Me: true, Said: true}
 	}
 	if m == nil {
 		m = &member{group: x.id, key: k}
 	}
-	p := Person{Name: g.nameOf(m), Key: short(k), Said: m.claim == said, HeardAt: m.heardAt}
+	p := Person{Name: g.nameOf(m), Key: short(k), Author: authorID(x.id, k), Said: m.claim == said, HeardAt: m.heardAt}
 	if _, err := g.a.Known(m.contact); err == nil {
 		p.Contact = m.contact
 	}

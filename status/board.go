@@ -3,6 +3,7 @@ package status
 import (
 	crand "crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -25,6 +26,7 @@ type Board struct {
 	a      *account.Account
 	vault  account.Vault
 	config Config
+	rooms  Rooms // nil where there are no groups
 }
 
 // New makes the board of an account and takes its parts from now on.
@@ -50,9 +52,10 @@ const (
 // rank orders the states that come one after the other.
 func (s State) rank() int { return slices.Index([]State{Saved, Carried, Left, Delivered}, s) }
 
-// Dispatch is a word on its way to one person.
+// Dispatch is a word on its way to one person, or to a group.
 type Dispatch struct {
 	To       account.ContactID
+	Letter   account.LetterID
 	State    State
 	At       time.Time
 	Carriers int
@@ -73,7 +76,7 @@ func getDispatch(tx account.Tx, id account.LetterID) (*Dispatch, error) {
 	}
 	f := account.ReadRecord(b)
 	f.Version(1)
-	d := &Dispatch{To: account.ContactID(f.Raw(16)), State: State(f.Text()), At: f.Time(), Carriers: int(f.Uint()), seq: uint32(f.Uint())}
+	d := &Dispatch{Letter: id, To: account.ContactID(f.Raw(16)), State: State(f.Text()), At: f.Time(), Carriers: int(f.Uint()), seq: uint32(f.Uint())}
 	return d, f.Done()
 }
 
@@ -92,7 +95,7 @@ type Said struct {
 	To []Dispatch
 }
 
-// Say saves a word to people; it leaves by itself, before all letters. Of
+// Say saves a word to people and groups; it leaves by itself, before all letters. Of
 // what they were told before about the same thing, whatever was not sealed
 // yet is taken back. Promises end by a word about the owner, for everybody
 // who holds one. Errors: ErrEmpty, ErrWhom, ErrTooLong, ErrNobody,
@@ -123,7 +126,7 @@ func (b *Board) Say(at account.Moment, w Word, to []account.ContactID, heard boo
 		k := kept{Word: w, received: at.Wall}
 		for i, id := range to {
 			parts := []seal.Part{w.to(keys[i]).part()}
-			if heard {
+			if heard && keys[i] != ([32]byte{}) {
 				p, ok, err := b.seenPart(tx, at, id, keys[i])
 				if err != nil {
 					return err
@@ -161,6 +164,9 @@ func (b *Board) mentionKeys(w Word, to []account.ContactID, heard bool) ([][32]b
 	}
 	for i, id := range to {
 		c, err := b.a.ContactByID(id)
+		if _, _, group := b.a.Held(id.String()); err != nil && group {
+			continue // many readers have no key in common
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -172,12 +178,15 @@ func (b *Board) mentionKeys(w Word, to []account.ContactID, heard bool) ([][32]b
 }
 
 // to is the word for one reader: who knows a mentioned person finds out by the
-// tag, and for others it is noise. spec/status.md, 2.3
+// tag, and for others it is noise. In a group nobody does: without a key the tag
+// is nothing. spec/status.md, 2.3 and 2.6
 func (w Word) to(key [32]byte) Word {
 	with := w.With
 	w.With = nil
 	for _, m := range with {
-		m.tag = mentionTag(key, m.ID)
+		if m.tag = [8]byte{}; key != ([32]byte{}) {
+			m.tag = mentionTag(key, m.ID)
+		}
 		m.Name = short(clean(m.Name), MaxPlace)
 		w.With = append(w.With, m)
 	}
@@ -204,7 +213,12 @@ func (b *Board) send(tx account.Tx, at account.Moment, to account.ContactID, sub
 		}
 	}
 	crand.Read(id[:])
-	d = Dispatch{To: to, State: Saved, At: at.Wall, seq: seq}
+	d = Dispatch{To: to, Letter: id, State: Saved, At: at.Wall, seq: seq}
+	if b.rooms != nil {
+		if _, err := b.rooms.Address(tx, to, id); err != nil {
+			return id, d, err
+		}
+	}
 	if err := b.a.Queue(tx, at, account.Outgoing{To: to, Letter: id, Parts: parts, Urgency: 1, Days: days}); err != nil {
 		return id, d, err
 	}
@@ -225,7 +239,18 @@ func (b *Board) replace(tx account.Tx, at account.Moment, id account.LetterID) e
 		return err
 	}
 	d.State, d.At = Replaced, at.Wall
+	if err := b.drop(tx, id); err != nil {
+		return err
+	}
 	return d.put(tx, id)
+}
+
+// drop forgets who in a group was to read a letter.
+func (b *Board) drop(tx account.Tx, id account.LetterID) error {
+	if b.rooms == nil {
+		return nil
+	}
+	return b.rooms.Drop(tx, id)
 }
 
 // Moved implements account.Watcher: a letter of ours got on.
@@ -266,7 +291,7 @@ func (b *Board) forget(tx account.Tx) error {
 	})
 	for _, id := range gone {
 		if err == nil {
-			err = tx.Delete(tableSent, dispatchKey(id))
+			err = errors.Join(tx.Delete(tableSent, dispatchKey(id)), b.drop(tx, id))
 		}
 	}
 	if err != nil {

@@ -25,12 +25,18 @@ func arrivedStream(id account.ContactID) account.StreamID {
 
 // confirm notes that a contact's word arrived, to ride with what goes to them.
 func (b *Board) confirm(tx account.Tx, at account.Moment, to account.ContactID, seq uint32) error {
+	return b.confirmTo(tx, at, to, binary.BigEndian.AppendUint32(nil, seq))
+}
+
+// confirmTo is confirm to a person or a group, of a word by its number, with its
+// author in a group.
+func (b *Board) confirmTo(tx account.Tx, at account.Moment, to account.ContactID, word []byte) error {
 	list, err := tx.Get(tableHeads, arrivedKey(to))
-	if err != nil || len(list) >= maxArrived*arrivedSize {
+	if err != nil || len(list) >= maxArrived*(len(word)+6) {
 		return err
 	}
 	waits := len(list) > 0
-	list = stamp(binary.BigEndian.AppendUint32(append([]byte(nil), list...), seq), at.Wall)
+	list = stamp(append(append([]byte(nil), list...), word...), at.Wall)
 	if err := tx.Put(tableHeads, arrivedKey(to), list); err != nil || waits {
 		return err
 	}
@@ -68,7 +74,11 @@ func (b *Board) Cut(tx account.Tx, s account.StreamID, room int) (p seal.Part, o
 	}
 	list, err := tx.Get(tableHeads, arrivedKey(id))
 	p.Kind = kindArrived
-	n := min((room-seal.PartSize(p))/arrivedSize*arrivedSize, len(list))
+	size := arrivedSize
+	if _, _, group := b.a.Held(id.String()); group {
+		size = inGroup
+	}
+	n := min((room-seal.PartSize(p))/size*size, len(list))
 	if err != nil || n <= 0 {
 		return p, false, err
 	}

@@ -32,37 +32,42 @@ func (b *Board) Deliver(tx account.Tx, from account.Contact, at account.Moment, 
 // so that both orders of arrival end alike; what came in a letter stays before
 // what came by hand.
 func (b *Board) word(tx account.Tx, from account.Contact, at account.Moment, w Word, body []byte) error {
-	old, err := getWord(tx, from.ID, w.Seq)
-	if err != nil {
-		return err
-	}
-	k := kept{Word: w, received: at.Wall, body: slices.Clone(body)}
-	if old != nil {
-		k.received = old.received
-		if old.from == sealed && bytes.Compare(old.body, body) >= 0 {
-			return nil
-		}
-	}
 	key, in, err := b.a.Shared(from.Public, labelMention)
 	clear(key[:])
 	if err != nil {
 		return nil // a key with which nothing can be agreed names nobody
 	}
-	if err := b.mentioned(tx, from, at, k.With, in, w.At); err != nil {
+	if err := b.mentioned(tx, from, at, w.With, in, w.At); err != nil {
 		return err
 	}
-	if err := k.put(tx, from.ID); err != nil {
+	fresh, err := store(tx, from.ID, at, w, body)
+	if err != nil {
 		return err
 	}
-	if err := prune(tx, from.ID); err != nil {
+	// Also when it came before: that may have been in a group, or by SMS.
+	if err := b.confirm(tx, at, from.ID, w.Seq); err != nil || !fresh {
 		return err
-	}
-	if old == nil || old.from != sealed {
-		if err := b.confirm(tx, at, from.ID, w.Seq); err != nil {
-			return err
-		}
 	}
 	return b.Heard(tx, from.ID, at, w.At, true)
+}
+
+// store keeps a word that came in a letter, unless the one that is there stays.
+func store(tx account.Tx, author account.ContactID, at account.Moment, w Word, body []byte) (fresh bool, err error) {
+	old, err := getWord(tx, author, w.Seq)
+	if err != nil {
+		return false, err
+	}
+	k := kept{Word: w, received: at.Wall, body: slices.Clone(body)}
+	if old != nil {
+		k.received = old.received
+		if old.from == sealed && bytes.Compare(old.body, body) >= 0 {
+			return false, nil
+		}
+	}
+	if err := k.put(tx, author); err != nil {
+		return false, err
+	}
+	return true, prune(tx, author)
 }
 
 // mentioned finds out which contacts a word mentions: somebody saw them.
@@ -135,6 +140,28 @@ func (b *Board) Of(id account.ContactID, max int) (list []Heard, err error) {
 		})
 	})
 	return list, err
+}
+
+// Newest is the newest word about themselves of one person who writes under
+// several names; nil when there is none.
+func (b *Board) Newest(names ...account.ContactID) (newest *Heard, err error) {
+	err = b.vault.View(func(tx account.Tx) error {
+		for _, id := range names {
+			n := 0
+			err := words(tx, id, func(k kept) (bool, error) {
+				if n++; k.Kind != Looking && (newest == nil || k.Seq > newest.Seq) {
+					h := k.heard()
+					newest = &h
+				}
+				return k.Kind == Looking && n < looked, nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return newest, err
 }
 
 // maxSearches bounds the searches in a View.

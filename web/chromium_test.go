@@ -503,6 +503,9 @@ func testEveryScreen(t *testing.T, ctx context.Context) {
 	w.SetRelays(mailboxes())
 	witnessed(w, atDesk.Queue[0].Root)
 	g := assembly(w)
+	if _, err := w.Safe(t.Context(), api.SafeAsk{Kind: "safe", To: []string{p.ID, g.ID}}); err != nil {
+		t.Fatal(err)
+	}
 	first := newWorld(t)
 	do(t, ctx, chromedp.Navigate(w.site.Link(w.s.URL)))
 	until(t, ctx, "main", "Mama")

@@ -64,10 +64,14 @@ func (g groupView) Notices() (list []string) {
 type memberView struct {
 	api.GroupMember
 	Words []string
+	Said  *word // their newest; nil when there is none
 }
 
 func (g groupView) About(m api.GroupMember) memberView {
 	v := memberView{GroupMember: m}
+	if m.Word != nil {
+		v.Said = g.x.word(*m.Word)
+	}
 	if m.Admin {
 		v.Words = append(v.Words, g.x.T("group.admin"))
 	}

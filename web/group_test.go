@@ -15,7 +15,7 @@ func assembly(w *world) api.Group {
 	w.AddGroup(api.Group{Name: "Больница №5, волонтёры", Status: "invited", From: "Жанибек Серікұлы Құдайбергенов"})
 	g := w.AddGroup(api.Group{Name: "Home", Admin: true, Asked: []string{"Dina from the hospital"}, Members: []api.GroupMember{
 		{Name: "Aigerim", Key: "01", Me: true, Admin: true, Said: true}, {Name: "Mama", Key: "02", Admin: true, Said: true, By: "Aigerim", HeardAt: &at},
-		{Name: "Жанибек Серікұлы Құдайбергенов", Key: "03", Said: true, By: "Mama", HeardAt: &at}, {Name: "Saule", Key: "04", Teller: "Mama", By: "Mama"},
+		{Name: "Жанибек Серікұлы Құдайбергенов", Key: "03", Word: &api.Word{Kind: "moved", Town: "Тараз", Note: "Бәріміз аманбыз, көршілердің үйіндеміз", At: at}, Said: true, By: "Mama", HeardAt: &at}, {Name: "Saule", Key: "04", Teller: "Mama", By: "Mama"},
 	}, Removals: []api.GroupRemoval{{Name: "Ерлан", By: "Mama", NotHeard: []string{"Saule", "Жанибек Серікұлы Құдайбергенов"}}}})
 	w.Arrive("Mama", api.Letter{Text: "All at home. Who is missing?", To: "Home", Group: "Home", SentAt: at.Add(-5 * time.Hour)})
 	w.Arrive("Saule", api.Letter{Text: "Біз мектептеміз, қырық адам. Су бар.", To: "Home", Group: "Home", SentAt: at.Add(-4 * time.Hour)})

@@ -131,6 +131,7 @@ type safeScreen struct {
 	Note    string
 	Towns   []string
 	To      []choice
+	Groups  []choice
 	With    []choice
 	Opened  bool // more than the choices is filled in
 	Problem string
@@ -146,12 +147,51 @@ type kindChoice struct {
 
 type toldView struct {
 	*word
-	To []toldTo
+	Reached string // how many people and groups
+	To      []toldTo
 }
 
 type toldTo struct {
-	Name  string
-	State stateView
+	Name    string
+	State   stateView
+	Reach   string   // of a group: how many have it
+	Missing []string // and who is not known to
+}
+
+func (x *turn) toldView(t api.Told) toldView {
+	v := toldView{word: x.word(t.Word)}
+	people, groups := 0, 0
+	for _, to := range t.To {
+		one := toldTo{Name: to.Name, State: x.toldState(to)}
+		if r := to.Reach; r != nil && to.State != api.Replaced {
+			one.Reach, one.Missing = x.T("safe.reach", "n", r.Delivered, "of", r.Of), r.Missing
+		}
+		if v.To = append(v.To, one); to.Group {
+			groups++
+		} else {
+			people++
+		}
+	}
+	var parts []string
+	if people > 0 {
+		parts = append(parts, x.T("safe.reached", "n", people))
+	}
+	if groups > 0 {
+		parts = append(parts, x.T("safe.reached-groups", "n", groups))
+	}
+	v.Reached = strings.Join(parts, " · ")
+	return v
+}
+
+// groupChoices are the groups that the owner is in.
+func (x *turn) groupChoices(on []string) (list []choice, err error) {
+	all, err := x.p.b.Groups(x.ctx())
+	for _, g := range all {
+		if g.Status == "member" {
+			list = append(list, choice{g.Name, g.ID, slices.Contains(on, g.ID)})
+		}
+	}
+	return list, err
 }
 
 // shownTold is how many earlier words the screen shows.
@@ -178,17 +218,16 @@ func (x *turn) showSafe(status int, s safeScreen, kind string) error {
 	if s.With == nil {
 		s.With = choices(people, nil, false)
 	}
+	if s.Groups, err = x.groupChoices(x.form.Values["group"]); err != nil {
+		return err
+	}
 	s.Towns = strings.Split(x.T("safe.towns"), "|")
 	told, err := x.p.b.Told(x.ctx())
 	if err != nil {
 		return err
 	}
 	for _, t := range told[:min(len(told), shownTold)] {
-		v := toldView{word: x.word(t.Word)}
-		for _, to := range t.To {
-			v.To = append(v.To, toldTo{to.Name, x.toldState(to)})
-		}
-		s.Told = append(s.Told, v)
+		s.Told = append(s.Told, x.toldView(t))
 	}
 	if s.Town == "" && s.Problem == "" && len(told) > 0 && told[0].Kind != "moved" {
 		s.Town, s.Net = told[0].Town, told[0].Net // typed once is enough
@@ -228,12 +267,14 @@ func (x *turn) tellSafe() error {
 	if err != nil {
 		return err
 	}
-	if len(a.To) == len(people) {
+	groups := x.form.Values["group"]
+	if a.To = slices.Concat(a.To, groups); len(groups) == 0 && len(a.To) == len(people) {
 		a.To = nil
 	}
 	_, chose := x.form.Values["choose"]
+	none := chose && len(x.form.Values["to"])+len(groups) == 0
 	switch {
-	case chose && len(x.form.Values["to"]) == 0 && len(people) > 0:
+	case none && len(people) > 0:
 		err = fmt.Errorf("%w: nobody was chosen", api.ErrUsage)
 	case x.cut:
 		err = api.ErrTooLarge
@@ -252,7 +293,7 @@ func (x *turn) tellSafe() error {
 		s.Problem = x.T("safe.nobody")
 	case a.Kind == "looking" && a.Whom == "":
 		s.Problem = x.T("safe.whom-missing")
-	case chose && len(x.form.Values["to"]) == 0:
+	case none:
 		s.Problem = x.T("safe.none-chosen")
 	case errors.Is(err, api.ErrUsage), errors.Is(err, api.ErrTooLarge):
 		s.Problem = x.T("safe.long")

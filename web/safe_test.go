@@ -63,6 +63,33 @@ func TestHome(t *testing.T) {
 	}
 }
 
+// TestSafeToGroups: groups are chosen beside people; how many have it is told, and
+// a member's word stands at their name.
+func TestSafeToGroups(t *testing.T) {
+	w := newWorld(t)
+	mama := w.AddPerson(api.Person{Name: "Mama"})
+	word := api.Word{Kind: "hurt", At: w.clock.t, Note: "leg <b>"}
+	home := w.AddGroup(api.Group{Name: "Home <b>", Members: []api.GroupMember{{Name: "I", Me: true}, {Name: "Dana", Key: "ab", Said: true, Word: &word}, {Name: "Timur", Key: "cd"}}})
+	w.AddGroup(api.Group{Name: "Old", Status: "left"})
+	b := w.enter(t)
+	b.get("/safe")
+	has(t, b.last, "Tell groups", `name="group" value="`+home.ID+`"><bdi>Home &lt;b&gt;`)
+	hasNot(t, b.last, "<bdi>Old</bdi>")
+	_, body := b.submit("/safe", "kind", "hurt", "choose", "yes", "group", home.ID, "note", strings.Repeat("ә", 141))
+	has(t, body, "too long for a short word", `value="`+home.ID+`" checked`)
+	_, body = b.submit("/safe", "kind", "safe", "choose", "yes", "group", home.ID)
+	has(t, body, "Saved.", "To 1 group", "0 of 2 have it")
+	hasNot(t, body, "To 1 person")
+	_, body = b.submit("/safe", "kind", "safe", "choose", "yes", "to", mama.ID, "group", home.ID)
+	has(t, body, "To 1 person · To 1 group")
+	told, _ := w.Told(t.Context())
+	if len(told) != 2 || len(told[1].To) != 1 || told[1].To[0].ID != home.ID || len(told[0].To) != 2 {
+		t.Fatalf("%+v", told)
+	}
+	b.get("/group/" + home.ID + "/who")
+	has(t, b.last, "Needs help", "leg &lt;b&gt;")
+}
+
 func TestSafe(t *testing.T) {
 	w := newWorld(t)
 	b := w.enter(t)

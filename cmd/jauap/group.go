@@ -193,5 +193,8 @@ func memberText(m api.GroupMember) string {
 	if m.By != "" {
 		text += ", added by " + m.By
 	}
+	if m.Word != nil {
+		text += ": " + wordText(*m.Word)
+	}
 	return text
 }

@@ -101,6 +101,8 @@ func TestGroup(t *testing.T) {
 		}
 	}
 
+	wordToGroup(t, a, b, c, walk)
+
 	// Dana takes Timur out; he is far, and so is the news of it.
 	b.ok("group", "remove", "Home", "Timur")
 	a.awaitGroup("Home", "the removal", members(2))
@@ -120,6 +122,50 @@ func TestGroup(t *testing.T) {
 	searchFor(t, stick, "one envelope for all", "Home", "Timur")
 	nodeA.stop()
 	nodeB.stop()
+}
+
+// wordToGroup: a status goes to the members in reach at once and to the third by
+// stick; it is the writer's status there, and no letter.
+func wordToGroup(t *testing.T, a, b, c program, walk func()) {
+	t.Helper()
+	if out := a.ok("safe", "--to", "Home", "--place", "Тараз", "--note", "Біз аманбыз", "--sms"); !strings.Contains(out, "Saved for Home.") {
+		t.Error(out)
+	}
+	word := func(g api.Group) bool {
+		return slices.ContainsFunc(g.Members, func(m api.GroupMember) bool {
+			return m.Name == "Aigerim" && m.Word != nil && m.Word.Kind == "safe" && m.Word.Note == "Біз аманбыз"
+		})
+	}
+	b.awaitGroup("Home", "the word", word)
+	if out := b.ok("people"); !strings.Contains(out, "safe · Тараз · Біз аманбыз") {
+		t.Error(out)
+	}
+	if out := c.ok("people"); strings.Contains(out, "Біз аманбыз") {
+		t.Fatal("who is cut off knows already")
+	}
+	walk()
+	walk()
+	c.awaitGroup("Home", "the word by stick", word)
+	if got := c.texts("Home"); slices.Contains(got, "Біз аманбыз") {
+		t.Errorf("the word stands among the letters: %q", got)
+	}
+	if out := c.ok("group", "show", "Home"); !strings.Contains(out, "safe · Тараз") {
+		t.Error(out)
+	}
+	var told []api.Told
+	a.json(&told, "told", "--json")
+	if len(told) != 1 || len(told[0].To) != 1 || !told[0].To[0].Group || told[0].To[0].Name != "Home" || told[0].To[0].Reach == nil || told[0].To[0].Reach.Of != 2 {
+		t.Fatalf("%+v", told)
+	}
+	if out := a.ok("told"); !strings.Contains(out, "of 2 have it") {
+		t.Error(out)
+	}
+	if _, errs, code := a.try("safe", "--to", "nobody"); code == exitOK || !strings.Contains(errs, "nobody of that name") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	if _, errs, code := a.try("checkin", "--by", "1h", "--to", "Home"); code == exitOK || !strings.Contains(errs, "nobody of that name") {
+		t.Errorf("a promise to a group: exit %d: %s", code, errs)
+	}
 }
 
 // TestForgetGroup: a group that was left, and only such a one, can be erased.

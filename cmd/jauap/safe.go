@@ -14,11 +14,12 @@ import (
 
 func safeCommands(d *door) []*cli.Command {
 	to := &cli.StringSliceFlag{Name: "to", Usage: "whom to tell; everybody by default", Local: true}
+	group := &cli.StringSliceFlag{Name: "to", Usage: "whom to tell, people or groups; all people by default", Local: true}
 	return []*cli.Command{
 		{
 			Name: "safe", Category: "people", Usage: "tell people that I am safe; it leaves before all letters",
 			Flags: []cli.Flag{
-				jsonFlag(), to,
+				jsonFlag(), group,
 				&cli.BoolFlag{Name: "moved", Usage: "safe, in another place", Local: true},
 				&cli.BoolFlag{Name: "hurt", Usage: "hurt, or in need of help", Local: true},
 				&cli.StringFlag{Name: "looking", Usage: "I look for this person", Local: true},
@@ -92,8 +93,9 @@ func (d *door) safe(ctx context.Context, c *cli.Command) error {
 		if out.Told, err = b.Safe(ctx, a); err != nil {
 			return err
 		}
-		if c.Bool("sms") || c.String("qr") != "" {
-			if out.Notes, err = b.Notes(ctx, api.NotesAsk{To: a.To, Lang: smsLang(c), Seq: out.Seq}); err != nil {
+		people := persons(out.To) // a group gets no SMS
+		if (c.Bool("sms") || c.String("qr") != "") && len(people) > 0 {
+			if out.Notes, err = b.Notes(ctx, api.NotesAsk{To: people, Lang: smsLang(c), Seq: out.Seq}); err != nil {
 				return err
 			}
 		}
@@ -126,6 +128,15 @@ func smsLang(c *cli.Command) string {
 		}
 	}
 	return "en"
+}
+
+func persons(to []api.ToldTo) (ids []string) {
+	for _, t := range to {
+		if !t.Group {
+			ids = append(ids, t.ID)
+		}
+	}
+	return ids
 }
 
 func names(to []api.ToldTo) string {
@@ -173,10 +184,20 @@ func (d *door) told(ctx context.Context, c *cli.Command) error {
 			d.say("%s", wordText(t.Word))
 			for _, to := range t.To {
 				d.say("  %-20s %s %s", stateText(api.Outgoing{State: to.State, Carriers: to.Carriers}), to.Name, age(&to.At))
+				if r := to.Reach; r != nil && to.State != api.Replaced {
+					d.say("  %-20s %d of %d have it%s", "", r.Delivered, r.Of, missing(r.Missing))
+				}
 			}
 		}
 		return nil
 	})
+}
+
+func missing(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return "; not known of " + plain(strings.Join(names, ", "))
 }
 
 func (d *door) checkin(ctx context.Context, c *cli.Command) error {

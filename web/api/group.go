@@ -47,6 +47,7 @@ type GroupMember struct {
 	By      string     `json:"by,omitempty"`      // who added them; empty for the founder
 	HeardAt *time.Time `json:"heard_at"`          // when a letter of theirs was last opened here
 	Behind  int        `json:"behind,omitempty"`  // changes that they are not known to have heard of
+	Word    *Word      `json:"word,omitempty"`    // their newest about themselves, to the group or to me
 }
 
 // GroupRemoval is somebody who was removed or left. Who has not heard of it

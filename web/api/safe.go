@@ -30,7 +30,7 @@ type Told struct {
 	To []ToldTo `json:"to"`
 }
 
-// ToldTo is a word on its way to one person: saved, carried, left, delivered,
+// ToldTo is a word on its way to one person or group: saved, carried, left, delivered,
 // expired, or replaced by a newer word before it left.
 type ToldTo struct {
 	Name     string    `json:"name"`
@@ -38,6 +38,8 @@ type ToldTo struct {
 	State    State     `json:"state"`
 	At       time.Time `json:"at"`
 	Carriers int       `json:"carriers,omitempty"`
+	Group    bool      `json:"group,omitempty"` // it goes to a group, in one envelope for all
+	Reach    *Reach    `json:"reach,omitempty"` // then: how many have it
 }
 
 // Replaced is the state of a word in whose place a newer one went.

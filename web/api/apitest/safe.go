@@ -78,6 +78,23 @@ func (f *Fake) everybody(names []string) (list []api.Person, err error) {
 	return list, nil
 }
 
+// recipients are everybody, and groups; f.mu is held.
+func (f *Fake) recipients(names []string) (people []api.Person, groups []api.Group, err error) {
+	var rest []string
+	for _, n := range names {
+		if g := f.inGroup(n); g != nil && !slices.ContainsFunc(f.people, func(p api.Person) bool { return p.ID == n || p.Name == n }) {
+			groups = append(groups, *g)
+		} else {
+			rest = append(rest, n)
+		}
+	}
+	if len(groups) > 0 && len(rest) == 0 {
+		return nil, groups, nil
+	}
+	people, err = f.everybody(rest)
+	return people, groups, err
+}
+
 // Safe implements api.Backend.
 func (f *Fake) Safe(_ context.Context, a api.SafeAsk) (api.Told, error) {
 	f.mu.Lock()
@@ -85,7 +102,7 @@ func (f *Fake) Safe(_ context.Context, a api.SafeAsk) (api.Told, error) {
 	if err := f.fails["Safe"]; err != nil {
 		return api.Told{}, err
 	}
-	to, err := f.everybody(a.To)
+	to, groups, err := f.recipients(a.To)
 	switch {
 	case err != nil:
 		return api.Told{}, err
@@ -100,6 +117,9 @@ func (f *Fake) Safe(_ context.Context, a api.SafeAsk) (api.Told, error) {
 	t := api.Told{Word: api.Word{Seq: uint32(len(f.told) + 1), Kind: a.Kind, At: at, Whom: a.Whom, Town: a.Town, Net: a.Net, Note: a.Note, With: a.With}}
 	for _, p := range to {
 		t.To = append(t.To, api.ToldTo{Name: p.Name, ID: p.ID, State: api.Saved, At: at})
+	}
+	for _, g := range groups {
+		t.To = append(t.To, api.ToldTo{Name: g.Name, ID: g.ID, State: api.Saved, At: at, Group: true, Reach: &api.Reach{Of: max(len(g.Members)-1, 0)}})
 	}
 	f.told = append([]api.Told{t}, f.told...)
 	f.bump()
