@@ -218,7 +218,7 @@ func (d *Daemon) ExportSlips(_ context.Context, a api.SlipFile) (api.SlipFile, e
 	var b bytes.Buffer
 	switch a.Form {
 	case "pfif":
-		err = inquiry.WritePFIF(&b, list, "jauap.invalid") // RFC 6761, 6.4: nobody's domain
+		err = inquiry.WritePFIF(&b, list, "jauap.invalid", a.Lang) // RFC 6761, 6.4: nobody's domain
 	case "csv":
 		err = inquiry.WriteCSV(&b, list)
 	default:

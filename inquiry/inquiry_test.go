@@ -3,6 +3,7 @@ package inquiry
 import (
 	"bytes"
 	"cmp"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"maps"
@@ -425,7 +426,7 @@ func TestFiles(t *testing.T) {
 	list, err := d.Slips(c.at(), nil)
 	c.must(err)
 	var x, s bytes.Buffer
-	c.must(WritePFIF(&x, list, "jauap.example"))
+	c.must(WritePFIF(&x, list, "jauap.example", "en"))
 	c.must(WriteCSV(&s, list))
 	for _, text := range []string{"<status>believed_alive</status>", "<author_made_contact>false</author_made_contact>", "<full_name>=Әсел &lt;b&gt; &amp; Co</full_name>", pfifNS} {
 		if !strings.Contains(x.String(), text) {
@@ -447,6 +448,40 @@ func TestFiles(t *testing.T) {
 		g.Say = cmp.Or(g.Say, want.Say) // PFIF has no place for it
 		if g != want {
 			t.Errorf("%s: %+v", name, g)
+		}
+	}
+}
+
+// TestPFIFWithoutNames: each note has an author and a text, as PFIF 1.4 demands,
+// and nobody gets a name by being written and read.
+func TestPFIFWithoutNames(t *testing.T) {
+	at := time.Date(2026, 12, 6, 10, 0, 0, 0, time.UTC)
+	list := []View{{Slip: Slip{Name: "Әсел", Days: 14, Made: at}, Received: at, Events: []Event{{Kind: Answered, Outcome: NoAnswer, At: at}, {Kind: Answered, Outcome: Spoke, At: at, Who: "Дана", Text: "x"}}}}
+	for lang, asker := range map[string]string{"en": "someone who asks (name not given)", "ru": "тот, кто спрашивает (имя не указано)", "kk": "сұраған адам (аты айтылмаған)", "": "someone who asks (name not given)"} {
+		var x bytes.Buffer
+		if err := WritePFIF(&x, list, "jauap.example", lang); err != nil {
+			t.Fatal(err)
+		}
+		var out pfif
+		if err := xml.Unmarshal(x.Bytes(), &out); err != nil {
+			t.Fatal(err)
+		}
+		p := out.Persons[0]
+		if p.Author != "" || len(p.Notes) != 3 || p.Notes[0].Author != asker || p.Notes[2].Author != "Дана" {
+			t.Errorf("%s: %+v", lang, p)
+		}
+		for _, n := range p.Notes {
+			if n.Author == "" || n.Text == "" || n.NoteID == "" || n.SourceDate == "" {
+				t.Errorf("%s: a field that PFIF demands is empty: %+v", lang, n)
+			}
+		}
+		// Also where another program made the note's author the person's.
+		foreign := strings.Replace(x.String(), "<full_name>", "<author_name>"+asker+"</author_name><full_name>", 1)
+		for _, file := range []string{x.String(), foreign} {
+			got, notes, err := ReadPFIF(strings.NewReader(file), 14)
+			if err != nil || len(notes) != 0 || len(got) != 1 || got[0].From != "" || got[0].Question != "" || got[0].Name != "Әсел" {
+				t.Errorf("%s: %+v %v %v", lang, got, notes, err)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package inquiry
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/xml"
 	"errors"
@@ -58,9 +59,11 @@ var statuses = [...]string{Spoke: "believed_alive", Close: "believed_alive", Nei
 	NoAnswer: "information_sought", NotThere: "believed_missing", Other: "information_sought"}
 
 // WritePFIF writes slips as persons with notes. domain names whose records
-// they are, as PFIF asks. Erased slips are left out.
-func WritePFIF(w io.Writer, list []View, domain string) error {
+// they are, as PFIF asks. Erased slips are left out. A note must have an author:
+// of whom no name is known it says so in the language lang (en, ru or kk).
+func WritePFIF(w io.Writer, list []View, domain, lang string) error {
 	var out pfif
+	words := wordsIn(lang)
 	for _, v := range list {
 		if v.Erased {
 			continue
@@ -74,13 +77,13 @@ func WritePFIF(w io.Writer, list []View, domain string) error {
 		if v.Phone != "" {
 			text = strings.TrimSpace(text + "\nTel. " + v.Phone)
 		}
-		p.Notes = append(p.Notes, pfifNote{NoteID: id + ".0", PersonID: id, EntryDate: pfifTime(v.Received), SourceDate: pfifTime(v.Made), Author: v.From,
-			Status: "information_sought", Text: text})
+		p.Notes = append(p.Notes, pfifNote{NoteID: id + ".0", PersonID: id, EntryDate: pfifTime(v.Received), SourceDate: pfifTime(v.Made), Author: cmp.Or(v.From, words.asker),
+			Status: "information_sought", Text: cmp.Or(text, words.asks)})
 		for _, e := range v.Events {
 			if e.Kind != Answered {
 				continue
 			}
-			n := pfifNote{NoteID: domain + "/" + e.ID.String(), PersonID: id, EntryDate: pfifTime(e.At), SourceDate: pfifTime(e.At), Author: e.Who,
+			n := pfifNote{NoteID: domain + "/" + e.ID.String(), PersonID: id, EntryDate: pfifTime(e.At), SourceDate: pfifTime(e.At), Author: cmp.Or(e.Who, words.helper),
 				Contact: strconv.FormatBool(e.Outcome == Spoke), Status: statuses[e.Outcome], Text: strings.TrimSpace(e.Outcome.String() + ": " + e.Text)}
 			p.Notes = append(p.Notes, n)
 		}
@@ -156,9 +159,9 @@ func (p *anyPerson) slip(days int) Slip {
 	if strings.TrimSpace(name) == "" {
 		name = strings.Join(strings.Fields(p.First+" "+p.Given+" "+p.Last+" "+p.Family), " ")
 	}
-	s := Slip{Name: strings.ReplaceAll(name, "\n", " "), Address: strings.Trim(p.Street+", "+p.City, ", "), From: p.Author, Days: days}
+	s := Slip{Name: strings.ReplaceAll(name, "\n", " "), Address: strings.Trim(p.Street+", "+p.City, ", "), From: said(p.Author), Days: days}
 	if len(p.Notes) > 0 {
-		s.Question = p.Notes[0].Text
+		s.Question = said(p.Notes[0].Text)
 	}
 	for _, line := range strings.Split(s.Question, "\n") {
 		if tel, ok := strings.CutPrefix(line, "Tel. "); ok {

@@ -35,6 +35,7 @@ func inquiryCommands(d *door) []*cli.Command {
 				&cli.BoolFlag{Name: "all", Usage: "also those that are over", Local: true},
 				&cli.BoolFlag{Name: "mine", Usage: "only those that I asked", Local: true},
 				text("export", "write them to standard output: pfif or csv"),
+				text("lang", "language of what PFIF demands and nobody said: en, ru or kk"),
 			},
 			Action: d.slips,
 			Commands: []*cli.Command{
@@ -116,7 +117,7 @@ func (d *door) slips(ctx context.Context, c *cli.Command) error {
 	}
 	return d.with(ctx, c, func(b api.Backend) error {
 		if form := c.String("export"); form != "" {
-			f, err := b.ExportSlips(ctx, api.SlipFile{Form: form})
+			f, err := b.ExportSlips(ctx, api.SlipFile{Form: form, Lang: smsLang(c)})
 			if err == nil {
 				_, err = d.out.Write(f.Data)
 			}

@@ -75,7 +75,8 @@ type SlipPrint struct {
 
 // SlipFile is slips in the form of other programs.
 type SlipFile struct {
-	Form string   `json:"form"` // pfif or csv
+	Form string   `json:"form"`           // pfif or csv
+	Lang string   `json:"lang,omitempty"` // when written: en, ru or kk, for what nobody said
 	Data []byte   `json:"data,omitempty"`
 	To   []string `json:"to,omitempty"` // when read: helpers for each
 	// Inbox is whom to ask instead: a card, or an inbox that is kept here.
