@@ -35,6 +35,9 @@ func (d *Daemon) effect(e node.Effect) {
 	case node.Send:
 		if m := d.meetings[e.Link]; m != nil {
 			m.push(e.Data)
+			if e.Last {
+				m.spare()
+			}
 		}
 	case node.Close:
 		if m := d.meetings[e.Link]; m != nil {

@@ -58,6 +58,14 @@ func (m *meeting) push(frame []byte) {
 	}
 }
 
+// spare lets the link spare its last packets once what is queued has left, if it can: an
+// empty frame stands for that.
+func (m *meeting) spare() {
+	if _, ok := m.conn.(link.Sparer); ok {
+		m.push(nil)
+	}
+}
+
 // end closes the meeting with a reason; the first one stays.
 func (m *meeting) end(why error) {
 	m.mu.Lock()
@@ -228,6 +236,11 @@ func (d *Daemon) write(m *meeting) {
 		n := 0
 		began := time.Now()
 		for _, f := range frames {
+			if f == nil {
+				_ = w.Flush() // an error comes back below
+				m.conn.(link.Sparer).Spare()
+				continue
+			}
 			if err := exchange.WriteFrame(w, f); err != nil {
 				m.end(fmt.Errorf("the link broke while sending: %w", err))
 				return

@@ -60,6 +60,8 @@ type giver struct {
 	order  Order         // of Config.Order: then only the first group has units, and they are there
 	flown  map[id]*given // the first flight, and what else need not wait for a sketch
 	doubts []Item        // of which it is asked at once whether they arrived
+	spoke  bool          // the last frame ended the last unit with words that is in line
+	spared int64         // bytes of units that had left when Spoke said so last
 	tracks [Lanes]track
 	begun  bool
 	cut    bool   // some large unit of ours left before, and nobody is known to hold it
@@ -530,12 +532,13 @@ func (s *Session) dataFrame(room int) []byte {
 			s.out.Whole = append(s.out.Whole, u.item)
 		}
 		s.give.unwant(u, len(data))
+		s.sent += int64(len(data))
 		if u.gone || u.at == u.item.Size {
 			heap.Pop(q)
 			s.give.unwant(u, u.item.Size-u.at)
 			u.queued = false
+			s.give.spoke = u.item.Words && (q.Len() == 0 || !q.units[0].item.Words)
 		}
-		s.sent += int64(len(data))
 		return append(b, data...)
 	}
 	return nil

@@ -165,3 +165,18 @@ func (s *Session) doubtFrame() []byte {
 	}
 	return s.have(0, items)
 }
+
+// spareEach is how many bytes of units are worth a spare packet behind the last words.
+const spareEach = 64 << 10
+
+// Spoke says that the frame which Next answered last ended the last words in line: the loss
+// of one of the packets that leave now would hold up words that are nearly there. It says so
+// once for each 64 KiB, the first time after 16.
+func (s *Session) Spoke() bool {
+	g := &s.give
+	yes := g.spoke && s.sent-g.spared >= spareEach
+	if g.spoke = false; yes {
+		g.spared = s.sent
+	}
+	return yes
+}

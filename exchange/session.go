@@ -70,7 +70,7 @@ func New(c Config, sh Shelf) *Session {
 		version: version, serve: c.Serve, window: c.MaxItems,
 		epoch: c.Epoch, top: c.Top, since: c.Take, shards: c.Shards,
 	}
-	s.give.open = make(map[uint64]*given)
+	s.give.open, s.give.spared = make(map[uint64]*given), -spareEach*3/4
 	s.give.queue.compare = s.compare
 	s.take.open = make(map[uint64]*taken)
 	s.take.byID = make(map[id]*taken)

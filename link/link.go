@@ -77,6 +77,15 @@ type Bound interface {
 	Binding(ctx context.Context) (Binding, error)
 }
 
+// Sparer is a Conn on which the loss of a packet near the end of something urgent costs
+// seconds.
+type Sparer interface {
+	Conn
+	// Spare lets something go along that makes up for one lost packet of those that left
+	// last, as far as the Conn has means for it. It costs about a packet.
+	Spare()
+}
+
 // Drop is a link in which one side leaves units and another finds them later.
 type Drop interface {
 	Traits() Traits

@@ -84,6 +84,7 @@ type Effect interface{ effect() }
 type Send struct {
 	Link LinkID
 	Data []byte
+	Last bool // the last words for now end here, and other things may follow: link.Sparer
 }
 
 // Close says: end the link. The node has already forgotten it; no Down is

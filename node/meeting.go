@@ -320,7 +320,7 @@ func (n *Node) pump(m *meeting) {
 		}
 		m.credit -= len(f) + exchange.Prefix
 		m.greeted = true
-		n.emit(Send{Link: m.id, Data: f})
+		n.emit(Send{Link: m.id, Data: f, Last: m.s.Spoke()})
 	}
 	if n.broken != nil {
 		return

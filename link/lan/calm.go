@@ -47,6 +47,7 @@ type calm struct {
 	waits map[netip.AddrPort]*wait
 
 	answers map[netip.AddrPort]answer // greetings that left for whom nothing is known of
+	trails  map[netip.AddrPort]*trail // of those who are far away
 	ring    ring
 
 	// Of the reader alone: datagrams that come once more.
@@ -234,7 +235,7 @@ func (p *calm) WriteMsgUDP(b, oob []byte, to *net.UDPAddr) (n, oobn int, err err
 	if !p.may(b, to.AddrPort()) {
 		return len(b), len(oob), nil
 	}
-	if len(b) == 0 || p.few.Load() == 0 && b[0]&headMask != headInitial {
+	if len(b) == 0 || p.few.Load() == 0 && p.ring.far.Load() == 0 && b[0]&headMask != headInitial {
 		return p.UDPConn.WriteMsgUDP(b, oob, to)
 	}
 	return p.inSteps(b, oob, to)

@@ -35,6 +35,8 @@ type Conn struct {
 	since  time.Time
 	traits link.Traits
 
+	unfollow func() // of a far end that is far away; set before others see the Conn
+
 	mu     sync.Mutex
 	idle   sync.Cond // users became 0
 	users  int       // calls of carrier's Read and Write
@@ -44,7 +46,10 @@ type Conn struct {
 	ended  error     // why nothing more can be read
 }
 
-var _ link.Bound = (*Conn)(nil)
+var (
+	_ link.Bound  = (*Conn)(nil)
+	_ link.Sparer = (*Conn)(nil)
+)
 
 // newConn makes a Conn; trip is how long the way there and back is, 0 when nobody
 // measured it.
@@ -76,6 +81,13 @@ func (c *Conn) Binding(ctx context.Context) (link.Binding, error) {
 		return link.Binding{}, fmt.Errorf("%w: %v", ErrCut, err)
 	}
 	return link.Binding{Secret: [32]byte(b), Dialed: c.dialed}, nil
+}
+
+// Spare implements link.Sparer: of a QUIC conn with who is far away.
+func (c *Conn) Spare() {
+	if c.unfollow != nil {
+		c.room.sock.spareSoon(c.remote)
+	}
 }
 
 // enter registers a use of the carrier, or says why there can be none.

@@ -355,6 +355,9 @@ func (r *Room) forget(c *Conn) {
 	known := r.conns[c]
 	delete(r.conns, c)
 	r.mu.Unlock()
+	if known && c.unfollow != nil {
+		c.unfollow()
+	}
 	if known {
 		r.depart(c.remote.Addr())
 	}
@@ -384,6 +387,9 @@ func (r *Room) begin(c *Conn) error {
 		}
 	}
 	r.conns[c] = true
+	if _, ok := c.c.(*quicCarrier); ok && c.traits.Latency >= farTrip {
+		c.unfollow = r.sock.follow(c.remote)
+	}
 	return nil
 }
 

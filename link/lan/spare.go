@@ -17,7 +17,8 @@ import (
 const (
 	typeSpare = 0x03
 
-	spareMost  = 8    // datagrams that one spare stands for
+	spareFirst = 8    // datagrams that one spare of a first flight stands for
+	spareMost  = 16   // any
 	spareBytes = 1452 // the largest of them
 	ringSize   = 32   // datagrams that are remembered
 	spareFor   = 3 * time.Second
@@ -29,10 +30,7 @@ func spareOf(list [][]byte) []byte {
 	if len(list) == 0 || len(list) > spareMost {
 		return nil
 	}
-	most := 0
-	for _, d := range list {
-		most = max(most, len(d))
-	}
+	most := longest(list)
 	if most == 0 || most > spareBytes {
 		return nil
 	}
@@ -50,6 +48,13 @@ func spareOf(list [][]byte) []byte {
 	return b[:len(b)+most]
 }
 
+func longest(list [][]byte) (most int) {
+	for _, d := range list {
+		most = max(most, len(d))
+	}
+	return most
+}
+
 func mix(sum, d []byte) {
 	for i, x := range d[:min(len(d), len(sum))] {
 		sum[i] ^= x
@@ -59,6 +64,7 @@ func mix(sum, d []byte) {
 // ring remembers what came last, for a while after somebody began a meeting.
 type ring struct {
 	until atomic.Int64 // Unix nanoseconds; nothing is remembered afterwards
+	far   atomic.Int32 // meetings with who is far away: while there are, everything is
 
 	mu   sync.Mutex
 	next int
@@ -71,12 +77,13 @@ type heardOf struct {
 	data []byte
 }
 
-// heard takes a datagram; one that begins a meeting makes it remember for some seconds.
+// heard takes a datagram; one that begins a meeting makes it remember for some seconds, and
+// while somebody far away is met it always does.
 func (r *ring) heard(b []byte, from netip.AddrPort, now time.Time) {
 	if len(b) > 0 && b[0]&headLong == headLong {
 		r.until.Store(now.Add(spareFor).UnixNano())
 	}
-	if len(b) > spareBytes || now.UnixNano() >= r.until.Load() {
+	if len(b) > spareBytes || now.UnixNano() >= r.until.Load() && r.far.Load() == 0 {
 		return
 	}
 	r.mu.Lock()
@@ -151,12 +158,20 @@ func (p *calm) came(buf []byte, n int, at net.Addr) int {
 	return n
 }
 
-// spare is what has to follow a datagram to somebody far away that is leaving now: the
-// greeting and the first words must not wait for a second round trip because one of their
-// packets was lost. nil for nothing.
-func (p *calm) spare(d []byte, to netip.AddrPort) []byte {
+// follows is what has to follow a datagram that is leaving now; nil for nothing.
+func (p *calm) follows(d []byte, to netip.AddrPort) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	last := p.trails[to].leaves(d)
+	if s := p.spare(d, to); s != nil {
+		return s
+	}
+	return last
+}
+
+// spare is what has to follow a datagram to somebody far away: the greeting and the first
+// words must not wait for a second round trip because one of their packets was lost. mu is held.
+func (p *calm) spare(d []byte, to netip.AddrPort) []byte {
 	w := p.waits[to]
 	if w == nil && d[0]&headMask == headInitial {
 		p.remember(d, to)
@@ -168,7 +183,7 @@ func (p *calm) spare(d []byte, to netip.AddrPort) []byte {
 	if w.asked && w.answer == nil && d[0]&headMask == headInitial {
 		w.answer = w.flight[len(w.flight)-1]
 	}
-	w.spared = len(w.flight) == spareMost
+	w.spared = len(w.flight) == spareFirst
 	if len(d) < fullWords || d[0]&headMask == headInitial {
 		return nil
 	}
@@ -206,7 +221,7 @@ func (p *calm) inSteps(b, oob []byte, to *net.UDPAddr) (n, oobn int, err error) 
 	begin := 0
 	for i := 0; i < len(b); i += size {
 		end := min(i+size, len(b))
-		s := p.spare(b[i:end], at)
+		s := p.follows(b[i:end], at)
 		if s == nil {
 			continue
 		}
