@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +36,13 @@ func deskError(err error) error {
 // looked at yet. people is held.
 func (d *Daemon) fileReports() error {
 	list := d.inboxes.Messages()
-	slices.SortStableFunc(list, func(a, b inbox.Message) int { return int(a.Kind) - int(b.Kind) }) // reports before claims of them
+	order := func(k inbox.Kind) int { // reports before claims and stamps of them
+		if k == inbox.Stamps {
+			return math.MaxInt16
+		}
+		return int(k)
+	}
+	slices.SortStableFunc(list, func(a, b inbox.Message) int { return order(a.Kind) - order(b.Kind) })
 	for _, m := range list {
 		if !m.Whole || m.Kind == inbox.Letter || m.Kind == inbox.Slip {
 			continue
@@ -73,6 +80,20 @@ func (d *Daemon) fileMessage(m inbox.Message) error {
 		ok, err := d.desk.Claimed(now, claim)
 		if err != nil || !ok {
 			return err // its report may come yet
+		}
+		return d.desk.Note(note)
+	}
+	if m.Kind == inbox.Stamps {
+		b, err := io.ReadAll(io.NewSectionReader(c, 0, c.Size()))
+		if err != nil {
+			return err
+		}
+		done, fault, err := d.desk.Stamped(b)
+		if err != nil || !done {
+			return err // its report may come yet
+		}
+		if fault != nil {
+			note.Fault, note.Words = "stamp", fault.Error()
 		}
 		return d.desk.Note(note)
 	}

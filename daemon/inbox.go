@@ -308,6 +308,8 @@ func kindName(k inbox.Kind) string {
 		return "claim"
 	case inbox.Slip:
 		return "slip"
+	case inbox.Stamps:
+		return "stamps"
 	}
 	return "letter"
 }

@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/jauap/jauap/bulletin/evidence/ask"
 	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/desk"
+	"github.com/jauap/jauap/inbox"
 	"github.com/jauap/jauap/web/api"
 )
 
@@ -67,7 +70,11 @@ func (d *Daemon) AskWitnesses(ctx context.Context, a api.WitnessAsk) (out api.Wi
 		return out, deskError(err)
 	}
 	if !a.Look {
+		had := slices.Clone(list)
 		if list, err = d.askWitnesses(ctx, a, root, list, &out); err != nil {
+			return out, err
+		}
+		if err = d.sendStamps(root, had, list, &out); err != nil {
 			return out, err
 		}
 	}
@@ -79,6 +86,37 @@ func (d *Daemon) AskWitnesses(ctx context.Context, a api.WitnessAsk) (out api.Wi
 		out.Waits = out.Waits || f.Code == "waiting"
 	}
 	return out, nil
+}
+
+// sendStamps brings what is new of an own report's stamps to the inbox that has
+// the report: all of them the first time, and none while its card is not kept.
+func (d *Daemon) sendStamps(root evidence.Root, had, now []evidence.File, out *api.Witnessed) error {
+	fresh := slices.DeleteFunc(slices.Clone(now), func(f evidence.File) bool {
+		return slices.ContainsFunc(had, func(x evidence.File) bool { return bytes.Equal(x.Data, f.Data) })
+	})
+	sent := d.inboxes.SentAll()
+	i := slices.IndexFunc(sent, func(s inbox.Sent) bool { return s.Kind == inbox.Report && s.Root == root })
+	if i < 0 || len(fresh) == 0 {
+		return nil
+	}
+	if _, err := d.findInbox(sent[i].ToID.String()); err != nil {
+		out.NoCard = sent[i].To
+		return nil
+	}
+	if !slices.ContainsFunc(sent, func(s inbox.Sent) bool { return s.Kind == inbox.Stamps && s.Root == root }) {
+		fresh = now
+	}
+	for list := range slices.Chunk(fresh, evidence.MaxLetterStamps) {
+		b, err := evidence.WriteStamps(root, list)
+		if err != nil {
+			return err
+		}
+		if _, err := d.postTo(sent[i].ToID.String(), inbox.Post{Kind: inbox.Stamps, Content: b, Root: root}); err != nil {
+			return err
+		}
+	}
+	out.SentTo = sent[i].To
+	return nil
 }
 
 // stampsOf are the stamps beside a report of the desk.
@@ -144,6 +182,13 @@ func (d *Daemon) askWitnesses(ctx context.Context, a api.WitnessAsk, root eviden
 func (d *Daemon) forgetStamps(root [32]byte) error {
 	if root == ([32]byte{}) {
 		return nil
+	}
+	for _, s := range d.inboxes.SentAll() {
+		if s.Kind == inbox.Stamps && s.Root == root {
+			if err := d.inboxes.Forget(s.ID); err != nil {
+				return err
+			}
+		}
 	}
 	v, err := d.desk.View()
 	if err != nil || v.Report(evidence.Root(root).String()) != nil {

@@ -55,3 +55,40 @@ func (d *Desk) KeepStamps(root evidence.Root, list []evidence.File) error {
 		return nil
 	})
 }
+
+// maxBrought is how many stamps letters fill up to, so that those who know a root
+// leave room for those that the desk asks for itself.
+const maxBrought = MaxStamps / 2
+
+// Stamped takes a letter with stamps of a report; done is false while the report
+// is not here. Those that hold are kept beside it, each once; fault is why others
+// were not.
+func (d *Desk) Stamped(b []byte) (done bool, fault, err error) {
+	root, list, fault := evidence.ReadStamps(b)
+	if fault != nil {
+		return true, fault, nil
+	}
+	v, err := d.View()
+	if err != nil || v.Report(root.String()) == nil {
+		return false, nil, err
+	}
+	had, err := d.Stamps(root)
+	if err != nil {
+		return false, nil, err
+	}
+	n := len(had)
+	for _, f := range list {
+		if bad := evidence.Holds(root, f); bad != nil {
+			fault = bad
+			continue
+		}
+		known := slices.ContainsFunc(had, func(x evidence.File) bool { return bytes.Equal(x.Data, f.Data) })
+		if !known && len(had) < maxBrought {
+			had = append(had, f)
+		}
+	}
+	if len(had) == n {
+		return true, fault, nil
+	}
+	return true, fault, d.KeepStamps(root, had)
+}

@@ -23,6 +23,7 @@ type Kind uint8
 
 // The kinds.
 const (
+	Stamps Kind = 0x70 // of a report that was sent before: evidence.md, 8
 	Letter Kind = 0x74
 	Report Kind = 0x75
 	Slip   Kind = 0x76 // question after somebody, or its withdrawal: inquiry.md, 8
@@ -35,6 +36,7 @@ const (
 	MaxReport = 64 << 20
 	maxClaim  = 4 << 10
 	maxSlip   = 2 << 10 // always one envelope
+	maxStamps = 513 << 10
 )
 
 func (k Kind) most() int {
@@ -47,6 +49,8 @@ func (k Kind) most() int {
 		return maxSlip
 	case Claim:
 		return maxClaim
+	case Stamps:
+		return maxStamps
 	}
 	return 0
 }

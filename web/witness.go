@@ -94,6 +94,11 @@ func (x *turn) askWitness() error {
 	switch {
 	case w.Fresh > 0:
 		s.Done = x.T("witness.came", "n", w.Fresh)
+		if w.SentTo != "" {
+			s.Done += " " + x.T("witness.sent", "name", isolate(w.SentTo))
+		} else if w.NoCard != "" {
+			s.Done += " " + x.T("witness.no-card", "name", isolate(w.NoCard))
+		}
 	default:
 		s.Problem = x.T("witness.none")
 	}

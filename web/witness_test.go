@@ -60,6 +60,12 @@ func TestWitnessPage(t *testing.T) {
 	w.SetWitnessed(api.Witnessed{Root: root, Failed: []api.WitnessMiss{{Who: "https://a.example", Why: "no network"}}})
 	_, body = ask("do", "ask", "calendars", "https://a.example")
 	has(t, body, "None of them gave anything new", "no network", "https://a.example</textarea>")
+	w.SetWitnessed(api.Witnessed{Root: root, Fresh: 1, SentTo: "News <b>"})
+	_, body = ask("do", "ask", "calendars", "https://a.example")
+	has(t, body, "It goes to \u2068News &lt;b&gt;\u2069 as well")
+	w.SetWitnessed(api.Witnessed{Root: root, Fresh: 1, NoCard: "News"})
+	_, body = ask("do", "ask", "calendars", "https://a.example")
+	has(t, body, "the card of \u2068News\u2069 is not among your inboxes")
 	if resp, _ := b.do(b.request("GET", "/witness/"+strings.Repeat("cd", 32), nil)); resp.StatusCode != http.StatusNotFound {
 		t.Error(resp.StatusCode)
 	}

@@ -31,7 +31,7 @@ func madeKeys() []string {
 		"group.":   "asking left removed",
 		"month.":   "1 2 3 4 5 6 7 8 9 10 11 12",
 		"witness.": "by-straight by-proxy by-tor file-tsr file-ots",
-		"inbox.":   "letter report slip claim",
+		"inbox.":   "letter report slip claim stamps",
 		"desk.":    "ungraded confirmed fair weak contested discounted official hospital monitor witness media other stands withdrawn revised did-report did-claimed did-incident did-put did-merge did-grade did-source did-claim did-status did-note did-undo is-proven is-claimed is-not-proven is-broken",
 		"report.":  "killed injured detained missing witnessed heard inferred by-witness by-relative by-medical by-official by-media by-other may-private may-desk may-publish did-claim did-forget",
 		"proof.":   "whole signed witnessed heard inferred place clock clock-doubt seen-neighbour seen-relay unseen after-bulletin after-beacon after-text not-after stamp-named stamp-not-named stamp stamp-unread block waiting no-block no-stamp author unclaimed unknown bad-not-a-package bad-too-large bad-newer bad-layout bad-manifest bad-signature bad-media bad-seen bad-claim bad-stamp",

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -118,4 +119,71 @@ func Witnessed(root Root, list []File) []Finding {
 		}
 	}
 	return v.Findings
+}
+
+// MaxLetterStamps is how many stamps a letter to a desk brings.
+const MaxLetterStamps = 8
+
+// MaxStampLetter is the longest such letter in bytes.
+const MaxStampLetter = stampHead + MaxLetterStamps*(5+maxStamp)
+
+const stampHead = 1 + 32 + 1
+
+// ErrLetter: what came is no letter with stamps.
+var ErrLetter = errors.New("evidence: this brings no stamps")
+
+// stampEnds are the kinds of stamps in a letter. spec/evidence.md, 8.
+var stampEnds = [...]string{1: ".tsr", 2: ".ots"}
+
+// WriteStamps makes a letter that brings stamps to who has the report of a root.
+func WriteStamps(root Root, list []File) ([]byte, error) {
+	if len(list) == 0 || len(list) > MaxLetterStamps {
+		return nil, fmt.Errorf("%w: 1 to %d", ErrLetter, MaxLetterStamps)
+	}
+	b := append(append([]byte{1}, root[:]...), byte(len(list)))
+	for _, f := range list {
+		kind := slices.Index(stampEnds[:], path.Ext(f.Name))
+		if kind < 1 || len(f.Data) == 0 || len(f.Data) > maxStamp {
+			return nil, fmt.Errorf("%w: %.40q", ErrLetter, f.Name)
+		}
+		b = binary.BigEndian.AppendUint32(append(b, byte(kind)), uint32(len(f.Data)))
+		b = append(b, f.Data...)
+	}
+	return b, nil
+}
+
+// ReadStamps reads what WriteStamps made. Whether the stamps hold it does not say.
+func ReadStamps(b []byte) (root Root, list []File, err error) {
+	if len(b) < stampHead || b[0] != 1 || b[stampHead-1] == 0 || b[stampHead-1] > MaxLetterStamps {
+		return root, nil, ErrLetter
+	}
+	root = Root(b[1:33])
+	n, rest := int(b[stampHead-1]), b[stampHead:]
+	for i := range n {
+		if len(rest) < 5 || rest[0] < 1 || int(rest[0]) >= len(stampEnds) {
+			return root, nil, ErrLetter
+		}
+		kind, size := rest[0], binary.BigEndian.Uint32(rest[1:])
+		rest = rest[5:]
+		if size == 0 || size > maxStamp || int(size) > len(rest) {
+			return root, nil, ErrLetter
+		}
+		list = append(list, File{Name: fmt.Sprint(i+1, stampEnds[kind]), Data: slices.Clone(rest[:size])})
+		rest = rest[size:]
+	}
+	if len(rest) > 0 {
+		return root, nil, ErrLetter
+	}
+	return root, list, nil
+}
+
+// Holds says why a stamp says nothing of a root: stamp.ErrForm, ErrOther,
+// ErrSignature or ErrRefused.
+func Holds(root Root, f File) error {
+	if f.Proof() {
+		_, err := stamp.ReadProof(f.Data, root)
+		return err
+	}
+	_, err := stamp.Read(f.Data, root, nil)
+	return err
 }

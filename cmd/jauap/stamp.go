@@ -183,6 +183,12 @@ func (d *door) askWitnesses(ctx context.Context, c *cli.Command) error {
 		for _, f := range w.Findings {
 			d.say("%-10s  %s", f.Class, oneLine(f.Words))
 		}
+		if w.SentTo != "" {
+			d.say("What they signed goes to %s as well, sealed, by itself.", oneLine(w.SentTo))
+		}
+		if w.NoCard != "" {
+			d.say("It is kept here alone: the card of %s is not among your inboxes. `jauap inbox save` it and ask once more.", oneLine(w.NoCard))
+		}
 		if len(w.Failed) > 0 && w.Fresh == 0 {
 			return errors.New("no witness gave anything new")
 		}

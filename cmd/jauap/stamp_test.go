@@ -84,6 +84,22 @@ func TestAskWitnesses(t *testing.T) {
 	if err != nil || bad != nil || !bytes.Contains(q, root) || bytes.Contains(q, []byte("anary")) || len(q) > 100 {
 		t.Errorf("%x %v", q, err)
 	}
+	if w.NoCard != "Newsroom" || w.SentTo != "" {
+		t.Errorf("without its card: %+v", w)
+	}
+	author.ok("inbox", "save", box.Card)
+	if out := author.ok("evidence", "ask", sent.Root, "--tsa", tsa.URL); !strings.Contains(out, "goes to Newsroom as well") {
+		t.Error(out)
+	}
+	author.ok("carry", stick)
+	desk.ok("carry", stick)
+	desk.json(&w, "evidence", "ask", sent.Root, "--look", "--json")
+	if len(w.Stamps) != 2 || len(w.Findings) != 2 || w.Findings[1].Code != "stamp" {
+		t.Errorf("the author's stamps at the desk: %+v", w)
+	}
+	if out := desk.ok("desk", "report", sent.Root[:8]); !strings.Contains(out, "Foreign witness") {
+		t.Error(out)
+	}
 	if _, errs, code := author.try("evidence", "ask", sent.Root, "--tsa", dead.URL); code == exitOK || !strings.Contains(errs, "no witness gave anything new") {
 		t.Error(code, errs)
 	}
@@ -95,6 +111,9 @@ func TestAskWitnesses(t *testing.T) {
 		t.Error(out)
 	}
 	author.ok("report", "forget", sent.ID)
+	if out := author.ok("report", "sent", "--json"); strings.Contains(out, "stamps") {
+		t.Errorf("that stamps were sent is remembered: %s", out)
+	}
 	if _, errs, code := author.try("evidence", "ask", sent.Root, "--look"); code == exitOK || !strings.Contains(errs, "0 things of the desk") {
 		t.Error(code, errs)
 	}

@@ -31,6 +31,8 @@ type Witnessed struct {
 	Waits    bool          `json:"waits,omitempty"` // a calendar can be asked again later
 	Fresh    int           `json:"fresh,omitempty"` // stamps that came now
 	Failed   []WitnessMiss `json:"failed,omitempty"`
+	SentTo   string        `json:"sent_to,omitempty"` // the inbox with my report, to which they go as well
+	NoCard   string        `json:"no_card,omitempty"` // that inbox, to which they do not go: its card is not kept
 }
 
 // WitnessFile is one stamp, to keep beside the package.
