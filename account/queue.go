@@ -183,7 +183,7 @@ type Progress struct {
 	Letter   LetterID
 	To       ContactID
 	Sealed   bool // nothing of it waits any more
-	Carriers int  // other devices known to hold it whole; at least so many
+	Carriers int  // peers met that hold it whole, at most 63: who is known counts once, a stranger each time
 	Left     bool // relays abroad confirmed every piece
 	Proven   bool // the other device confirmed every piece
 	Expired  bool // its lifetime ended before that

@@ -90,7 +90,7 @@ type Letter struct {
 	// Of the owner's:
 	State    State
 	At       time.Time // when the state was reached
-	Carriers int       // other devices known to hold it
+	Carriers int       // as in account.Progress
 	History  []Change
 	Bytes    int64 // of text and files
 }

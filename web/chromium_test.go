@@ -212,7 +212,7 @@ func testLetter(t *testing.T, ctx context.Context) {
 		state api.State
 		n     int
 		want  string
-	}{{api.Carried, 2, "Carried by 2 devices"}, {api.Left, 2, "Left the country"}, {api.Delivered, 0, "Delivered"}, {api.Read, 0, "Read"}} {
+	}{{api.Carried, 2, "With others after 2 meetings"}, {api.Left, 2, "Left the country"}, {api.Delivered, 0, "Delivered"}, {api.Read, 0, "Read"}} {
 		w.SetState(out[0].ID, s.state, w.clock.t, s.n)
 		until(t, ctx, "#letters .mine summary", s.want)
 	}

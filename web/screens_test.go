@@ -119,8 +119,8 @@ func TestStates(t *testing.T) {
 		carriers int
 		want     string
 	}{
-		{api.Carried, 10 * time.Minute, 1, "Carried by 1 device"},
-		{api.Carried, time.Minute, 3, "Carried by 3 devices"},
+		{api.Carried, 10 * time.Minute, 1, "With others after 1 meeting"},
+		{api.Carried, time.Minute, 3, "With others after 3 meetings"},
 		{api.Left, time.Hour, 3, "Left the country"},
 		{api.Delivered, 2 * time.Hour, 0, "Delivered"},
 		{api.Read, time.Minute, 0, "Read"},

@@ -318,7 +318,7 @@ func (d *door) outbox(ctx context.Context, c *cli.Command) error {
 			d.say("You have written nothing yet.")
 		}
 		for _, o := range list {
-			d.say("%-20s to %s: %s (%d bytes) %s", stateText(o), o.To, age(ref(o.At)), o.Bytes, plain(o.Text))
+			d.say("%-24s to %s: %s (%d bytes) %s", stateText(o), o.To, age(ref(o.At)), o.Bytes, plain(o.Text))
 		}
 		return nil
 	})
@@ -332,7 +332,7 @@ func stateText(o api.Outgoing) string {
 	}
 	switch o.State {
 	case api.Carried:
-		return fmt.Sprintf("carried by %d", o.Carriers)
+		return "with others, " + many(o.Carriers, "meeting") // who meets twice without a name counts twice
 	case api.Left:
 		return "left the country"
 	}

@@ -183,9 +183,9 @@ func (d *door) told(ctx context.Context, c *cli.Command) error {
 		for _, t := range list {
 			d.say("%s", wordText(t.Word))
 			for _, to := range t.To {
-				d.say("  %-20s %s %s", stateText(api.Outgoing{State: to.State, Carriers: to.Carriers}), to.Name, age(&to.At))
+				d.say("  %-24s %s %s", stateText(api.Outgoing{State: to.State, Carriers: to.Carriers}), to.Name, age(&to.At))
 				if r := to.Reach; r != nil && to.State != api.Replaced {
-					d.say("  %-20s %d of %d have it%s", "", r.Delivered, r.Of, missing(r.Missing))
+					d.say("  %-24s %d of %d have it%s", "", r.Delivered, r.Of, missing(r.Missing))
 				}
 			}
 		}

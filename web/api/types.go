@@ -164,7 +164,7 @@ type Letter struct {
 	// Of my own letters:
 	State    State      `json:"state,omitempty"`
 	At       *time.Time `json:"at,omitempty"`       // when the state was reached
-	Carriers int        `json:"carriers,omitempty"` // devices known to hold it
+	Carriers int        `json:"carriers,omitempty"` // times that somebody was met who holds it: a contact or relay counts once, a stranger each time
 	History  []Change   `json:"history,omitempty"`
 	Reach    *Reach     `json:"reach,omitempty"` // in a group
 }
