@@ -32,16 +32,18 @@ func (l load) fill(c envelope.Class) (n, bytes int) {
 // choose takes the class in which the fewest bytes are padding; among nearly
 // equal ones the larger, which costs fewer keys. Texts do not go above top
 // unless a single one needs it: what is small leaves early. For the same
-// reason the first envelope of a long queue is the smallest. n is 0 when
+// reason the first envelope of a long queue is small. n is 0 when
 // nothing fits.
 func (l load) choose() (best envelope.Class, n int) {
 	total := 0
 	for _, size := range l.sizes {
 		total += size
 	}
-	if l.first && (l.more || total > longQueue) && l.wish == 0 {
-		if n, _ := l.fill(envelope.S1); n > 0 {
-			return envelope.S1, n
+	if l.first && (l.more || total > longQueue) {
+		for _, c := range []envelope.Class{envelope.S1, envelope.S1b} {
+			if n, _ := l.fill(c); n > 0 {
+				return c, n
+			}
 		}
 	}
 	share := -1.0
@@ -58,6 +60,25 @@ func (l load) choose() (best envelope.Class, n int) {
 		}
 	}
 	return l.one(best, n)
+}
+
+// grant chooses with room for a wish of the session, and without it where that leaves
+// no room for letters, or would cost more than wishMost and dear says that it must not.
+func (l *load) grant(wish int, dear bool) (c envelope.Class, n int) {
+	c, n = l.choose()
+	if wish == 0 || n == 0 {
+		return c, n
+	}
+	_, bytes := l.fill(c)
+	with := *l
+	with.wish = wish
+	larger, fits := with.choose()
+	_, left := with.fill(larger)
+	if fits == 0 || larger.Size()-left-(c.Size()-bytes) > wishMost && !dear {
+		return c, n
+	}
+	l.wish = wish
+	return larger, fits
 }
 
 // one takes the class up to S2 that holds all that waits, where that costs no more

@@ -294,14 +294,7 @@ func (r *round) text(p *person, s *session, list, riders []*waiting, more, first
 		}
 		l.sizes = append(l.sizes, size)
 	}
-	if r.a.now-s.wished >= wishEvery || s.wished == 0 {
-		l.wish = s.s.Wish(r.a.now)
-	}
-	c, n := l.choose()
-	if n == 0 && l.wish > 0 {
-		l.wish = 0
-		c, n = l.choose()
-	}
+	c, n := l.grant(s.s.Wish(r.a.now), r.a.now-s.wished >= wishEvery || s.wished == 0)
 	if n == 0 {
 		return false, nil
 	}

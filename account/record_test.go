@@ -201,6 +201,31 @@ func TestChoose(t *testing.T) {
 		}
 	}
 	for _, x := range []struct {
+		name string
+		l    load
+		wish int
+		dear bool
+		c    envelope.Class
+		n    int
+		room int // left for the wish
+	}{
+		{"short", long(200), 1222, false, envelope.S1b, 1, 1222},
+		{"short, displaces one", long(227, 227, 227), 1222, false, envelope.S1b, 2, 1222},
+		{"no wish", long(200), 0, true, envelope.S1, 1, 0},
+		{"dear", long(800), 1222, false, envelope.S1, 1, 0},
+		{"dear, and due", long(800), 1222, true, envelope.S2, 1, 1222},
+		{"long", long(1500), 1134, false, envelope.S2, 1, 1134},
+		{"very long", long(3500), 1134, false, envelope.S2, 1, 0},
+		{"long queue", long(many...), 1222, false, envelope.S3, 66, 1222},
+		{"long queue, first", load{top: envelope.S3, sizes: many, room: room, most: 1 << 30, first: true}, 1222, false, envelope.S1b, 2, 1222},
+		{"small window", load{top: envelope.S3, sizes: many[:1], room: room, most: 2047}, 1222, true, envelope.S1, 1, 0},
+		{"nothing", long(), 1222, true, 0, 0, 0},
+	} {
+		if c, n := x.l.grant(x.wish, x.dear); c != x.c || n != x.n || x.l.wish != x.room {
+			t.Errorf("%s: %d in %v with room for %d, want %d in %v with %d", x.name, n, c, x.l.wish, x.n, x.c, x.room)
+		}
+	}
+	for _, x := range []struct {
 		left int64
 		most int
 		want envelope.Class

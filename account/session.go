@@ -15,7 +15,8 @@ const (
 	day         = seal.Tick(24 * 60 * 60)
 	maxSessions = 8         // of one contact, old ones that only receive included
 	keepOld     = 134 * day // how long an old session receives after it was last heard
-	wishEvery   = day / 4   // how often a larger envelope is spent on the session's wish
+	wishMost    = 2048      // bytes that the session's wish may cost at any time
+	wishEvery   = day / 4   // how often it may cost more
 	follow      = 4         // envelopes heard elsewhere until the other session is used
 	reserve     = 24        // keys that attachments leave to texts, of 96 or 64
 	soonKeys    = 56        // keys that attachments may use in envelopes of their own size

@@ -49,7 +49,7 @@ const maxHandover = 16
 func (s *Session) offers(epoch uint16) bool { return (epoch%2 == 1) == s.initiator }
 
 // mayOffer is the rule for a new offer: our turn, the other end knows our
-// epoch, and that is a day old. After a QR form the first exchange is at
+// epoch, and that is half a day old. After a QR form the first exchange is at
 // once, because such a start rests on X25519 and the card's key alone.
 func (s *Session) mayOffer(now Tick) bool {
 	if s.ended || s.offer != nil || s.own == 1<<16-1 || !s.offers(s.own+1) || s.peerOwn < s.own {

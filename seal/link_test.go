@@ -130,13 +130,19 @@ func (c *talkative) letter(hours float64) ([]byte, error) {
 	}
 	w := seal.Where{Class: envelope.S1, LifeDays: c.life}
 	w.Expiry = envelope.Day(1800 + int(hours/24)).Add(c.life + c.rng.IntN(envelope.MaxJitter+1))
-	if c.from.Wish(now) > 0 || c.rng.Float64() < c.large {
+	part := seal.Part{Kind: kindText, Body: make([]byte, 20+c.rng.IntN(700))}
+	for _, w.Class = range envelope.Sealed() {
+		if c.from.Room(w.Class) >= c.from.Wish(now)+seal.PartSize(part) {
+			break
+		}
+	}
+	if c.rng.Float64() < c.large {
 		w.Class = envelope.S2
 		if c.rng.IntN(4) == 0 {
 			w.Class = envelope.S3
 		}
 	}
-	out, err := c.from.Seal(now, w, []seal.Part{{Kind: kindText, Body: make([]byte, 20+c.rng.IntN(700))}})
+	out, err := c.from.Seal(now, w, []seal.Part{part})
 	if err != nil {
 		return nil, err
 	}

@@ -344,7 +344,7 @@ func (m *model) judge() {
 	median, p90 := gaps[len(gaps)/2], gaps[len(gaps)*9/10]
 	m.t.Logf("%d letters, %d arrived, each once; %d epochs, every %.1f h median, %.1f h p90; largest state %d B; %d times at the cap; %d reloads; %d cards",
 		m.sent, len(m.arrived), len(gaps), median, p90, m.largest, m.a.waiting+m.b.waiting, m.reloads, m.cards)
-	if median < 24 || p90 > 72 {
-		m.t.Errorf("epochs every %.1f h (median), %.1f h (p90)", median, p90)
+	if median < 12 || p90 > 48 || m.largest > 64<<10 {
+		m.t.Errorf("epochs every %.1f h (median), %.1f h (p90); the largest state has %d B", median, p90, m.largest)
 	}
 }

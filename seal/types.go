@@ -48,7 +48,7 @@ const (
 	maxMissing = 2500     // keys kept of letters that were overtaken
 	maxParts   = 8192     // parts per letter
 	grace      = 4 * day  // kept longer than the sender's longest lifetime
-	floor      = day      // between two key exchanges
+	floor      = day / 2  // from the beginning of an epoch to the next offer
 	renew      = 30 * day // age of a restart card
 	retry      = 20 * 60  // seconds between two wishes for room for the same part
 )
