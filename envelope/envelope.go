@@ -154,7 +154,10 @@ type Tag [16]byte
 
 // TagOf is the tag of S1..S5 envelopes under the one-time key ovk.
 func TagOf(ovk [32]byte) Tag {
-	h := sha256.Sum256(append([]byte("jauap/1 tag"), ovk[:]...))
+	const label = "jauap/1 tag"
+	var b [len(label) + len(ovk)]byte
+	copy(b[copy(b[:], label):], ovk[:])
+	h := sha256.Sum256(b[:])
 	return Tag(h[:16])
 }
 

@@ -91,6 +91,20 @@ type Refuser interface {
 	Refusals(each func(envelope.ID))
 }
 
+// Namer is a Shelf that can name its units without saying all of each: to sketch is to
+// go through all of them several times in a meeting.
+type Namer interface {
+	// Names calls each for what Since would list, until that answers false. each
+	// must not use the shelf, nor keep or change the id.
+	Names(seq uint64, each func(x *envelope.ID, seq uint64, c envelope.Class, size int) bool)
+}
+
+// Appender is a Shelf that reads into a frame that is being written: what Read would
+// answer is appended to b. After an error b has no meaning but its old bytes.
+type Appender interface {
+	Append(b []byte, id envelope.ID, from, max int) ([]byte, error)
+}
+
 // Order decides which unit is offered next, and is told what became of it.
 type Order interface {
 	Add(Item)

@@ -306,13 +306,13 @@ func (f *fields) entry() (it Item) {
 	return it
 }
 
-// listable says whether an item can be put into a HAVE as it is.
-func listable(it Item) bool {
-	if it.Class != envelope.S0 {
-		return it.Size != 0 && it.Size == it.Class.Size()
+// listable says whether a unit can be put into a HAVE as it is.
+func listable(c envelope.Class, size int) bool {
+	if c != envelope.S0 {
+		return size != 0 && size == c.Size()
 	}
 	for _, n := range shortSizes {
-		if n == it.Size {
+		if n == size {
 			return true
 		}
 	}

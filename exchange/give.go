@@ -62,7 +62,7 @@ type giver struct {
 	doubts []Item        // of which it is asked at once whether they arrived
 	spoke  bool          // the last frame ended the last unit with words that is in line
 	spared int64         // bytes of units that had left when Spoke said so last
-	tracks [Lanes]track
+	tracks lanes
 	begun  bool
 	cut    bool   // some large unit of ours left before, and nobody is known to hold it
 	cutAt  Item   // the first of them
@@ -236,7 +236,7 @@ func b2i(b bool) int {
 
 // offers says whether the far end should hear of it.
 func (s *Session) offers(it Item) bool {
-	if it.Mute || !listable(it) || it.Seq <= s.give.base.at(s.lane(it)) {
+	if it.Mute || !listable(it.Class, it.Size) || it.Seq <= s.give.base.at(s.lane(it)) {
 		return false
 	}
 	return it.Shard == 0 || len(s.peer.shards) == 0 || slices.Contains(s.peer.shards, it.Shard)
@@ -352,9 +352,9 @@ func (s *Session) settledBefore(it Item) bool {
 	l := s.lane(it)
 	if f := g.flown[it.ID]; f != nil {
 		if s.marking() && f.step == nil {
-			f.step = g.tracks[l].add(it.Seq)
+			f.step = g.tracks.add(l, it.Seq)
 			if f.settled {
-				g.tracks[l].done(f.step)
+				g.tracks.done(l, f.step)
 			}
 		}
 		return true
@@ -368,7 +368,7 @@ func (s *Session) settledBefore(it Item) bool {
 		s.out.Handed = append(s.out.Handed, it)
 	}
 	if s.marking() {
-		g.tracks[l].done(g.tracks[l].add(it.Seq))
+		g.tracks.done(l, g.tracks.add(l, it.Seq))
 	}
 	return true
 }
@@ -404,7 +404,7 @@ func (s *Session) have(flags byte, items []Item) []byte {
 }
 
 func (s *Session) listFrame(room int) []byte {
-	var items []Item
+	items := s.items[:0]
 	n := min(perHave, (room-12)/entrySize, s.limit()-len(s.give.open))
 	if s.match.held() && s.give.order == nil {
 		n = min(n, s.match.credit)
@@ -416,7 +416,7 @@ func (s *Session) listFrame(room int) []byte {
 		}
 		u := s.open(it)
 		if s.marking() {
-			u.step = s.give.tracks[s.lane(it)].add(it.Seq)
+			u.step = s.give.tracks.add(s.lane(it), it.Seq)
 		}
 		if s.match.held() {
 			s.match.told[it.ID] = true
@@ -426,6 +426,7 @@ func (s *Session) listFrame(room int) []byte {
 		}
 		items = append(items, it)
 	}
+	s.items = items
 	if len(items) == 0 {
 		return nil
 	}
@@ -508,6 +509,7 @@ func (s *Session) dataFrame(room int) []byte {
 	for q.Len() > 0 {
 		u := q.units[0]
 		if u.closed {
+			s.gaveUp = true
 			heap.Pop(q)
 			s.give.unwant(u, u.item.Size-u.at)
 			continue
@@ -516,11 +518,12 @@ func (s *Session) dataFrame(room int) []byte {
 		b := append(make([]byte, 0, dataHead+n), frameData)
 		b = binary.AppendUvarint(b, u.number)
 		b = binary.AppendUvarint(b, uint64(u.at))
-		data, err := s.sh.Read(u.item.ID, u.at, n)
+		head := len(b)
+		b, err := s.appendData(b, u, n)
+		data := b[head:]
 		if err != nil || len(data) == 0 {
-			u.gone, data = true, nil
+			u.gone, b, data = true, b[:head], nil
 		}
-		data = data[:min(len(data), n)]
 		if !u.left {
 			u.left = true
 			if groupOf(u.item.Class) > 0 {
@@ -539,7 +542,7 @@ func (s *Session) dataFrame(room int) []byte {
 			u.queued = false
 			s.give.spoke = u.item.Words && (q.Len() == 0 || !q.units[0].item.Words)
 		}
-		return append(b, data...)
+		return b
 	}
 	return nil
 }
@@ -589,11 +592,11 @@ func (s *Session) close(u *given, v Verdict) {
 		return
 	}
 	u.settled = true
-	g.tracks[s.lane(u.item)].done(u.step)
+	g.tracks.done(s.lane(u.item), u.step)
 }
 
 func (s *Session) givingDone() bool {
-	return s.give.ended && s.give.dry() && len(s.give.open) == 0
+	return s.give.ended && len(s.give.open) == 0 && s.give.dry()
 }
 
 func (s *Session) giveMark() Mark {
@@ -601,5 +604,5 @@ func (s *Session) giveMark() Mark {
 	if s.givingDone() && !s.give.later {
 		all = s.give.seen
 	}
-	return build(s.give.base, s.peer.epoch, all, &s.give.tracks)
+	return build(s.give.base, s.peer.epoch, all, s.give.tracks)
 }

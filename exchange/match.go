@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+
+	"github.com/jauap/jauap/envelope"
 )
 
 // Two strangers find what differs by one sketch, from the side whose nonce is
@@ -62,9 +64,30 @@ func (s *Session) sketching() bool {
 	return c.Nonce != nonce{} && s.anonymous() && !c.Serve && len(c.Shards) == 0 && c.Take.Epoch == [8]byte{}
 }
 
-// each runs over our units that take part in the sketch. It answers false
-// when there are too many.
-func (s *Session) each(top uint64, f func(it *Item)) bool {
+// each runs over the names of our units that take part in the sketch. It answers
+// false when there are too many. f must not use the shelf.
+func (s *Session) each(top uint64, f func(x *id, seq uint64)) bool {
+	if sh, ok := s.sh.(Namer); ok {
+		n := 0
+		sh.Names(0, func(x *id, seq uint64, c envelope.Class, size int) bool {
+			if seq > top {
+				return false
+			}
+			if n++; n > maxSketched {
+				return false
+			}
+			if listable(c, size) {
+				f(x, seq)
+			}
+			return true
+		})
+		return n <= maxSketched
+	}
+	return s.eachItem(top, func(it *Item) { f(&it.ID, it.Seq) })
+}
+
+// eachItem is each of all that the shelf says of the units. f must not use the shelf.
+func (s *Session) eachItem(top uint64, f func(it *Item)) bool {
 	n := 0
 	for at := uint64(0); ; {
 		page := s.sh.Since(at, pageItems)
@@ -78,7 +101,7 @@ func (s *Session) each(top uint64, f func(it *Item)) bool {
 			if at = page[i].Seq; at > top {
 				return true
 			}
-			if listable(page[i]) {
+			if listable(page[i].Class, page[i].Size) {
 				f(&page[i])
 			}
 		}
@@ -93,9 +116,9 @@ func (s *Session) summarize() {
 	m := &s.match
 	m.own = summary{nonce: s.c.Nonce}
 	k := newKeyed(s.c.Nonce, nonce{})
-	ok := s.each(^uint64(0), func(it *Item) {
-		m.own.add(k.hash(&it.ID))
-		m.top = it.Seq
+	ok := s.each(^uint64(0), func(x *id, seq uint64) {
+		m.own.add(k.hash(x))
+		m.top = seq
 	})
 	if ok && m.own.count >= minSketched {
 		s.hi.summary = &m.own
@@ -215,9 +238,9 @@ func (s *Session) judgeSummaries() {
 	mine := summary{nonce: theirs.nonce}
 	k := newKeyed(theirs.nonce, nonce{})
 	shorts := make([]uint64, 0, m.own.count)
-	s.each(m.top, func(it *Item) {
-		mine.add(k.hash(&it.ID))
-		shorts = append(shorts, m.key.short(&it.ID))
+	s.each(m.top, func(x *id, _ uint64) {
+		mine.add(k.hash(x))
+		shorts = append(shorts, m.key.short(x))
 	})
 	apart := mine.apart(theirs)
 	if apart == 0 {
@@ -247,7 +270,7 @@ func (s *Session) sketchFrame(room int) []byte {
 	}
 	if m.row == nil {
 		m.row = make(sketch, m.total)
-		s.each(m.top, func(it *Item) { m.row.toggle(m.key.short(&it.ID)) })
+		s.each(m.top, func(x *id, _ uint64) { m.row.toggle(m.key.short(x)) })
 	}
 	most := blockRoom
 	if m.early() {
@@ -305,10 +328,10 @@ func (s *Session) solve() {
 	units := make([]unit, 0, m.own.count)
 	diff := make(sketch, m.total)
 	copy(diff, m.row)
-	s.each(m.top, func(it *Item) {
-		short := m.key.short(&it.ID)
+	s.each(m.top, func(x *id, seq uint64) {
+		short := m.key.short(x)
 		diff.toggle(short)
-		units = append(units, unit{short, it.Seq})
+		units = append(units, unit{short, seq})
 	})
 	apart, ok := diff.solve()
 	if !ok {
@@ -321,11 +344,7 @@ func (s *Session) solve() {
 			continue
 		}
 		apart[u.short] = false
-		for _, it := range s.sh.Since(u.seq-1, 1) {
-			if it.Seq == u.seq {
-				mine = append(mine, it)
-			}
-		}
+		mine = s.appendItem(mine, u.seq)
 	}
 	if r, ok := s.sh.(Refuser); ok {
 		r.Refusals(func(x id) { delete(apart, m.key.short(&x)) })
@@ -339,6 +358,16 @@ func (s *Session) solve() {
 	slices.Sort(lacks)
 	s.settleMatch(mine)
 	m.stage, m.toLack = lacking, slices.Compact(lacks)
+}
+
+// appendItem appends our unit with this number, if it is still here.
+func (s *Session) appendItem(list []Item, seq uint64) []Item {
+	for _, it := range s.sh.Since(seq-1, 1) {
+		if it.Seq == seq {
+			list = append(list, it)
+		}
+	}
+	return list
 }
 
 // lackFrame names what the far end has and we lack.
@@ -409,12 +438,16 @@ func (s *Session) onMore(f *fields) error {
 // arrive.
 func (s *Session) answerLacks(room int) []byte {
 	m, g := &s.match, &s.give
-	var units []Item
-	s.each(m.top, func(it *Item) {
-		if m.lacks[m.key.short(&it.ID)>>(48-8*lackSize)] {
-			units = append(units, *it)
+	var seqs []uint64
+	s.each(m.top, func(x *id, seq uint64) {
+		if m.lacks[m.key.short(x)>>(48-8*lackSize)] {
+			seqs = append(seqs, seq)
 		}
 	})
+	units := make([]Item, 0, len(seqs))
+	for _, seq := range seqs {
+		units = s.appendItem(units, seq)
+	}
 	units = slices.DeleteFunc(units, func(it Item) bool { return m.told[it.ID] || !s.offers(it) })
 	s.settleMatch(units)
 	if g.flown == nil {

@@ -74,7 +74,7 @@ func (s *Session) goOn() {
 		return
 	}
 	k := newKeyed(s.peer.summary.nonce, nonce{})
-	s.each(^uint64(0), func(it *Item) {
+	s.eachItem(^uint64(0), func(it *Item) {
 		if have, ok := s.theyHave(k, it); ok {
 			s.resume = append(s.resume, resumed{*it, have})
 		}

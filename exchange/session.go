@@ -46,6 +46,8 @@ type Session struct {
 	resume []resumed
 
 	out      Outcome
+	items    []Item // scratch of listFrame
+	gaveUp   bool   // see Again
 	sent     int64
 	received int64
 }
@@ -190,6 +192,7 @@ func (s *Session) begin() {
 // prefix; nil when there is nothing to say now or room is below MinRoom. It
 // may call Shelf.Sync.
 func (s *Session) Next(room int) []byte {
+	s.gaveUp = false
 	if s.over {
 		return s.lastWords()
 	}
@@ -232,6 +235,10 @@ func (s *Session) Next(room int) []byte {
 	}
 	return s.tell(room)
 }
+
+// Again says, after Next had nothing, that it may have something without anything else
+// having happened: units in line were given up.
+func (s *Session) Again() bool { return s.gaveUp }
 
 // tell lists and sends units, in turns.
 func (s *Session) tell(room int) []byte {
@@ -291,19 +298,30 @@ func (s *Session) Added(it Item) {
 func (s *Session) Retry() { s.take.retry() }
 
 // Take reports what happened since the last call.
-func (s *Session) Take() Outcome {
-	o := s.out
-	s.out = Outcome{Bye: o.Bye, Err: o.Err}
-	o.Sent, o.Received = s.sent, s.received
-	o.Waiting = len(s.take.open) + s.give.waiting()
-	o.Even = s.even()
-	if s.met && s.peer.epoch != [8]byte{} {
-		o.Marked = true
-		o.Give, o.Take = s.giveMark(), s.takeMark()
-	}
+func (s *Session) Take() (o Outcome) {
+	s.TakeInto(&o)
 	return o
 }
 
+// TakeInto is Take for who looks often: the lists of o, whose content is over, are
+// filled again.
+func (s *Session) TakeInto(o *Outcome) {
+	out := &s.out
+	o.Kept, out.Kept = out.Kept, o.Kept[:0]
+	o.Handed, out.Handed = out.Handed, o.Handed[:0]
+	o.Refused, out.Refused = out.Refused, o.Refused[:0]
+	o.Flown, out.Flown = out.Flown, o.Flown[:0]
+	o.Whole, out.Whole = out.Whole, o.Whole[:0]
+	o.Answered, out.Answered = out.Answered, false
+	o.Bye, o.Err = out.Bye, out.Err
+	o.Sent, o.Received = s.sent, s.received
+	o.Waiting = len(s.take.open) + s.give.waiting()
+	o.Even = s.even()
+	if o.Marked = s.met && s.marking(); o.Marked {
+		o.Give, o.Take = s.giveMark(), s.takeMark()
+	}
+}
+
 func (s *Session) even() bool {
-	return s.met && !s.over && s.givingDone() && s.takingDone()
+	return s.met && !s.over && s.takingDone() && s.givingDone()
 }

@@ -48,7 +48,7 @@ type taker struct {
 	unasked int      // units that were listed as coming
 	acks    []*taken // settled, GOT not yet said
 	last    [laneClasses]uint64
-	tracks  [Lanes]track
+	tracks  lanes
 	ended   bool
 	to      uint64
 	later   bool
@@ -102,7 +102,7 @@ func (s *Session) listen(it Item, unasked bool) error {
 			return fmt.Errorf("%w: sequence numbers must rise", ErrProtocol)
 		}
 		t.last[it.Class] = it.Seq
-		u.step = t.tracks[lane(it.Class, 0)].add(it.Seq)
+		u.step = t.tracks.add(lane(it.Class, 0), it.Seq)
 	}
 	gi := groupOf(it.Class)
 	if unasked {
@@ -385,7 +385,7 @@ func (s *Session) acked(u *taken) {
 		s.take.later = true
 		return
 	}
-	s.take.tracks[lane(u.item.Class, 0)].done(u.step)
+	s.take.tracks.done(lane(u.item.Class, 0), u.step)
 }
 
 func (s *Session) takingDone() bool {
@@ -397,5 +397,5 @@ func (s *Session) takeMark() Mark {
 	if s.takingDone() && !s.take.later {
 		all = s.take.to
 	}
-	return build(s.take.base, s.peer.epoch, all, &s.take.tracks)
+	return build(s.take.base, s.peer.epoch, all, s.take.tracks)
 }

@@ -48,14 +48,32 @@ func (t *track) done(p *step) {
 	t.steps = t.steps[n:]
 }
 
+// lanes are the tracks of a sequence: most meetings follow none.
+type lanes struct{ all *[Lanes]track }
+
+func (l *lanes) add(lane int, seq uint64) *step {
+	if l.all == nil {
+		l.all = new([Lanes]track)
+	}
+	return l.all[lane].add(seq)
+}
+
+func (l *lanes) done(lane int, p *step) {
+	if l.all != nil {
+		l.all[lane].done(p)
+	}
+}
+
 // build makes the mark of a sequence from its tracks: base is where the
 // session began, all (when not 0) says that everything up to it is settled.
-func build(base Mark, epoch [8]byte, all uint64, tracks *[Lanes]track) Mark {
+func build(base Mark, epoch [8]byte, all uint64, tracks lanes) Mark {
 	m := base
 	m.Epoch = epoch
 	m.Seq = max(m.Seq, all)
 	for l := range m.Lane {
-		m.Lane[l] = max(m.Lane[l], tracks[l].mark)
+		if tracks.all != nil {
+			m.Lane[l] = max(m.Lane[l], tracks.all[l].mark)
+		}
 		if m.Lane[l] <= m.Seq {
 			m.Lane[l] = 0
 		}

@@ -328,23 +328,28 @@ func (n *Node) tellAll(m *meeting, e *edge) bool {
 		}
 		e.raised += uint64(len(from))
 	}
-	for {
-		page := n.sh.Since(e.told, noteIDs)
-		if len(page) == 0 {
+	for e.told < n.sh.Top() {
+		at, open := e.told, !n.c.HideOwn && !m.hide
+		var first, known []envelope.ID
+		n.sh.Each(e.told, noteIDs, func(u store.Entry) {
+			switch at = u.Seq; routing.LabelOf(u.Rank, open) {
+			case routing.First:
+				first = append(first, u.ID)
+			case routing.Known:
+				known = append(known, u.ID)
+			}
+		})
+		if at == e.told {
 			return true
-		}
-		ids := map[routing.Label][]envelope.ID{}
-		for _, u := range page {
-			l := routing.LabelOf(u.Rank, !n.c.HideOwn && !m.hide)
-			ids[l] = append(ids[l], u.ID)
 		}
 		if m.credit < noteRoom {
 			return false
 		}
-		n.note(m, routing.First, ids[routing.First])
-		n.note(m, routing.Known, ids[routing.Known])
-		e.told = page[len(page)-1].Seq
+		n.note(m, routing.First, first)
+		n.note(m, routing.Known, known)
+		e.told = at
 	}
+	return true
 }
 
 // noteRoom is what two notes take at most.

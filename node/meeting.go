@@ -31,6 +31,7 @@ type meeting struct {
 	s         *exchange.Session
 	credit    int
 	due       bool  // something happened on the link since it was last pumped
+	silent    bool  // it had room and nothing to say when it was last pumped
 	greeted   bool  // HELLO left
 	displaced int64 // bytes that were asked for into a full shelf
 	even      bool
@@ -248,7 +249,7 @@ func (n *Node) end(m *meeting) {
 		n.retry()
 	}
 	if len(n.meetings) == 0 {
-		n.page = nil
+		n.page, n.pumped, n.out = nil, nil, exchange.Outcome{}
 		if len(n.claims) == 0 && n.claimed {
 			n.claims, n.claimed = make(map[envelope.ID]claim), false // a map keeps its size for ever
 		}
@@ -301,21 +302,25 @@ func (n *Node) sweepClaims() {
 // all they had say nothing new before something happens to them.
 func (n *Node) pumpAll() {
 	all := n.all
-	n.all = false       // what a pump itself brings about is for the next Step
-	var few [4]*meeting // most have no more, and need no list in the heap
-	for _, m := range append(few[:0], n.meetings...) {
+	n.all = false // what a pump itself brings about is for the next Step
+	n.pumped = append(n.pumped[:0], n.meetings...)
+	for _, m := range n.pumped {
 		if all || m.due || m.now != m.last {
 			m.due = false
 			n.pump(m)
 		}
 	}
+	clear(n.pumped)
 }
 
 // pump says over a link what there is to say and room for.
 func (n *Node) pump(m *meeting) {
+	m.silent = false
 	for n.broken == nil && m.credit >= exchange.MinRoom+exchange.Prefix && n.notes(m) {
-		f := m.s.Next(min(m.credit-exchange.Prefix, exchange.MaxFrame))
+		room := min(m.credit-exchange.Prefix, exchange.MaxFrame) // notes may have taken some
+		f := m.s.Next(room)
 		if f == nil {
+			m.silent = room >= exchange.MinRoom && !m.s.Again() // more room alone changes nothing
 			break
 		}
 		m.credit -= len(f) + exchange.Prefix
@@ -337,8 +342,9 @@ func (n *Node) pump(m *meeting) {
 }
 
 // outcome passes on what happened in a session.
-func (n *Node) outcome(m *meeting) exchange.Outcome {
-	o := m.s.Take()
+func (n *Node) outcome(m *meeting) *exchange.Outcome {
+	o := &n.out
+	m.s.TakeInto(o)
 	for _, it := range o.Handed {
 		n.count(m, it.ID)
 		if it.Rank == routing.Own {

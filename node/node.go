@@ -95,6 +95,8 @@ type Node struct {
 	raisedGone uint64
 
 	page    []exchange.Item // scratch of view.Since
+	pumped  []*meeting      // scratch of pumpAll
+	out     exchange.Outcome
 	effects []Effect
 	came    int64    // bytes of units, over all links
 	all     bool     // something happened that any meeting may speak of
@@ -174,7 +176,7 @@ func (n *Node) Step(now time.Time, evs ...Event) []Effect {
 		n.recheck()
 	}
 	for _, m := range n.meetings {
-		if now.Sub(m.savedAt) >= markEvery {
+		if m.unsaved() && now.Sub(m.savedAt) >= markEvery {
 			n.saveMarks(m)
 		}
 	}
@@ -247,7 +249,7 @@ func (n *Node) take(ev Event) {
 		}
 	case Ready:
 		if m := n.meeting(ev.Link); m != nil && ev.Bytes > 0 {
-			m.due = true
+			m.due = m.due || !m.silent
 			m.credit = min(m.credit+ev.Bytes, maxCredit)
 		}
 	case Frame:
@@ -389,7 +391,7 @@ func (n *Node) admit(c envelope.Class, expiry envelope.Day, rank uint8) error {
 func (n *Node) keep(e envelope.Envelope, id envelope.ID, m store.Meta, from LinkID) error {
 	m.Until, m.Today = routing.Until(e.Class(), n.today), n.today
 	old, _ := n.sh.Entry(e.Proves())
-	entry, err := n.sh.Put(e, m)
+	entry, err := n.sh.PutAs(id, e, m)
 	switch {
 	case err == nil:
 		n.dirty = true

@@ -96,13 +96,24 @@ func (v *view) mayTake(c claim) bool {
 }
 
 func (v *view) Read(id envelope.ID, from, max int) ([]byte, error) {
-	b, err := v.n.sh.ReadAt(id, from, max)
-	if e, ok := v.n.sh.Entry(id); ok && routing.Counted(e.Class, e.Rank) && from+len(b) == int(e.Size) {
+	return v.Append(nil, id, from, max)
+}
+
+// Append implements exchange.Appender.
+func (v *view) Append(b []byte, id envelope.ID, from, max int) ([]byte, error) {
+	had := len(b)
+	b, e, err := v.n.sh.AppendAt(b, id, from, max)
+	if err == nil && routing.Counted(e.Class, e.Rank) && from+len(b)-had == int(e.Size) {
 		if _, before := v.m.lent[id]; !before {
 			v.m.lent[id] = true
 		}
 	}
 	return b, err
+}
+
+// Names implements exchange.Namer.
+func (v *view) Names(seq uint64, each func(*envelope.ID, uint64, envelope.Class, int) bool) {
+	v.n.sh.Names(seq, each)
 }
 
 // Write takes bytes of a unit. Two links may bring the same one when the first

@@ -29,19 +29,19 @@ type ailment struct {
 	rounds int // Rechecks in vain
 }
 
-// fetch reads all of a unit and checks it against its id. A read that fails is
+// fetch appends all of a unit to b and checks it against its id. A read that fails is
 // tried once more: memory or a cable may have erred, not the disk.
-func (s *Shelf) fetch(slot uint32) (b []byte, err error) {
-	u := s.x.at(slot)
+func (s *Shelf) fetch(b []byte, slot uint32) (_ []byte, err error) {
+	u, had := s.x.at(slot), len(b)
 	for range 2 {
-		if b, err = s.read(u, 0, int(u.size)); err == nil && envelope.IDOf(b) == u.id {
+		if b, err = s.appendUnit(b[:had], u, 0, int(u.size)); err == nil && envelope.IDOf(b[had:]) == u.id {
 			return b, nil
 		}
 	}
 	if err == nil {
 		err = fmt.Errorf("%w %v", ErrCorrupt, u.id)
 	}
-	return nil, err
+	return b[:had], err
 }
 
 // fault draws the consequence of a fetch that failed. Wrong bytes of others are
@@ -125,7 +125,7 @@ func (s *Shelf) Recheck(most int) (back []Back) {
 		a := s.ailing[0]
 		s.ailing = append(s.ailing[1:], a)
 		u := *s.x.at(a.slot)
-		raw, err := s.fetch(a.slot)
+		raw, err := s.fetch(nil, a.slot)
 		switch {
 		case err == nil:
 			if e, err := s.renew(a.slot, u, raw); err == nil {
@@ -178,7 +178,7 @@ func (s *Shelf) sound(slot uint32) error {
 	if slices.Contains(s.checked[:], id) {
 		return nil
 	}
-	if _, err := s.fetch(slot); err != nil {
+	if _, err := s.fetch(nil, slot); err != nil {
 		return s.fault(slot, err)
 	}
 	s.checked[s.nextCheck%len(s.checked)] = id

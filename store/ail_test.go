@@ -69,8 +69,15 @@ func three(t *testing.T, own bool) (*badDisk, *Shelf, [3]envelope.Envelope) {
 }
 
 func listed(s *Shelf, id envelope.ID) bool {
-	found := false
+	found, named := false, false
 	s.Each(0, 1<<30, func(e Entry) { found = found || e.ID == id })
+	s.Names(0, func(x *envelope.ID, _ uint64, _ envelope.Class, _ int) bool {
+		named = *x == id
+		return !named
+	})
+	if found != named {
+		panic("Each and Names do not agree")
+	}
 	return found
 }
 

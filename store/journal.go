@@ -175,23 +175,24 @@ func (s *Shelf) settle(slot uint32, f *logFile, off uint32) {
 	}
 }
 
-// read reads n bytes at byte from of the unit.
-func (s *Shelf) read(u *unit, from, n int) ([]byte, error) {
+// appendUnit appends n bytes at byte from of the unit to b.
+func (s *Shelf) appendUnit(b []byte, u *unit, from, n int) ([]byte, error) {
 	at := int64(u.off) + int64(headSize(unitRecord, u.class)) + int64(from)
 	if s.active.num == u.file && int64(u.off) >= s.active.size {
-		return slices.Clone(s.buf[at-s.active.size:][:n]), nil
+		return append(b, s.buf[at-s.active.size:][:n]...), nil
 	}
 	f := s.files[u.file]
 	if f == nil {
-		return nil, fmt.Errorf("%w: its file is gone", ErrCorrupt)
+		return b, fmt.Errorf("%w: its file is gone", ErrCorrupt)
 	}
 	h, err := s.handles.get(f)
 	if err != nil {
-		return nil, err
+		return b, err
 	}
-	b := make([]byte, n)
-	if got, err := h.ReadAt(b, at); got < n {
-		return nil, fmt.Errorf("store: read a unit: %w", err)
+	was := len(b)
+	b = slices.Grow(b, n)[:was+n]
+	if got, err := h.ReadAt(b[was:], at); got < n {
+		return b[:was], fmt.Errorf("store: read a unit: %w", err)
 	}
 	return b, nil
 }

@@ -51,8 +51,11 @@ type Shelf struct {
 // is here already gains by it all the same: see Raise. Errors: ErrHave, ErrTaken, ErrDone, ErrBogus,
 // ErrExpired, ErrFull; others tell of the disk. An S0, which carries no
 // expiry, is kept for envelope.Lifetime days.
-func (s *Shelf) Put(e envelope.Envelope, m Meta) (Entry, error) {
-	u := unit{id: e.ID(), tag: e.Tag(), proves: e.Proves(), size: uint32(len(e.Bytes())), expiry: e.Expiry(),
+func (s *Shelf) Put(e envelope.Envelope, m Meta) (Entry, error) { return s.PutAs(e.ID(), e, m) }
+
+// PutAs is Put of a unit whose id was computed already.
+func (s *Shelf) PutAs(id envelope.ID, e envelope.Envelope, m Meta) (Entry, error) {
+	u := unit{id: id, tag: e.Tag(), proves: e.Proves(), size: uint32(len(e.Bytes())), expiry: e.Expiry(),
 		shard: e.Shard(), class: e.Class(), rank: m.Rank, from: m.From}
 	if m.Own {
 		u.flags |= ownFlag
@@ -206,7 +209,7 @@ func (s *Shelf) upgrade(slot uint32, m Meta) bool {
 	if flags == u.flags && rank == u.rank || u.ails() || !s.fits(u.total()) {
 		return false
 	}
-	raw, err := s.read(u, 0, int(u.size))
+	raw, err := s.appendUnit(nil, u, 0, int(u.size))
 	if err != nil || envelope.IDOf(raw) != u.id || s.ready(u.total()) != nil {
 		return false
 	}
@@ -245,7 +248,7 @@ func (s *Shelf) Get(id envelope.ID) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.fetch(slot)
+	b, err := s.fetch(nil, slot)
 	if err != nil {
 		return nil, s.fault(slot, err)
 	}
@@ -255,31 +258,34 @@ func (s *Shelf) Get(id envelope.ID) ([]byte, error) {
 // ReadAt reads at most n bytes of a unit from off. All of it was checked
 // against the id then or not long before. Errors are those of Get.
 func (s *Shelf) ReadAt(id envelope.ID, off, n int) ([]byte, error) {
+	b, _, err := s.AppendAt(nil, id, off, n)
+	return b, err
+}
+
+// AppendAt appends to b what ReadAt reads, and answers the unit's Entry, too.
+func (s *Shelf) AppendAt(b []byte, id envelope.ID, off, n int) ([]byte, Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	slot, err := s.slot(id)
 	if err != nil {
-		return nil, err
+		return b, Entry{}, err
 	}
 	u := s.x.at(slot)
 	if off < 0 || n < 0 || off > int(u.size) {
-		return nil, fmt.Errorf("store: read of %d bytes at %d of %d", n, off, u.size)
+		return b, Entry{}, fmt.Errorf("store: read of %d bytes at %d of %d", n, off, u.size)
 	}
 	if off == 0 && n >= int(u.size) {
-		b, err := s.fetch(slot)
-		if err != nil {
-			err = s.fault(slot, err)
+		b, err = s.fetch(b, slot)
+	} else {
+		if err := s.sound(slot); err != nil {
+			return b, Entry{}, err
 		}
-		return b, err
+		b, err = s.appendUnit(b, u, off, min(n, int(u.size)-off))
 	}
-	if err := s.sound(slot); err != nil {
-		return nil, err
-	}
-	b, err := s.read(u, off, min(n, int(u.size)-off))
 	if err != nil {
-		err = s.fault(slot, err)
+		return b, Entry{}, s.fault(slot, err)
 	}
-	return b, err
+	return b, u.entry(), nil
 }
 
 func (s *Shelf) slot(id envelope.ID) (uint32, error) {
@@ -315,8 +321,10 @@ func (s *Shelf) entryAt(slot uint32) (Entry, bool) {
 
 // Has says whether the unit is here.
 func (s *Shelf) Has(id envelope.ID) bool {
-	_, ok := s.Entry(id)
-	return ok
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slot := s.x.find(id)
+	return slot != 0 && !s.x.at(slot).ails()
 }
 
 // Done says whether the envelope is proven delivered. A proof counts only
@@ -369,6 +377,14 @@ func (s *Shelf) Each(seq uint64, max int, take func(Entry)) {
 		max--
 		return max > 0
 	})
+}
+
+// Names calls take for what Since lists, until that answers false. take must not use
+// the shelf, nor keep or change the id.
+func (s *Shelf) Names(seq uint64, take func(id *envelope.ID, seq uint64, c envelope.Class, size int) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.x.since(seq, func(u *unit) bool { return u.ails() || take(&u.id, u.seq, u.class, int(u.size)) })
 }
 
 // Top is a Seq that no unit here exceeds and every later one will.
