@@ -4,8 +4,8 @@
 //
 // An envelope is a sealed letter as a stranger's device holds it: a few fixed
 // fields, a one-time signature and a body of one of six sizes. The package
-// builds, parses and checks envelopes and the proofs that say "delivered,
-// delete". The bytes are specified in spec/envelope.md.
+// builds, parses and checks envelopes, the proofs that say "delivered,
+// delete" and the stamps that say "postage was paid". The bytes are specified in spec/envelope.md.
 //
 // # Invariants
 //
@@ -16,7 +16,7 @@
 //
 // # Not here
 //
-// Plaintext (seal), admission and order (routing), keeping (store), any clock.
+// Whether a token is good (the room that has the issuers' keys), plaintext (seal), admission and order (routing), keeping (store), any clock.
 //
 // # Read next
 //

@@ -15,7 +15,7 @@ import (
 type Class uint8
 
 // The classes. S0 is for radio, SMS, DNS and QR and carries no signature;
-// Done is a proof of delivery (see Proof).
+// Done is a proof of delivery (see NewDone), Stamp the postage of a unit (see NewStamp).
 const (
 	S0 Class = iota
 	S1
@@ -25,6 +25,7 @@ const (
 	S5
 	Done
 	S1b     // between S1 and S2 in size: codes are not in the order of sizes
+	Stamp   // stands where an S1 does
 	classes // one past the last
 )
 
@@ -47,7 +48,8 @@ func Smallest(n int) (c Class, ok bool) {
 }
 
 // Compare orders classes by size, as cmp.Compare does numbers; a proof is smaller
-// than most S0 and goes before all, unknown classes behind.
+// than most S0 and goes before all, a stamp counts as an S1, unknown classes go
+// behind.
 func Compare(a, b Class) int { return cmp.Compare(a.order(), b.order()) }
 
 func (c Class) order() int {
@@ -56,6 +58,8 @@ func (c Class) order() int {
 		return -1
 	case S0, S1:
 		return int(c)
+	case Stamp:
+		return int(S1)
 	case S1b:
 		return int(S2)
 	}
@@ -69,6 +73,7 @@ const (
 	S0Header   = 21  // class, tag, salt
 	S0Overhead = S0Header + 16
 	DoneSize   = 116
+	StampSize  = 380
 	MaxSize    = 262144 // S5: no unit is larger
 )
 
@@ -106,14 +111,16 @@ func (c Class) Size() int {
 		return MaxSize
 	case Done:
 		return DoneSize
+	case Stamp:
+		return StampSize
 	}
 	return 0
 }
 
 // BodySize is the room for the sealed body (nonce and AEAD tag included), in
-// bytes: 0 for Done and unknown classes.
+// bytes: 0 for S0, Done, Stamp and unknown classes.
 func (c Class) BodySize() int {
-	if c == S0 || c == Done || c >= classes {
+	if c == S0 || c == Done || c == Stamp || c >= classes {
 		return 0
 	}
 	return c.Size() - HeaderSize
@@ -128,6 +135,8 @@ func (c Class) String() string {
 		return "done"
 	case S1b:
 		return "S1b"
+	case Stamp:
+		return "stamp"
 	}
 	return fmt.Sprintf("S%d", uint8(c))
 }
@@ -228,10 +237,10 @@ func (e Envelope) Expiry() Day {
 	return Day(binary.BigEndian.Uint16(e.raw[2:]))
 }
 
-// Key is the one-time verification key of S1..S5 and Done; zero for S0.
+// Key is the one-time verification key of S1..S5, Done and Stamp; zero for S0.
 func (e Envelope) Key() (ovk [32]byte) {
 	switch c := e.Class(); {
-	case c == Done:
+	case c == Done || c == Stamp:
 		copy(ovk[:], e.raw[20:])
 	case c != S0:
 		copy(ovk[:], e.raw[4:])
@@ -240,7 +249,7 @@ func (e Envelope) Key() (ovk [32]byte) {
 }
 
 // Tag is the one-time address of an envelope. For Done it is the tag of the
-// envelope that it proves.
+// envelope that it proves; a stamp's is nobody's address.
 func (e Envelope) Tag() Tag {
 	if e.Class() == S0 {
 		var t Tag
@@ -251,24 +260,24 @@ func (e Envelope) Tag() Tag {
 }
 
 // Body is the sealed part of S1..S5; for S0 the ciphertext with its MAC; nil
-// for Done.
+// for Done and Stamp.
 func (e Envelope) Body() []byte {
 	switch e.Class() {
 	case S0:
 		return e.raw[S0Header:]
-	case Done:
+	case Done, Stamp:
 		return nil
 	}
 	return e.raw[HeaderSize:]
 }
 
 // Header is what the body's AEAD binds: class, shard, expiry and key of
-// S1..S5, class and tag of S0; nil for Done.
+// S1..S5, class and tag of S0; nil for Done and Stamp.
 func (e Envelope) Header() []byte {
 	switch e.Class() {
 	case S0:
 		return e.raw[:13]
-	case Done:
+	case Done, Stamp:
 		return nil
 	}
 	return e.raw[:36]
@@ -295,7 +304,8 @@ func IDOf(raw []byte) ID {
 }
 
 // Verify checks the one-time signature: ErrSignature when it is wrong. S0
-// carries none and passes: only its reader can judge it.
+// carries none and passes: only its reader can judge it. Of a stamp it checks
+// that the holder of the token made it, and not that the token is good.
 func (e Envelope) Verify() error {
 	ovk := e.Key()
 	var ok bool
@@ -304,6 +314,8 @@ func (e Envelope) Verify() error {
 		ok = true
 	case Done:
 		ok = ed25519.Verify(ovk[:], doneMessage(e.raw[:52]), e.raw[52:116])
+	case Stamp:
+		ok = ed25519.Verify(ovk[:], stampMessage(e.raw[:stampSig]), e.raw[stampSig:])
 	default:
 		ok = ed25519.Verify(ovk[:], signedMessage(e.raw[:36], e.raw[HeaderSize:]), e.raw[36:HeaderSize])
 	}

@@ -55,7 +55,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%v with a longer body: %v", c, err)
 		}
 	}
-	for _, c := range []envelope.Class{envelope.S0, envelope.Done, 8, 15} {
+	for _, c := range []envelope.Class{envelope.S0, envelope.Done, envelope.Stamp, 9, 15} {
 		if _, err := envelope.New(c, 0, 0, osk, nil); !errors.Is(err, envelope.ErrMalformed) {
 			t.Errorf("%v: %v", c, err)
 		}
@@ -85,8 +85,11 @@ func TestOrder(t *testing.T) {
 	if _, ok := envelope.Smallest(last); ok {
 		t.Error("a body is larger than any")
 	}
-	if envelope.Compare(envelope.Done, envelope.S0) >= 0 || envelope.Compare(envelope.S0, envelope.S1) >= 0 || envelope.Compare(envelope.S5, 8) >= 0 {
+	if envelope.Compare(envelope.Done, envelope.S0) >= 0 || envelope.Compare(envelope.S0, envelope.S1) >= 0 || envelope.Compare(envelope.S5, 9) >= 0 {
 		t.Error("proofs, short ones and unknown ones are out of order")
+	}
+	if envelope.Compare(envelope.Stamp, envelope.S1) != 0 || envelope.Compare(envelope.Stamp, envelope.S0) <= 0 || envelope.Compare(envelope.Stamp, envelope.S1b) >= 0 {
+		t.Error("a stamp does not stand where an S1 does")
 	}
 	all := envelope.Sealed()
 	for c := envelope.Class(0); c < 16; c++ {
@@ -94,12 +97,12 @@ func TestOrder(t *testing.T) {
 			t.Errorf("%v is sealed: %v", c, c.Sealed())
 		}
 	}
-	if s := fmt.Sprint(all, envelope.Done, envelope.Class(8)); s != "[S1 S1b S2 S3 S4 S5] done class(8)" {
+	if s := fmt.Sprint(all, envelope.Done, envelope.Stamp, envelope.Class(9)); s != "[S1 S1b S2 S3 S4 S5] done stamp class(9)" {
 		t.Error(s)
 	}
 }
 
-// Every bit of an envelope and of a proof is signed.
+// Every bit of an envelope, of a proof and of a stamp is signed.
 func TestEveryBitIsSigned(t *testing.T) {
 	osk := oneTime(2)
 	e := build(t, envelope.S1, osk)
@@ -107,7 +110,11 @@ func TestEveryBitIsSigned(t *testing.T) {
 	if err != nil || d.Verify() != nil {
 		t.Fatal(err)
 	}
-	for _, u := range []envelope.Envelope{e, d} {
+	stamp, err := envelope.NewStamp(e, oneTime(5), envelope.Issuer{1}, [envelope.RSASize]byte{2})
+	if err != nil || stamp.Verify() != nil {
+		t.Fatal(err)
+	}
+	for _, u := range []envelope.Envelope{e, d, stamp} {
 		raw := bytes.Clone(u.Bytes())
 		for at := range raw {
 			raw[at] ^= 0x08
@@ -167,6 +174,52 @@ func TestDone(t *testing.T) {
 	}
 }
 
+func TestStamp(t *testing.T) {
+	token := oneTime(6)
+	issuer := envelope.Issuer{1, 2, 3, 4, 5, 6, 7, 8}
+	var rsa [envelope.RSASize]byte
+	rsa[0], rsa[255] = 0xaa, 0xbb
+	for c := envelope.Class(0); c < 16; c++ {
+		may := c == envelope.S1 || c == envelope.S1b || c == envelope.S2 || c == envelope.S3
+		if c.Stampable() != may {
+			t.Errorf("%v may have a stamp: %v", c, !may)
+		}
+	}
+	for _, c := range envelope.Sealed() {
+		e := build(t, c, oneTime(3))
+		s, err := envelope.NewStamp(e, token, issuer, rsa)
+		if !c.Stampable() {
+			if !errors.Is(err, envelope.ErrMalformed) {
+				t.Errorf("a stamp for %v: %v", c, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := envelope.Parse(s.Bytes())
+		if err != nil || p.Verify() != nil {
+			t.Fatal(err)
+		}
+		if len(p.Bytes()) != envelope.StampSize || p.Class() != envelope.Stamp || p.Stamped() != e.ID() || p.Proves() != (envelope.ID{}) ||
+			p.Key() != [32]byte(token.Public().(ed25519.PublicKey)) || p.Shard() != e.Shard() || p.Expiry() != e.Expiry() ||
+			p.Issuer() != issuer || !bytes.Equal(p.RSA(), rsa[:]) || p.Body() != nil || p.Header() != nil || p.Salt() != [8]byte{} {
+			t.Fatal("a stamp does not come back the same")
+		}
+		if e.Stamped() != (envelope.ID{}) || e.Issuer() != (envelope.Issuer{}) || e.RSA() != nil {
+			t.Fatal("an envelope is taken for a stamp")
+		}
+		for _, none := range []func() (envelope.Envelope, error){
+			func() (envelope.Envelope, error) { return envelope.NewStamp(s, token, issuer, rsa) },
+			func() (envelope.Envelope, error) { return envelope.NewDone(s, token) },
+		} {
+			if _, err := none(); !errors.Is(err, envelope.ErrMalformed) {
+				t.Errorf("of a stamp: %v", err)
+			}
+		}
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	for _, x := range []struct {
 		raw  []byte
@@ -176,6 +229,9 @@ func TestParseRefuses(t *testing.T) {
 		{[]byte{0x11}, envelope.ErrMalformed},
 		{append([]byte{0x17}, make([]byte, 1023)...), envelope.ErrMalformed},
 		{append([]byte{0x18}, make([]byte, 2047)...), envelope.ErrMalformed},
+		{append([]byte{0x18}, make([]byte, 380)...), envelope.ErrMalformed},
+		{append([]byte{0x18}, make([]byte, 378)...), envelope.ErrMalformed},
+		{append([]byte{0x19}, make([]byte, 379)...), envelope.ErrMalformed},
 		{append([]byte{0x12}, make([]byte, 2047)...), envelope.ErrMalformed},
 		{append([]byte{0x01}, make([]byte, 1023)...), envelope.ErrVersion},
 		{append([]byte{0x21}, make([]byte, 1023)...), envelope.ErrVersion},
