@@ -34,7 +34,7 @@ func stored[V any](f *testing.F, name string) file[V] {
 
 // FuzzEnvelope: both decoders read every unit alike.
 func FuzzEnvelope(f *testing.F) {
-	for c := range 8 {
+	for c := range 9 {
 		n := envelope.Class(c).Size()
 		f.Add(append([]byte{0x10 | byte(c)}, make([]byte, n-1)...))
 		f.Add(append([]byte{0x10 | byte(c)}, make([]byte, n)...))
@@ -54,8 +54,12 @@ func FuzzEnvelope(f *testing.F) {
 			return
 		}
 		tag, id, key, proves := e.Tag(), e.ID(), e.Key(), e.Proves()
-		if e.Class() == envelope.Done != (u.proves != "") {
-			t.Fatal("proof")
+		if e.Class() == envelope.Done != (u.proves != "") || e.Class() == envelope.Stamp != (u.stamped != "") {
+			t.Fatal("proof or stamp")
+		}
+		stamped, issuer := e.Stamped(), e.Issuer()
+		if u.stamped != "" && (string(stamped[:]) != u.stamped || string(issuer[:]) != u.issuer) || string(e.RSA()) != u.rsa {
+			t.Fatalf("the decoders differ about the stamp %x", b)
 		}
 		if int(e.Class()) != u.class || int(e.Shard()) != u.shard || int(e.Expiry()) != u.expiry ||
 			string(tag[:]) != u.tag || string(id[:]) != u.id || string(key[:]) != u.key ||

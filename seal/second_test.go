@@ -44,13 +44,15 @@ type secondUnitFields struct {
 	id           string
 	head, body   string
 	proves       string
+	stamped      string
+	issuer, rsa  string
 }
 
-// secondUnit reads a unit's layout: spec/envelope.md, 2 and 4.
+// secondUnit reads a unit's layout: spec/envelope.md, 2 and 4; spec/postage.md, 2.
 func secondUnit(b []byte) (u secondUnitFields, ok bool) {
 	lengths := map[byte][]int{
 		0x10: {96, 160, 222}, 0x11: {1 << 10}, 0x12: {4 << 10}, 0x13: {16 << 10},
-		0x14: {64 << 10}, 0x15: {256 << 10}, 0x16: {116}, 0x17: {2 << 10},
+		0x14: {64 << 10}, 0x15: {256 << 10}, 0x16: {116}, 0x17: {2 << 10}, 0x18: {380},
 	}
 	if len(b) == 0 {
 		return u, false
@@ -76,12 +78,18 @@ func secondUnit(b []byte) (u secondUnitFields, ok bool) {
 		return u, !c.bad
 	}
 	u.shard, u.expiry = int(c.num(1)), int(c.num(2))
-	if u.class == 6 {
+	switch u.class {
+	case 6:
 		u.proves = string(c.eat(16))
-	} else {
+	case 8:
+		u.stamped = string(c.eat(16))
+	default:
 		u.head = string(b[:36])
 	}
 	u.key = string(c.eat(32))
+	if u.class == 8 {
+		u.issuer, u.rsa = string(c.eat(8)), string(c.eat(256))
+	}
 	c.eat(64)
 	u.body = string(c.rest)
 	t := sha256.Sum256([]byte("jauap/1 tag" + u.key))

@@ -2,6 +2,7 @@ package seal_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -128,6 +129,10 @@ type unitVector struct {
 	Tag    string `json:"tag,omitempty"`
 	ID     string `json:"id,omitempty"`
 	Proves string `json:"proves,omitempty"`
+
+	Stamped string `json:"stamped,omitempty"`
+	Issuer  string `json:"issuer,omitempty"`
+	RSA     string `json:"rsa,omitempty"`
 }
 
 // unitClass judges a unit as a carrier does. spec/envelope.md, 6.
@@ -148,6 +153,10 @@ func describe(v unitVector, e envelope.Envelope) unitVector {
 	v.Key, v.Tag, v.ID = hex.EncodeToString(ovk[:]), hex.EncodeToString(tag[:]), e.ID().String()
 	if e.Class() == envelope.Done {
 		v.Proves = e.Proves().String()
+	}
+	if e.Class() == envelope.Stamp {
+		issuer := e.Issuer()
+		v.Stamped, v.Issuer, v.RSA = e.Stamped().String(), hex.EncodeToString(issuer[:]), hex.EncodeToString(e.RSA())
 	}
 	return v
 }
@@ -239,13 +248,42 @@ func makeEnvelopeVectors(t *testing.T) (vs []unitVector, _ states) {
 	add("S1b cut by one", "malformed", 0, s1b[:2047])
 	add("S1b with one byte more", "malformed", 0, append(bytes.Clone(s1b), 0))
 	add("S1b that says S2", "malformed", 0, append([]byte{0x12}, s1b[1:]...))
-	add("S1b that says class 8", "malformed", 0, append([]byte{0x18}, s1b[1:]...))
+	add("S1b that says stamp", "malformed", 0, append([]byte{0x18}, s1b[1:]...))
 	add("S1b with its body altered", "wrong key", 0, flipped(s1b, 2047))
 	add("no bytes", "malformed", 0, nil)
 	add("one byte", "malformed", 0, []byte{0x11})
 	add("S5 with one byte more", "too large", 0, []byte{0x15})
 	vs[len(vs)-1].Zeros = envelope.MaxSize
-	return vs, nil
+	return append(vs, stampVectors(t, parse(t, s1))...), nil
+}
+
+// stampVectors are the layout: the RSA signature is none, and no carrier would take it.
+func stampVectors(t *testing.T, of envelope.Envelope) []unitVector {
+	token := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{0x54}, ed25519.SeedSize))
+	var rsa [envelope.RSASize]byte
+	for i := range rsa {
+		rsa[i] = byte(i)
+	}
+	e, err := envelope.NewStamp(of, token, envelope.Issuer{1, 2, 3, 4, 5, 6, 7, 8}, rsa)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := e.Bytes()
+	return []unitVector{
+		describe(unitFrom("stamp", "ok", 1500, b), e),
+		unitFrom("stamp, expired", "expired", 1501, b),
+		unitFrom("stamp for another unit", "wrong key", 0, flipped(b, 4)),
+		unitFrom("stamp with its shard altered", "wrong key", 0, flipped(b, 1)),
+		unitFrom("stamp with its expiry altered", "wrong key", 0, flipped(b, 3)),
+		unitFrom("stamp of another token", "wrong key", 0, flipped(b, 21)),
+		unitFrom("stamp of another issuer", "wrong key", 0, flipped(b, 52)),
+		unitFrom("stamp with the issuer's signature altered", "wrong key", 0, flipped(b, 60)),
+		unitFrom("stamp with its signature altered", "wrong key", 0, flipped(b, 379)),
+		unitFrom("stamp cut by one", "malformed", 0, b[:379]),
+		unitFrom("stamp with one byte more", "malformed", 0, append(bytes.Clone(b), 0)),
+		unitFrom("stamp that says done", "malformed", 0, append([]byte{0x16}, b[1:]...)),
+		unitFrom("stamp that says class 9", "malformed", 0, append([]byte{0x19}, b[1:]...)),
+	}
 }
 
 func makeProofVectors(t *testing.T) (vs []unitVector, _ states) {
