@@ -141,9 +141,17 @@ const (
 	laneRanks   = 3
 )
 
+// laneClass is the class in whose lanes a unit goes: a stamp is listed among the S1.
+func laneClass(c envelope.Class) envelope.Class {
+	if c == envelope.Stamp {
+		return envelope.S1
+	}
+	return c
+}
+
 // lane of a unit; listings that carry sequence numbers use rank 0 for all.
 func lane(c envelope.Class, rank uint8) int {
-	return int(c)*laneRanks + int(min(rank, laneRanks-1))
+	return int(laneClass(c))*laneRanks + int(min(rank, laneRanks-1))
 }
 
 // Mark says how far a sequence was exchanged with one peer. Epoch is the

@@ -56,7 +56,7 @@ func (s *Session) urgent(max int) (items []Item) {
 		}
 		at = page[len(page)-1].Seq
 		for _, it := range page {
-			if it.Rank != 0 || !listable(it.Class, it.Size) || it.Seq <= s.c.Give.at(s.lane(it)) {
+			if it.Rank != 0 || it.Mute || !listable(it.Class, it.Size) || it.Seq <= s.c.Give.at(s.lane(it)) {
 				continue
 			}
 			if it.Flown && !it.Told && groupOf(it.Class) >= bigGroup && (!s.give.cut || s.compare(it, s.give.cutAt) < 0) {

@@ -100,7 +100,7 @@ func TestBreaches(t *testing.T) {
 		"HAVE without units":            {greeting, "82 00"},
 		"HAVE cut":                      {greeting, "82 00 0001"},
 		"HAVE with unknown flags":       {greeting, "82 80" + one[5:]},
-		"HAVE of class 8":               {greeting, strings.Replace(one, " 01 00 0010", " 08 00 0010", 1)},
+		"HAVE of class 9":               {greeting, strings.Replace(one, " 01 00 0010", " 09 00 0010", 1)},
 		"HAVE of an S0 without a size":  {greeting, strings.Replace(one, " 01 00 0010", " 30 00 0010", 1)},
 		"HAVE of a large unit coming":   {greeting, strings.Replace(come, " 01 00 0010", " 05 00 0010", 1)},
 		"END with bytes left over":      {greeting, "83 00"},
@@ -207,7 +207,7 @@ func FuzzReceive(f *testing.F) {
 		runtime.ReadMemStats(&before)
 		a := newShelf(t)
 		rng := seeded(1)
-		for _, c := range []envelope.Class{0, 1, 6, 2, 7} {
+		for _, c := range []envelope.Class{0, 1, 6, 8, 2, 7} {
 			a.add(unit(rng, c), 0, 0)
 		}
 		own := len(a.items)

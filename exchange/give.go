@@ -11,7 +11,7 @@ import (
 )
 
 // Units are listed group by group; the groups are the size classes, the four
-// smallest together.
+// smallest and stamps together.
 const (
 	groups   = 5
 	bigGroup = 2 // from here on a unit takes long enough to be in the way
@@ -27,7 +27,7 @@ const (
 // groupOf is -1 for units that cannot be listed.
 func groupOf(c envelope.Class) int {
 	switch c {
-	case envelope.Done, envelope.S0, envelope.S1, envelope.S1b:
+	case envelope.Done, envelope.S0, envelope.S1, envelope.Stamp, envelope.S1b:
 		return 0
 	case envelope.S2, envelope.S3, envelope.S4, envelope.S5:
 		return int(c - envelope.S1)

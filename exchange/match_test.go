@@ -96,7 +96,7 @@ func TestMatchConverges(t *testing.T) {
 		n := len(a.items)
 		for range rng.IntN(600) {
 			sh := []*shelf{a, b}[rng.IntN(2)]
-			sh.add(unit(rng, []envelope.Class{6, 6, 6, 0, 1, 2, 7}[rng.IntN(7)]), 0, uint8(rng.IntN(3)))
+			sh.add(unit(rng, []envelope.Class{6, 6, 6, 0, 1, 2, 7, 8}[rng.IntN(8)]), 0, uint8(rng.IntN(3)))
 		}
 		apart := len(a.items) + len(b.items) - 2*n
 		c := [2]Config{{First: rng.IntN(2) * 4096, From: rng.Uint64N(2000), MaxItems: 64 + rng.IntN(1000)}, {From: rng.Uint64N(2000)}}

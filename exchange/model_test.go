@@ -317,7 +317,7 @@ func (m *meeting) note(i int) {
 
 // fill puts n random units on a shelf, mostly small.
 func fill(rng *rand.Rand, s *shelf, n int) {
-	classes := []envelope.Class{0, 0, 1, 1, 1, 1, 7, 7, 6, 6, 6, 2, 2, 2, 2, 3, 3, 4, 1, 0, 2, 6}
+	classes := []envelope.Class{0, 0, 1, 1, 8, 1, 7, 7, 6, 6, 6, 2, 2, 8, 2, 3, 3, 4, 1, 0, 2, 6}
 	if rng.IntN(4) == 0 {
 		classes[0] = envelope.S5
 	}

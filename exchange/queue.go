@@ -1,5 +1,7 @@
 package exchange
 
+import "github.com/jauap/jauap/envelope"
+
 // sendQueue is a heap of the units in line for DATA.
 type sendQueue struct {
 	units   []*given
@@ -15,7 +17,7 @@ func (q *sendQueue) Less(i, j int) bool {
 	}
 	// Of one class, what the far end has most of goes first: short windows would
 	// else leave many beginnings and nothing whole.
-	if a.item.Class == b.item.Class && a.at != b.at && a.at < a.item.Size && b.at < b.item.Size {
+	if envelope.Compare(a.item.Class, b.item.Class) == 0 && a.at != b.at && a.at < a.item.Size && b.at < b.item.Size {
 		return a.at > b.at
 	}
 	if a.behind != b.behind {

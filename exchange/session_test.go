@@ -194,6 +194,67 @@ func testSmallestFirst(t *testing.T, empty func() *shelf) {
 	}
 }
 
+// A stamp stands where an S1 does: of one rank the older of the two goes first, whichever
+// class it is, behind all that is smaller and before all that is larger.
+func TestStampsStandWithTexts(t *testing.T) { eachWay(t, testStampsStandWithTexts) }
+
+func testStampsStandWithTexts(t *testing.T, empty func() *shelf) {
+	rng := seeded(3)
+	a, b := empty(), empty()
+	var want []envelope.ID
+	for range 6 {
+		for _, c := range []envelope.Class{envelope.Stamp, envelope.S1} {
+			want = append(want, a.add(unit(rng, c), 0, 2).ID)
+		}
+	}
+	large := a.add(unit(rng, envelope.S1b), 0, 0).ID
+	near := []envelope.ID{a.add(unit(rng, envelope.Stamp), 0, 1).ID, a.add(unit(rng, envelope.S1), 0, 1).ID}
+	small := a.add(unit(rng, envelope.Done), 0, 2).ID
+	want = slices.Concat([]envelope.ID{small}, near, want, []envelope.ID{large})
+	meet(t, [2]Config{}, a, b).run(rng, never)
+	var got []envelope.ID
+	for _, it := range b.items {
+		got = append(got, it.ID)
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("arrived in the order %v, want %v", got, want)
+	}
+}
+
+// What may not be offered does not leave in a first flight either.
+func TestNothingMuteFlies(t *testing.T) {
+	rng := seeded(4)
+	a, b := newShelf(t), newShelf(t)
+	stamp := a.add(unit(rng, envelope.Stamp), 0, 0)
+	text := a.add(unit(rng, envelope.S1), 0, 0)
+	a.items[0].Mute = true
+	meet(t, [2]Config{{First: 8192}, {Serve: true}}, a, b).run(rng, never)
+	if b.bytes[stamp.ID] != nil || b.bytes[text.ID] == nil {
+		t.Fatal("the stamp was offered, or the text was not")
+	}
+}
+
+// Of texts and stamps in line, what was begun is ended first, and then the order is the
+// same whatever they were put in line by: it is an order.
+func TestQueueIsAnOrder(t *testing.T) {
+	rng := seeded(6)
+	var s Session
+	q := sendQueue{compare: s.compare}
+	for range 60 {
+		c := []envelope.Class{envelope.S1, envelope.Stamp, envelope.S1b, envelope.Done}[rng.IntN(4)]
+		q.units = append(q.units, &given{item: Item{Class: c, Size: c.Size(), Seq: rng.Uint64N(9), Rank: uint8(rng.IntN(3))}, at: rng.IntN(3) * 50})
+	}
+	for i := range q.units {
+		for j := range q.units {
+			for k := range q.units {
+				if q.Less(i, j) && q.Less(j, k) && !q.Less(i, k) {
+					t.Fatalf("%+v, %+v, %+v", q.units[i].item, q.units[j].item, q.units[k].item)
+				}
+			}
+		}
+	}
+}
+
 // A small unit that becomes ready while a large one is under way goes between
 // its pieces.
 func TestInterleave(t *testing.T) { eachWay(t, testInterleave) }

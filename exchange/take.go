@@ -98,10 +98,11 @@ func (s *Session) listen(it Item, unasked bool) error {
 	t := &s.take
 	u := &taken{item: it, number: t.next}
 	if s.marking() {
-		if it.Seq <= t.last[it.Class] {
+		last := &t.last[laneClass(it.Class)]
+		if it.Seq <= *last {
 			return fmt.Errorf("%w: sequence numbers must rise", ErrProtocol)
 		}
-		t.last[it.Class] = it.Seq
+		*last = it.Seq
 		u.step = t.tracks.add(lane(it.Class, 0), it.Seq)
 	}
 	gi := groupOf(it.Class)

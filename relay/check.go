@@ -10,12 +10,18 @@ import (
 // ErrTooLong says that a unit wants to be kept longer than any carrier keeps.
 var ErrTooLong = errors.New("relay: the unit's last day is too far away")
 
-// Check is what a relay demands of a unit before it keeps it: layout, one-time
+// ErrStamp says that a unit is a stamp, of which a relay has no use.
+var ErrStamp = errors.New("relay: postage is for devices; a relay keeps none")
+
+// Check is what a relay demands of a unit before it keeps it: layout, no stamp, one-time
 // signature, a last day that is not over and not too far. spec/relay.md, 6.
 func Check(raw []byte, today envelope.Day) (envelope.Envelope, error) {
 	e, err := envelope.Parse(raw)
 	if err != nil {
 		return e, err
+	}
+	if e.Class() == envelope.Stamp {
+		return e, ErrStamp
 	}
 	if err := checkDay(e.Expiry(), today); err != nil {
 		return e, err

@@ -3,6 +3,7 @@ package relay_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -235,12 +236,16 @@ func TestBadUnits(t *testing.T) {
 	last, _ := boxtest.Unit(t, envelope.S1, 0, boxtest.Today, 5)
 	_, osk := boxtest.Unit(t, envelope.S1, 0, boxtest.Today, 5)
 	second := boxtest.Body(t, envelope.S1, 0, boxtest.Today, 6, osk)
+	stamp, err := envelope.NewStamp(last, ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), envelope.Issuer{}, [envelope.RSASize]byte{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, first := range []int{0, 64 << 10} { // asked for, and unasked in the first flight
 		box := boxtest.NewMemory()
 		w := open(t, box, relay.Options{})
-		p := newPhone(last, forge(func(b []byte) { b[500] ^= 1 }), forge(func(b []byte) { b[40] ^= 1 }), over, long, edge, second)
+		p := newPhone(last, forge(func(b []byte) { b[500] ^= 1 }), forge(func(b []byte) { b[40] ^= 1 }), over, long, edge, second, stamp)
 		o := w.meet(p, exchange.Config{Shards: []uint8{1}, First: first})
-		if len(o.Handed) != 2 || len(o.Refused) != 5 {
+		if len(o.Handed) != 2 || len(o.Refused) != 6 {
 			t.Errorf("first %d: handed %d, refused %d", first, len(o.Handed), len(o.Refused))
 		}
 		entries, _, err := box.List(t.Context(), 0, relay.SlotsOf(0), 10)
@@ -257,6 +262,9 @@ func TestBadUnits(t *testing.T) {
 
 	box := boxtest.NewMemory()
 	w := open(t, box, relay.Options{})
+	if _, err := relay.Check(stamp.Bytes(), boxtest.Today); !errors.Is(err, relay.ErrStamp) {
+		t.Errorf("a stamp by another way: %v", err)
+	}
 	p := newPhone(edge)
 	p.raw[edge.ID()] = last.Bytes()
 	tk := start(w.dial(nil), exchange.Config{}, p)

@@ -80,7 +80,7 @@ func itemOf(e Entry) exchange.Item {
 // Want asks for what the box lacks, from the byte at which others stopped.
 func (s *shelf) Want(it exchange.Item) (from int, ok bool) {
 	const refused = 0
-	if checkDay(it.Expiry, s.room.opts.Today()) != nil {
+	if it.Class == envelope.Stamp || checkDay(it.Expiry, s.room.opts.Today()) != nil {
 		return refused, false
 	}
 	if a := s.parts[it.ID]; a != nil {
