@@ -2,7 +2,7 @@
 //
 // # Purpose
 //
-// A Shelf keeps units (envelopes and proofs) within a quota on disk, finds
+// A Shelf keeps units (envelopes, proofs and stamps) within a quota on disk, finds
 // them by id, by tag and in order of arrival, and lets them go by expiry, by
 // proof and, when it is full, by rank. New records go to a journal, which costs
 // one flush per Sync however many days they are for; from there they move to
@@ -18,7 +18,7 @@
 //     cut took away.
 //   - All files together never exceed the quota. Own units are never evicted.
 //   - One body per one-time key; a proven envelope does not come back while its
-//     proof is here.
+//     proof is here, nor do its stamps.
 //   - A record that fails its checksum does not exist.
 //
 // # Not here

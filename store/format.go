@@ -15,7 +15,7 @@ import (
 const (
 	fileHeadSize   = 64
 	recordHeadSize = 72
-	provesSize     = 16 // more in the head of a proof's record
+	provesSize     = 16 // more in the head of a proof's and of a stamp's record
 	align          = 8
 	maxHeadSize    = recordHeadSize + provesSize
 	maxRecordSize  = maxHeadSize + envelope.MaxSize
@@ -115,7 +115,7 @@ type record struct {
 }
 
 func headSize(kind uint8, c envelope.Class) int {
-	if kind == unitRecord && c == envelope.Done {
+	if kind == unitRecord && (c == envelope.Done || c == envelope.Stamp) {
 		return recordHeadSize + provesSize
 	}
 	return recordHeadSize

@@ -12,13 +12,14 @@ import (
 type unit struct {
 	id         envelope.ID
 	tag        envelope.Tag
-	proves     envelope.ID // of a proof
+	proves     envelope.ID // of a proof, and of a stamp: what it speaks of
 	seq        uint64      // 0: the slot is free
 	file, off  uint32
 	size       uint32
 	from       uint32 // who brought it
 	next       uint32 // slot with the same tag, or proving the same envelope; of a free slot the next free
 	prev, succ uint32 // in the bucket
+	beside     uint32 // of a stamp: slot of another for the same envelope
 	until      envelope.Day
 	expiry     envelope.Day
 	shard      uint8
@@ -81,6 +82,7 @@ type index struct {
 	byID    table
 	byTag   table // first envelope with the tag
 	byProof table // first proof of the envelope
+	byStamp table // first stamp of the envelope
 	built   bool  // runs and buckets are kept, too
 	runs    []run
 	buckets []bucket
@@ -140,6 +142,9 @@ func (x *index) add(u unit) uint32 {
 		t.insert(h, slot)
 	}
 	x.byID.insert(x.hash(u.id), slot)
+	if u.class == envelope.Stamp {
+		x.stamp(slot)
+	}
 	x.count++
 	x.cost += u.cost()
 	if u.own() {
@@ -157,6 +162,9 @@ func (x *index) add(u unit) uint32 {
 func (x *index) remove(slot uint32) {
 	u := x.at(slot)
 	x.byID.remove(x.hash(u.id), slot)
+	if u.class == envelope.Stamp {
+		x.unstamp(slot)
+	}
 	t, key := x.chain(u)
 	h := x.hash(key(u))
 	switch first := t.findHash(x, h, key(u), key); {
@@ -216,7 +224,7 @@ func (x *index) build(forget func(slot uint32)) {
 
 // unruly lists units that break a rule beside others, as a crash in the midst
 // of a Put may leave them: what a proof speaks of, proofs under another key,
-// and what is older of several bodies under one key.
+// what is older of several bodies under one key, and stamps of what is proven.
 func (x *index) unruly() (list []uint32) {
 	for slot := uint32(1); slot <= x.slots; slot++ {
 		u := x.at(slot)
@@ -226,7 +234,7 @@ func (x *index) unruly() (list []uint32) {
 		if u.class == envelope.Done {
 			if e := x.find(u.proves); e == 0 {
 				continue
-			} else if x.at(e).tag == u.tag {
+			} else if x.at(e).tag == u.tag && x.at(e).class != envelope.Stamp {
 				u.flags |= sureFlag
 				list = append(list, e)
 			} else {
@@ -240,6 +248,11 @@ func (x *index) unruly() (list []uint32) {
 			older = older && x.at(o).seq >= u.seq
 		}
 		if alike > 1 && older && (u.class != envelope.S0 || alike > maxAlike) {
+			list = append(list, slot)
+		}
+	}
+	for slot := uint32(1); slot <= x.slots; slot++ { // now it is known which proofs are sure
+		if u := x.at(slot); u.seq != 0 && u.class == envelope.Stamp && x.proven(u.proves) {
 			list = append(list, slot)
 		}
 	}

@@ -20,7 +20,8 @@ type model struct {
 	o       Options
 	s       *Shelf
 	units   map[envelope.ID]*modelUnit
-	order   []envelope.ID // in which they were first seen, so that a seed repeats
+	order   []envelope.ID                 // in which they were first seen, so that a seed repeats
+	of      map[envelope.ID][]envelope.ID // stamps by what they pay for
 	marks   map[string]*modelMark
 	today   envelope.Day
 	top     uint64 // the highest seq ever seen
@@ -49,7 +50,7 @@ type modelMark struct {
 
 func newModel(t testing.TB, seed uint64, o Options) *model {
 	m := &model{t: t, rng: rand.New(rand.NewPCG(seed, 7)), fs: durable.NewMem(), o: o,
-		units: map[envelope.ID]*modelUnit{}, marks: map[string]*modelMark{}, today: o.Today}
+		units: map[envelope.ID]*modelUnit{}, of: map[envelope.ID][]envelope.ID{}, marks: map[string]*modelMark{}, today: o.Today}
 	m.reopen()
 	return m
 }
@@ -105,10 +106,19 @@ func (m *model) verify(crashed bool) {
 		if p, ok := m.s.Entry(u.e.Proves()); ok && e.Class == envelope.Done {
 			m.fail("envelope %v stands beside its proof, or beside a bogus one", p.ID)
 		}
+		if e.Class == envelope.Stamp && m.s.Done(u.e.Stamped()) {
+			m.fail("a stamp %v stands beside a proof", e.ID)
+		}
+		if e.Class == envelope.Stamp && !m.s.Stamped(u.e.Stamped()) {
+			m.fail("stamp %v is not found by its envelope", e.ID)
+		}
 		m.top = max(m.top, e.Seq)
 	}
 	for _, id := range m.order {
 		u := m.units[id]
+		if n := m.stamps(id, seen); n > maxAlike || m.s.Stamped(id) != (n > 0) {
+			m.fail("%v has %d stamps, the shelf says %v", id, n, m.s.Stamped(id))
+		}
 		if u.here && !seen[id] && !(crashed && u.loose) {
 			m.fail("unit %v of seq %d is lost", id, u.seq)
 		}
@@ -130,6 +140,27 @@ func (m *model) verify(crashed bool) {
 	st := m.s.Stats()
 	if st.Bytes > st.Quota || m.fs.Used() > st.Bytes && !m.faulty || st.Envelopes != len(seen) {
 		m.fail("stats %+v, %d bytes on disk, %d units", st, m.fs.Used(), len(seen))
+	}
+}
+
+// stamps counts those of an envelope among what was seen.
+func (m *model) stamps(id envelope.ID, seen map[envelope.ID]bool) (n int) {
+	for _, s := range m.of[id] {
+		if seen[s] {
+			n++
+		}
+	}
+	return n
+}
+
+// useless notes that the stamps of an envelope went with it.
+func (m *model) useless(id envelope.ID) {
+	for _, s := range m.of[id] {
+		if u := m.units[s]; u.here && !m.s.Has(s) {
+			u.here, u.loose = false, true
+		} else if u.here {
+			m.fail("stamp %v outlived its envelope's proof", s)
+		}
 	}
 }
 
@@ -156,6 +187,9 @@ func (m *model) put(e envelope.Envelope, meta Meta) error {
 		u = &modelUnit{e: e, id: id}
 		m.units[id] = u
 		m.order = append(m.order, id)
+		if e.Class() == envelope.Stamp {
+			m.of[e.Stamped()] = append(m.of[e.Stamped()], id)
+		}
 	}
 	switch {
 	case err == nil:
@@ -185,6 +219,7 @@ func (m *model) put(e envelope.Envelope, meta Meta) error {
 					m.fail("took a bogus proof")
 				}
 				p.here, p.loose = false, true
+				m.useless(p.id)
 			}
 		} else if err == nil {
 			for _, o := range m.order { // bogus proofs give way
@@ -193,6 +228,9 @@ func (m *model) put(e envelope.Envelope, meta Meta) error {
 				}
 			}
 		}
+	}
+	if errors.Is(err, ErrDone) && e.Class() != envelope.Stamp {
+		m.useless(id)
 	}
 	if m.tight {
 		m.sweep()
@@ -323,16 +361,33 @@ func (m *model) act() error {
 		return m.put(m.fresh(), meta)
 	case k < 20:
 		return m.put(u.e, meta)
+	case k < 21 && u.e.Class() == envelope.Stamp: // the token once more
+		other := stampOf(envelope.ID{byte(m.rng.IntN(3))}, 0, u.e.Expiry()).Bytes()
+		key := u.e.Key()
+		copy(other[20:], key[:])
+		e, _ := envelope.Parse(other)
+		err := m.put(e, meta)
+		if u.here && e.ID() != u.id && err == nil {
+			m.fail("a token pays twice")
+		}
+		return err
 	case k < 21 && u.e.Class() != envelope.Done:
 		err := m.put(body(u.e, 1), meta)
 		if u.here && u.e.Class() != envelope.S0 && err == nil {
 			m.fail("two bodies under one key")
 		}
 		return err
-	case k < 25 && u.e.Class() != envelope.Done && u.e.Class() != envelope.S0:
+	case k < 23 && u.e.Class().Sealed():
+		m.made++
+		return m.stamp(u, meta)
+	case k < 25 && u.e.Class().Sealed():
 		return m.put(proof(u.id, u.e.Key(), u.e.Expiry()), meta)
 	case k < 26 && u.e.Class() != envelope.Done:
-		err := m.put(proof(u.id, [32]byte{1, byte(m.rng.IntN(5))}, m.today+5), meta)
+		key := [32]byte{1, byte(m.rng.IntN(5))}
+		if u.e.Class() == envelope.Stamp && m.rng.IntN(2) == 0 {
+			key = u.e.Key()
+		}
+		err := m.put(proof(u.id, key, m.today+5), meta)
 		if u.here && err == nil {
 			m.fail("took a bogus proof for %v", u.id)
 		}
@@ -349,6 +404,16 @@ func (m *model) act() error {
 		return m.sync()
 	}
 	return nil
+}
+
+// stamp puts a new stamp of a unit.
+func (m *model) stamp(u *modelUnit, meta Meta) error {
+	done := m.s.Done(u.id)
+	err := m.put(stampOf(u.id, m.made, u.e.Expiry()), meta)
+	if err == nil && (done || u.here && !u.e.Class().Stampable()) {
+		m.fail("took a stamp of %v, proven %v", u.id, done)
+	}
+	return err
 }
 
 func (m *model) partial(u *modelUnit) error {

@@ -55,7 +55,7 @@ func (s *Shelf) Put(e envelope.Envelope, m Meta) (Entry, error) { return s.PutAs
 
 // PutAs is Put of a unit whose id was computed already.
 func (s *Shelf) PutAs(id envelope.ID, e envelope.Envelope, m Meta) (Entry, error) {
-	u := unit{id: id, tag: e.Tag(), proves: e.Proves(), size: uint32(len(e.Bytes())), expiry: e.Expiry(),
+	u := unit{id: id, tag: e.Tag(), proves: speaksOf(e), size: uint32(len(e.Bytes())), expiry: e.Expiry(),
 		shard: e.Shard(), class: e.Class(), rank: m.Rank, from: m.From}
 	if m.Own {
 		u.flags |= ownFlag
@@ -84,6 +84,9 @@ func (s *Shelf) PutAs(id envelope.ID, e envelope.Envelope, m Meta) (Entry, error
 		return Entry{}, ErrExpired
 	}
 	gone, err := s.judge(&u)
+	if errors.Is(err, ErrDone) {
+		err = errors.Join(err, s.useless(u.id))
+	}
 	if err != nil {
 		return Entry{}, err
 	}
@@ -91,6 +94,14 @@ func (s *Shelf) PutAs(id envelope.ID, e envelope.Envelope, m Meta) (Entry, error
 		return Entry{}, err
 	}
 	return s.admit(u, e.Bytes(), gone)
+}
+
+// speaksOf is the envelope that a proof or a stamp is about.
+func speaksOf(e envelope.Envelope) envelope.ID {
+	if e.Class() == envelope.Stamp {
+		return e.Stamped()
+	}
+	return e.Proves()
 }
 
 // admit writes the unit and lets go of what it displaces: all or nothing.
@@ -133,14 +144,17 @@ func (s *Shelf) until(e envelope.Envelope, m Meta) envelope.Day {
 }
 
 // maxAlike is how many S0 may share a tag, whose truth only the reader knows,
-// and how many proofs may speak of an envelope that is not here.
+// how many proofs may speak of an envelope that is not here, and how many stamps of any.
 const maxAlike = 4
 
 // judge decides whether a unit may stand beside what is here, and what has to
 // go in its favour.
 func (s *Shelf) judge(u *unit) (gone []envelope.ID, err error) {
-	if u.class == envelope.Done {
+	switch u.class {
+	case envelope.Done:
 		return s.judgeProof(u)
+	case envelope.Stamp:
+		return s.judgeStamp(u)
 	}
 	alike := 0
 	for slot := s.x.tagged(u.tag); slot != 0; slot = s.x.at(slot).next {
@@ -163,11 +177,11 @@ func (s *Shelf) judge(u *unit) (gone []envelope.ID, err error) {
 
 func (s *Shelf) judgeProof(u *unit) (gone []envelope.ID, err error) {
 	if slot := s.x.find(u.proves); slot != 0 {
-		if s.x.at(slot).tag != u.tag {
+		if e := s.x.at(slot); e.tag != u.tag || e.class == envelope.Stamp {
 			return nil, ErrBogus
 		}
 		u.flags |= sureFlag
-		gone = append(gone, u.proves)
+		gone = append(s.stampsOf(u.proves), u.proves)
 	}
 	alike := 0
 	for slot := s.x.proofs(u.proves); slot != 0; slot = s.x.at(slot).next {
@@ -334,12 +348,7 @@ func (s *Shelf) Has(id envelope.ID) bool {
 func (s *Shelf) Done(id envelope.ID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for slot := s.x.proofs(id); slot != 0; slot = s.x.at(slot).next {
-		if s.x.at(slot).flags&sureFlag != 0 {
-			return true
-		}
-	}
-	return false
+	return s.x.proven(id)
 }
 
 // EachDone calls take for the envelopes of which Done would say so. take must not use the
@@ -348,7 +357,7 @@ func (s *Shelf) EachDone(take func(envelope.ID)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.x.since(0, func(u *unit) bool {
-		if u.proves != (envelope.ID{}) && u.flags&sureFlag != 0 {
+		if u.class == envelope.Done && u.flags&sureFlag != 0 {
 			take(u.proves)
 		}
 		return true

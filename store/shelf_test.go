@@ -67,6 +67,21 @@ func proof(id envelope.ID, key [32]byte, expiry envelope.Day) envelope.Envelope 
 	return e
 }
 
+// stampOf makes a stamp for id with the token n.
+func stampOf(id envelope.ID, n uint64, expiry envelope.Day) envelope.Envelope {
+	raw := make([]byte, envelope.StampSize)
+	raw[0] = 1<<4 | byte(envelope.Stamp)
+	binary.BigEndian.PutUint16(raw[2:], uint16(expiry))
+	copy(raw[4:], id[:])
+	binary.LittleEndian.PutUint64(raw[20:], n+1)
+	binary.LittleEndian.PutUint64(raw[28:], n*0x9e3779b97f4a7c15)
+	e, err := envelope.Parse(raw)
+	if err != nil {
+		panic(err)
+	}
+	return e
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -138,8 +153,11 @@ func TestPutGet(t *testing.T) {
 		t.Fatal("no epoch")
 	}
 	var all []envelope.Envelope
-	for c := envelope.S0; c <= envelope.S1b; c++ {
+	for c := envelope.S0; c <= envelope.Stamp; c++ {
 		e := fake(c, uint64(c), testDay+9)
+		if c == envelope.Stamp {
+			e = stampOf(envelope.ID{1}, 99, testDay+9)
+		}
 		entry := put(t, s, e, Meta{Rank: 2, Today: testDay})
 		want := Entry{ID: e.ID(), Tag: e.Tag(), Class: c, Shard: e.Shard(), Expiry: e.Expiry(),
 			Size: uint32(len(e.Bytes())), Seq: entry.Seq, Rank: 2}
