@@ -138,10 +138,7 @@ func (d *Daemon) leaveAt(ctx context.Context, drop *folder.Folder, wanted map[en
 	d.courier.Lock()
 	offer := d.node.Offer(d.opts.Now(), drop.Traits())
 	haul.Asked = offer.First(func(id envelope.ID) bool { return wanted[id] })
-	about := int64(0)
-	for _, u := range offer.Rest() {
-		about += int64(u.Size)
-	}
+	about := offer.About()
 	d.courier.Unlock()
 	there := map[envelope.ID]bool{}
 	var wrote []given

@@ -54,4 +54,7 @@ func (v *view) Refusals(each func(envelope.ID)) {
 	for id := range v.n.bad {
 		each(id)
 	}
+	for id := range v.n.poor {
+		each(id)
+	}
 }

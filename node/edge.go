@@ -176,10 +176,7 @@ func (e *edge) set(r routing.Edge) {
 
 // arrival are the facts about a unit that a meeting brings.
 func (n *Node) arrival(m *meeting, e envelope.Envelope, id envelope.ID) routing.Arrival {
-	a := routing.Arrival{Class: e.Class(), Today: n.today, Contact: m.edge != nil, Label: m.labels[id]}
-	if n.c.Paid != nil {
-		a.Paid = n.c.Paid(e)
-	}
+	a := routing.Arrival{Class: e.Class(), Today: n.today, Contact: m.edge != nil, Label: m.labels[id], Paid: n.paid(e, id)}
 	a.Proves, a.Sure = n.proven(e)
 	a.Room = n.reserve(e.Class())
 	return a

@@ -98,13 +98,13 @@ type Close struct {
 // there before).
 type Stored struct{ ID envelope.ID }
 
-// Arrived is a unit newly kept and durable that was not submitted here.
+// Arrived is a unit newly kept and durable that was not submitted here, and no stamp.
 type Arrived struct {
 	ID  envelope.ID
 	Raw []byte
 }
 
-// Handed says that a peer holds an own unit on stable storage.
+// Handed says that a peer holds an own unit, which is no stamp, on stable storage.
 type Handed struct {
 	ID   envelope.ID
 	Link LinkID

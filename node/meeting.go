@@ -350,7 +350,9 @@ func (n *Node) outcome(m *meeting) *exchange.Outcome {
 		if it.Rank == routing.Own {
 			set(n.told, it.ID)
 			delete(n.tried, it.ID)
-			n.emit(Handed{ID: it.ID, Link: m.id, Peer: m.peer})
+			if it.Class != envelope.Stamp {
+				n.emit(Handed{ID: it.ID, Link: m.id, Peer: m.peer})
+			}
 		}
 	}
 	for _, it := range o.Flown {
@@ -363,7 +365,11 @@ func (n *Node) outcome(m *meeting) *exchange.Outcome {
 		}
 	}
 	for _, it := range o.Refused {
-		if it.Rank == routing.Own {
+		switch {
+		case it.Rank != routing.Own:
+		case it.Class == envelope.Stamp:
+			set(n.told, it.ID) // whoever knows its issuer asks for it; it need not leave unasked
+		default:
 			n.emit(Refused{ID: it.ID, Link: m.id, Reason: ErrPeerRefused})
 		}
 	}

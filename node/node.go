@@ -29,9 +29,18 @@ type Config struct {
 	Verify func(envelope.Envelope) error
 	// Rules are routing's numbers; the zero value: routing.Default.
 	Rules routing.Rules
-	// Paid says whether a stranger's unit carries valid postage; nil: none does.
-	// It must depend on its argument only.
+	// Postage checks stamps; nil: all are refused.
+	Postage Postage
+	// Paid says of a unit that it has valid postage whether its stamp is here or not; nil: of
+	// none. It must depend on its argument only. A simulator gives so to everybody.
 	Paid func(envelope.Envelope) bool
+}
+
+// Postage knows who issues tokens.
+type Postage interface {
+	// Valid says whether the token of a stamp is good: whether its issuer is known here
+	// and signed it. Whose token it was has been checked.
+	Valid(stamp envelope.Envelope) bool
 }
 
 const (
@@ -54,6 +63,8 @@ const (
 var (
 	// ErrUseless: the unit cannot be kept (expired, or lives too long).
 	ErrUseless = errors.New("node: the unit is expired or lives too long; check this device's date")
+	// ErrPostage: the stamp is of an issuer that is not known here, or forged.
+	ErrPostage = errors.New("node: the stamp is of no issuer that is known here; use a relay that issues postage")
 	// ErrFull: no room for the unit now.
 	ErrFull = errors.New("node: the shelf has no room for the unit; raise its quota")
 	// ErrPeerRefused: the peer will not have the unit.
@@ -87,6 +98,7 @@ type Node struct {
 	tried    map[envelope.ID]bool // small ones that left unasked, to somebody who spoke but not of them
 	bad      map[envelope.ID]bool // units with wrong signatures
 	badRing  []envelope.ID
+	poor     map[envelope.ID]bool // stamps that were refused today; nil for none
 	edges    map[uint32]*edge
 	own      *routing.Edge // see self
 	// raised are units whose rank rose while they were here, but for the first
@@ -257,7 +269,7 @@ func (n *Node) take(ev Event) {
 			n.frame(m, ev.Data)
 		}
 	case Day:
-		n.today = ev.Today
+		n.today, n.poor = ev.Today, nil
 		n.dirty, n.all = true, true
 		if _, err := n.sh.Expire(ev.Today); err != nil {
 			n.fail(err)
@@ -351,20 +363,24 @@ func (n *Node) found(raw []byte, meta store.Meta) {
 	if err == nil && n.sh.Has(id) {
 		return
 	}
+	stamp := err == nil && e.Class() == envelope.Stamp // of which nobody is told
 	if err == nil {
 		if old, sure := n.proven(e); sure {
 			meta.Rank = min(meta.Rank, max(old, routing.Near))
 		}
+		if n.paid(e, id) {
+			meta.Rank = min(meta.Rank, routing.Paid)
+		}
 		err = n.admit(e.Class(), e.Expiry(), meta.Rank)
 	}
 	if err == nil {
-		err = n.c.Verify(e)
+		err = n.check(e)
 	}
 	if err == nil {
 		err = n.keep(e, id, meta, 0)
 	}
 	switch {
-	case n.broken != nil || errors.Is(err, store.ErrHave):
+	case n.broken != nil || errors.Is(err, store.ErrHave) || stamp:
 	case err == nil:
 		n.later = append(n.later, Arrived{ID: id, Raw: raw})
 	default:
@@ -399,6 +415,7 @@ func (n *Node) keep(e envelope.Envelope, id envelope.ID, m store.Meta, from Link
 			n.refund(old)
 		}
 		n.put = append(n.put, placed{itemOf(entry), from})
+		n.stamped(e)
 	case !decision(err):
 		n.fail(err)
 	}

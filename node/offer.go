@@ -73,12 +73,20 @@ func (o *Offering) Next() (unit []byte, ok bool) {
 		if err != nil {
 			continue
 		}
-		if e.Own {
+		if e.Own && e.Class != envelope.Stamp {
 			o.left = append(o.left, e.ID)
 		}
 		return raw, true
 	}
 	return nil, false
+}
+
+// About is how many bytes Next has yet to hand out.
+func (o *Offering) About() (n int64) {
+	for _, e := range o.todo {
+		n += int64(e.Size)
+	}
+	return n
 }
 
 // Listed is a unit that an Offering has yet to hand out.
@@ -88,11 +96,16 @@ type Listed struct {
 	Rank uint8 // routing's; of Ranked only
 }
 
-// Rest lists what Next has yet to hand out, smallest class first and then by
+// dear is what of it goes where bytes are dear: no stamps.
+func (o *Offering) dear() []store.Entry {
+	return slices.DeleteFunc(slices.Clone(o.todo), func(e store.Entry) bool { return e.Class == envelope.Stamp })
+}
+
+// Rest lists what Next has yet to hand out but stamps, smallest class first and then by
 // name: for a link on which everybody hears everything, so that the order does
 // not tell whose a unit is.
 func (o *Offering) Rest() []Listed {
-	todo := slices.Clone(o.todo)
+	todo := o.dear()
 	slices.SortFunc(todo, func(a, b store.Entry) int {
 		ua, ub := routing.Unit{Class: a.Class}, routing.Unit{Class: b.Class}
 		return cmp.Or(routing.Compare(ua, ub), bytes.Compare(a.ID[:], b.ID[:]))
@@ -107,8 +120,9 @@ func (o *Offering) Rest() []Listed {
 // Ranked lists the same in the order of Next, with ranks: for a link to one relay
 // that must choose.
 func (o *Offering) Ranked() []Listed {
-	list := make([]Listed, len(o.todo))
-	for i, e := range o.todo {
+	todo := o.dear()
+	list := make([]Listed, len(todo))
+	for i, e := range todo {
 		list[i] = Listed{ID: e.ID, Size: int(e.Size), Rank: e.Rank}
 	}
 	return list

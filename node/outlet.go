@@ -13,7 +13,7 @@ import (
 )
 
 // Outlet hands out every unit of the shelf once, for a line whose far end is no
-// shelf that could be asked what it has. Up to where that is done is kept in a
+// shelf that could be asked what it has, but stamps. Up to where that is done is kept in a
 // mark of the shelf. It must not be used concurrently with its node.
 type Outlet struct {
 	n    *Node
@@ -77,7 +77,7 @@ func (o *Outlet) look() {
 		}
 		o.top = page[len(page)-1].Seq
 		for _, e := range page {
-			if o.unit == 0 || int(e.Size) <= o.unit {
+			if e.Class != envelope.Stamp && (o.unit == 0 || int(e.Size) <= o.unit) {
 				o.todo = append(o.todo, e)
 			}
 		}

@@ -29,7 +29,7 @@ func (v *view) Since(seq uint64, max int) []exchange.Item {
 		it.Words = v.m.words && n.words[e.ID]
 		if v.m.unit > 0 && int(e.Size) > v.m.unit {
 			it.Mute = true
-		} else if routing.Counted(e.Class, e.Rank) {
+		} else if e.Class == envelope.Stamp || routing.Counted(e.Class, e.Rank) {
 			it.Mute = !routing.MayOffer(e.Class, e.Rank, n.handed[e.ID], n.c.Rules.Spray, v.m.peer.Relay)
 		}
 		n.page = append(n.page, it)
@@ -43,7 +43,7 @@ func (v *view) Want(it exchange.Item) (from int, ok bool) {
 	if n.sh.Has(it.ID) {
 		return it.Size, false
 	}
-	if n.sh.Done(it.ID) || n.bad[it.ID] {
+	if n.sh.Done(it.ID) || n.bad[it.ID] || n.poor[it.ID] || !v.takes(it.Class) {
 		return 0, false
 	}
 	rank := n.expected(v.m, it)
@@ -229,8 +229,15 @@ func (v *view) whole(it exchange.Item, raw []byte) (exchange.Verdict, bool, erro
 	if err == nil && e.Class() != it.Class {
 		err = envelope.ErrMalformed
 	}
+	if err == nil && !v.takes(e.Class()) {
+		err = ErrPostage
+	}
 	if err == nil {
-		err = n.c.Verify(e)
+		err = n.check(e)
+	}
+	if errors.Is(err, ErrPostage) {
+		n.spurn(it.ID)
+		return v.settled(it, exchange.Refuse)
 	}
 	if err != nil {
 		n.remember(it.ID)
@@ -248,9 +255,15 @@ func (v *view) whole(it exchange.Item, raw []byte) (exchange.Verdict, bool, erro
 		if v.m.edge != nil {
 			v.m.edge.set(edge)
 		}
-		n.later = append(n.later, Arrived{ID: it.ID, Raw: raw})
+		if e.Class() != envelope.Stamp {
+			n.later = append(n.later, Arrived{ID: it.ID, Raw: raw})
+		}
 	}
-	return v.settled(it, v.verdictOf(err))
+	verdict := v.verdictOf(err)
+	if verdict == exchange.Refuse && e.Class() == envelope.Stamp {
+		n.spurn(it.ID) // its token is used, or its unit delivered
+	}
+	return v.settled(it, verdict)
 }
 
 // verdictOf the shelf's and routing's decisions.

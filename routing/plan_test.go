@@ -13,7 +13,7 @@ func drawUnits(t *rapid.T, most int) []Unit {
 	n := rapid.IntRange(0, most).Draw(t, "n")
 	units := make([]Unit, n)
 	for i := range units {
-		c := envelope.Class(rapid.SampledFrom([]int{1, 1, 7, 2, 3, 6}).Draw(t, "class"))
+		c := envelope.Class(rapid.SampledFrom([]int{1, 1, 8, 7, 2, 3, 6}).Draw(t, "class"))
 		units[i] = Unit{Class: c, Size: c.Size(), Rank: uint8(rapid.IntRange(0, 3).Draw(t, "rank")),
 			From: uint32(rapid.IntRange(1, 5).Draw(t, "from")), Seq: uint64(i + 1)}
 		if units[i].Rank == Own {
@@ -65,7 +65,7 @@ func TestPlanIsAnOrderOfAll(t *testing.T) {
 			giver := [2]uint32{uint32(u.Rank), u.From}
 			if k, ok := last[giver]; ok {
 				p := units[k]
-				if envelope.Compare(p.Class, u.Class) > 0 || p.Class == u.Class && p.Seq > u.Seq {
+				if envelope.Compare(p.Class, u.Class) > 0 || envelope.Compare(p.Class, u.Class) == 0 && p.Seq > u.Seq {
 					t.Fatal("of one giver a larger or newer unit goes first")
 				}
 			}
@@ -161,7 +161,7 @@ func TestPlanKeepsShares(t *testing.T) {
 
 func drawArrival(t *rapid.T) Arrival {
 	return Arrival{
-		Class: envelope.Class(rapid.IntRange(0, 7).Draw(t, "class")), Today: 9,
+		Class: envelope.Class(rapid.IntRange(0, 8).Draw(t, "class")), Today: 9,
 		Contact: rapid.Bool().Draw(t, "contact"), Label: Label(rapid.IntRange(0, 2).Draw(t, "label")),
 		Paid: rapid.Bool().Draw(t, "paid"), Sure: rapid.Bool().Draw(t, "sure"),
 		Proves: uint8(rapid.IntRange(0, 3).Draw(t, "proves")), Room: rapid.Bool().Draw(t, "room"),
@@ -182,6 +182,9 @@ func TestStrangersStayOutside(t *testing.T) {
 		if g.Rank == Paid && !a.Paid && !proof {
 			t.Fatalf("%+v counts as paid", a)
 		}
+		if a.Paid && g.Rank > Paid || g.Fixed && a.Class == envelope.Stamp {
+			t.Fatalf("%+v became %+v", a, g)
+		}
 	})
 }
 
@@ -190,7 +193,7 @@ func TestStrangersStayOutside(t *testing.T) {
 func TestCreditHolds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var e Edge
-		near, fixed, bytes := 0, 0, 0
+		near, fixed, bytes, brought := 0, 0, 0, 0
 		var held []envelope.Class
 		for range rapid.IntRange(0, 400).Draw(t, "n") {
 			if len(held) > 0 && rapid.IntRange(0, 9).Draw(t, "proof") == 0 {
@@ -203,6 +206,9 @@ func TestCreditHolds(t *testing.T) {
 			a.Contact, a.Sure = true, false
 			var g Grade
 			g, e = e.Grade(a, Default())
+			if g.Rank == Near && a.Class != envelope.Done && a.Class != envelope.Stamp {
+				brought++
+			}
 			switch {
 			case g.Fixed:
 				fixed++
@@ -214,6 +220,9 @@ func TestCreditHolds(t *testing.T) {
 		}
 		if near > Credit*fine || fixed > FirstUnits || bytes > Default().FirstBytes {
 			t.Fatalf("%d pieces of credit, %d reserved with %d bytes", near, fixed, bytes)
+		}
+		if int(e.Brought) != brought {
+			t.Fatalf("%d letters count as %d", brought, e.Brought)
 		}
 		tomorrow, next := e.Grade(Arrival{Class: envelope.S1, Today: 10, Contact: true, Label: Known}, Default())
 		if tomorrow.Rank != Near || next.Spent != fine {
@@ -320,7 +329,7 @@ func TestWeight(t *testing.T) {
 			}
 			var g Grade
 			old := e
-			if g, e = e.Grade(a, r); e.Brought != old.Brought+uint16(b2i(g.Rank == Near && a.Class != envelope.Done)) {
+			if g, e = e.Grade(a, r); e.Brought != old.Brought+uint16(b2i(g.Rank == Near && a.Class != envelope.Done && a.Class != envelope.Stamp)) {
 				t.Fatalf("%+v became %+v and is counted wrong: %+v", a, g, e)
 			}
 			if e.Day == old.Day && e.Weight(r) > before {

@@ -94,9 +94,10 @@ func (e Edge) on(today envelope.Day) Edge {
 	return Edge{Day: today, Brought: e.Brought / 2, Proven: e.Proven / 2}
 }
 
-// bring counts a unit of rank Near.
+// bring counts a unit of rank Near. Proofs and stamps are about others: nothing ever
+// proves them.
 func (e Edge) bring(c envelope.Class) Edge {
-	if c == envelope.Done {
+	if c == envelope.Done || c == envelope.Stamp {
 		return e
 	}
 	if e.Brought == 1<<16-1 {
@@ -134,7 +135,7 @@ type Arrival struct {
 	Today   envelope.Day
 	Contact bool // over the edge to a contact
 	Label   Label
-	Paid    bool  // it has valid postage
+	Paid    bool  // it has valid postage, or is that
 	Proves  uint8 // of a proof: the rank of the envelope that goes by it
 	Sure    bool  // of a proof: there is such an envelope, and it has its key
 	Room    bool  // the reserved lane has room left on the shelf
@@ -161,7 +162,8 @@ func (e Edge) Grade(a Arrival, r Rules) (Grade, Edge) {
 		return low, e
 	}
 	e = e.on(a.Today)
-	if size := uint32(a.Class.Size()); a.Label == First && a.Room && int(e.First) < r.FirstUnits && int64(e.Bytes)+int64(size) <= int64(r.FirstBytes) {
+	// The reserved lane is for letters: a stamp in it would cost one its place.
+	if size := uint32(a.Class.Size()); a.Label == First && a.Class != envelope.Stamp && a.Room && int(e.First) < r.FirstUnits && int64(e.Bytes)+int64(size) <= int64(r.FirstBytes) {
 		e.First++
 		e.Bytes += size
 		return Grade{Rank: Near, Fixed: true}, e.bring(a.Class)
@@ -186,7 +188,7 @@ func (e Edge) Proved(c envelope.Class, fixed bool) Edge {
 
 // price of a unit in pieces of credit.
 func price(c envelope.Class) uint16 {
-	if c == envelope.Done {
+	if c == envelope.Done || c == envelope.Stamp {
 		return 1
 	}
 	return fine * uint16(1+c.Size()/creditStep)

@@ -65,8 +65,11 @@ func large(c envelope.Class) bool { return c == envelope.S4 || c == envelope.S5 
 
 // MayOffer says whether to offer a unit to a peer, after it was handed to so
 // many others from here; spray is of Rules. Relays, which many reach, are always
-// offered it.
+// offered it, and never a stamp, of which they have no use.
 func MayOffer(c envelope.Class, rank uint8, handed, spray int, relay bool) bool {
+	if c == envelope.Stamp {
+		return !relay
+	}
 	return rank == Own || relay || !large(c) || handed < spray
 }
 
