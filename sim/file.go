@@ -34,6 +34,7 @@ type scene struct {
 	Informants []int    `toml:"informants"`
 	Junk       int      `toml:"junk"`
 	Offer      int      `toml:"offer"`
+	Postage    string   `toml:"postage"`
 	Trace      struct {
 		File  string  `toml:"file"`
 		Kind  string  `toml:"kind"`
@@ -79,6 +80,9 @@ func Read(r io.Reader, open func(name string) (io.ReadCloser, error)) (Scenario,
 		Junk: f.Junk, Offer: f.Offer, Friends: f.Pairs,
 	}
 	if s.Class, err = ParseClass(f.Class); err != nil {
+		return Scenario{}, err
+	}
+	if s.Postage, err = ParsePostage(f.Postage); err != nil {
 		return Scenario{}, err
 	}
 	for _, c := range f.Contact {

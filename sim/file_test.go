@@ -19,6 +19,7 @@ hours = 2
 class = "S2"
 friends = 2
 proofs = 0.1
+postage = "honest"
 [trace]
 file = "one.txt"
 kind = "one"
@@ -52,7 +53,7 @@ func TestScenarioFile(t *testing.T) {
 	}
 	s, err = Read(strings.NewReader(strings.Replace(village, "[[contact]]\na = 2\nb = 3\nfrom = 1\nto = 1.1\n", "", 1)),
 		opener("900 CONN 0 2 up\n930 CONN 0 2 down\n3600 CONN 2 3 up\n3700 CONN 2 3 down\n"))
-	if err != nil || s.People != 4 || len(s.Contacts) != 2 || s.Class != envelope.S2 || len(s.Friends) != 4 || len(s.Windows) != 1 {
+	if err != nil || s.People != 4 || len(s.Contacts) != 2 || s.Class != envelope.S2 || len(s.Friends) != 4 || len(s.Windows) != 1 || s.Postage != Honest {
 		t.Fatalf("%+v %v", s, err)
 	}
 	r := play(t, s, 1)

@@ -22,15 +22,23 @@ type hostile struct {
 	until envelope.Day
 	ids   []envelope.ID
 	links map[node.LinkID]*assault
-	most  int // units offered in a meeting
+	most  int                 // units offered in a meeting
+	faked []envelope.Envelope // stamps, offered before them in each
 }
 
 // assault is one meeting: where in its units it began, and what it offers.
 type assault struct{ first, n int }
 
-func newHostile(rng *rand.Rand, junk, most int, c envelope.Class, expiry envelope.Day) (*hostile, error) {
-	h := &hostile{rng: rng, seed: rng.Uint64(), class: c, until: expiry, links: map[node.LinkID]*assault{}, most: min(most, junk)}
-	for k := range junk {
+func newHostile(rng *rand.Rand, s Scenario, expiry envelope.Day) (*hostile, error) {
+	h := &hostile{rng: rng, seed: rng.Uint64(), class: s.Class, until: expiry, links: map[node.LinkID]*assault{}, most: min(s.Offer, s.Junk)}
+	for k := range min(s.Forged, s.Junk) {
+		e, err := h.forge(k)
+		if err != nil {
+			return nil, err
+		}
+		h.faked = append(h.faked, e)
+	}
+	for k := range s.Junk {
 		e, err := h.unit(k)
 		if err != nil {
 			return nil, err
@@ -57,7 +65,7 @@ const junkByte = 0x6a
 func junk(e envelope.Envelope) bool {
 	const at = 36 // spec/envelope.md: the signature
 	raw := e.Bytes()
-	return e.Class() != envelope.Done && len(raw) > at+ed25519.SignatureSize &&
+	return e.Class().Sealed() &&
 		bytes.Equal(raw[at:at+ed25519.SignatureSize], bytes.Repeat([]byte{junkByte}, ed25519.SignatureSize))
 }
 
@@ -77,6 +85,9 @@ func (h *hostile) Step(_ time.Time, evs ...node.Event) (out []node.Effect) {
 			out = append(out, node.Send{Link: ev.Link, Data: []byte{0x81, 1, 0, 0, 64, 0}})
 			if ev.Peer.Key != "" {
 				out = append(out, h.note(ev.Link, a, 2, 0, 20), h.note(ev.Link, a, 1, 20, a.n))
+			}
+			if len(h.faked) > 0 {
+				out = append(out, h.pretend(ev.Link))
 			}
 			for at := 0; at < a.n; at += 128 {
 				out = append(out, h.have(ev.Link, a, at, min(at+128, a.n)))
@@ -112,6 +123,26 @@ func (h *hostile) have(l node.LinkID, a *assault, from, to int) node.Effect {
 	return node.Send{Link: l, Data: b}
 }
 
+// pretend lists the forged stamps.
+func (h *hostile) pretend(l node.LinkID) node.Effect {
+	b := []byte{0x82, 0}
+	for _, e := range h.faked {
+		id := e.ID()
+		b = append(b, id[:]...)
+		b = binary.BigEndian.AppendUint16(append(b, byte(envelope.Stamp), 0), uint16(h.until))
+	}
+	return node.Send{Link: l, Data: b}
+}
+
+// bytes of what was listed under a number.
+func (h *hostile) bytes(a *assault, number int) ([]byte, error) {
+	if number < len(h.faked) {
+		return h.faked[number].Bytes(), nil
+	}
+	e, err := h.unit(h.at(a, number-len(h.faked)))
+	return e.Bytes(), err
+}
+
 // serve answers a WANT.
 func (h *hostile) serve(out []node.Effect, l node.LinkID, a *assault, b []byte) []node.Effect {
 	for len(b) > 0 {
@@ -120,15 +151,14 @@ func (h *hostile) serve(out []node.Effect, l node.LinkID, a *assault, b []byte) 
 			return out
 		}
 		from, m := binary.Uvarint(b[n:])
-		if m <= 0 || number >= uint64(a.n) {
+		if m <= 0 || number >= uint64(a.n+len(h.faked)) {
 			return out
 		}
 		b = b[n+m:]
-		e, err := h.unit(h.at(a, int(number)))
+		raw, err := h.bytes(a, int(number))
 		if err != nil {
 			return out
 		}
-		raw := e.Bytes()
 		d := binary.AppendUvarint([]byte{0x85}, number)
 		d = binary.AppendUvarint(d, from)
 		if int(from) < len(raw) && len(d)+len(raw) <= exchange.MaxFrame {

@@ -12,7 +12,7 @@ import (
 
 // Names of the scenarios that Named knows.
 func Names() []string {
-	return []string{"almaty-2022", "blackout", "blockade", "conference", "flood", "informants", "march", "office", "postage"}
+	return []string{"almaty-2022", "blackout", "blockade", "conference", "flood", "informants", "loners", "march", "office", "postage"}
 }
 
 // Named is a scenario by its name. Where people and places are synthetic they
@@ -36,9 +36,11 @@ func Named(name string, seed uint64, people int) (Scenario, error) {
 		return Flood(seed, size(people, 300), 0), nil
 	case "informants":
 		return Flood(seed, size(people, 300), 0.05), nil
+	case "loners":
+		return Loners(seed, size(people, 300)), nil
 	case "postage":
 		s := Flood(seed, size(people, 300), 0.05)
-		s.Name, s.Postage = name, true
+		s.Name, s.Postage = name, Everybody
 		s.About += ", and all junk has postage"
 		return s, nil
 	}
@@ -111,6 +113,30 @@ func Flood(seed uint64, phones int, informants float64) Scenario {
 		}
 	}
 	s.Contacts = apart(s.Contacts)
+	return s
+}
+
+// Loners is Flood, with a tenth of the phones being nobody's contact: they write the
+// hundred letters, to the others in turn, a minute apart, and meet as many people as before.
+func Loners(seed uint64, phones int) Scenario {
+	s := Flood(seed, phones, 0)
+	s.Name = "loners"
+	alone := make(map[int]bool)
+	for k := 0; len(alone) < phones/10; k++ {
+		alone[(k*7+int(seed%uint64(phones)))%phones] = true
+	}
+	s.About += fmt.Sprintf(" by %d of the phones that are nobody's contact", len(alone))
+	s.Friends = slices.DeleteFunc(s.Friends, func(f [2]int) bool { return alone[f[0]] || alone[f[1]] })
+	writers := slices.DeleteFunc(seq(phones), func(p int) bool { return !alone[p] })
+	count := s.Random
+	s.Random, s.Apart = 0, false
+	for k := 0; len(s.Letters) < count && len(writers) > 0; k++ {
+		from := writers[k%len(writers)]
+		to := (from + 1 + k%(phones-1)) % phones
+		if !alone[to] {
+			s.Letters = append(s.Letters, Letter{From: from, To: to, At: s.Since + time.Duration(k+1)*time.Minute})
+		}
+	}
 	return s
 }
 

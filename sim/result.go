@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"slices"
 	"time"
+
+	"github.com/jauap/jauap/envelope"
 )
 
 // Outcome is what became of the letters.
@@ -171,6 +173,9 @@ func (r *run) shelves() (s Shelf) {
 			}
 			seq = page[len(page)-1].Seq
 			for _, e := range page {
+				if e.Class == envelope.Stamp {
+					continue
+				}
 				units++
 				if _, ours := r.letter[e.ID]; !ours && e.Class == r.s.Class {
 					junk++

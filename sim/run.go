@@ -149,6 +149,8 @@ type run struct {
 	wires   map[node.LinkID]*wire // by either end's name
 	letters []Letter
 	units   []sealed
+	mint    mint
+	stamps  [][]byte      // of units; nil where nobody has any
 	ids     []envelope.ID // of units
 	letter  map[envelope.ID]int
 	good    map[oneTime][]byte // units whose signature was checked
@@ -173,7 +175,7 @@ type wire struct {
 }
 
 func newRun(s Scenario, seed uint64) (*run, error) {
-	r := &run{s: s, seed: seed, wires: make(map[node.LinkID]*wire), letter: make(map[envelope.ID]int), hash: sha256.New(),
+	r := &run{s: s, seed: seed, mint: newMint(seed), wires: make(map[node.LinkID]*wire), letter: make(map[envelope.ID]int), hash: sha256.New(),
 		friends: make(map[[2]int]bool), good: make(map[oneTime][]byte), pool: durable.NewPool()}
 	if r.s.Quota == 0 {
 		r.s.Quota = defaultQuota
@@ -231,6 +233,9 @@ func (r *run) write(rng *rand.Rand) error {
 		r.pool.Add(u.bytes)
 		r.ids = append(r.ids, envelope.IDOf(u.bytes))
 		r.letter[r.ids[i]] = i
+		if err := r.stamp(i, u); err != nil {
+			return err
+		}
 		r.push(event{at: l.At, kind: writes, i: i})
 	}
 	return nil
@@ -257,7 +262,7 @@ func (r *run) known(a, b int) bool { return r.friends[[2]int{min(a, b), max(a, b
 // admit makes a person's device.
 func (r *run) admit(p int, rng *rand.Rand) error {
 	if slices.Contains(r.s.Sybils, p) || slices.Contains(r.s.Informants, p) {
-		h, err := newHostile(rand.New(rand.NewPCG(r.seed, uint64(p)+1)), r.s.Junk, r.s.Offer, r.s.Class, firstDay+envelope.Lifetime)
+		h, err := newHostile(rand.New(rand.NewPCG(r.seed, uint64(p)+1)), r.s, firstDay+envelope.Lifetime)
 		r.people = append(r.people, &person{n: h})
 		return err
 	}
@@ -266,7 +271,10 @@ func (r *run) admit(p int, rng *rand.Rand) error {
 		return err
 	}
 	c := node.Config{Today: firstDay, Verify: r.verify, Rules: r.s.Rules}
-	if r.s.Postage {
+	switch r.s.Postage {
+	case Honest:
+		c.Postage = r.mint
+	case Everybody:
 		c.Paid = func(envelope.Envelope) bool { return true }
 	}
 	who := &person{sh: sh}
@@ -324,6 +332,10 @@ func (r *run) play(e *event) {
 	case writes:
 		l := r.letters[e.i]
 		r.tally.holder(e.i, l.From, r.now)
+		if r.stamps != nil {
+			r.step(l.From, node.Submit{Raw: r.stamps[e.i]}, node.Submit{Raw: r.units[e.i].bytes})
+			return
+		}
 		r.step(l.From, node.Submit{Raw: r.units[e.i].bytes})
 	case proves:
 		r.prove(e.i)

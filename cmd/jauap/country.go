@@ -77,6 +77,9 @@ func scenario(name string, c *cli.Command) (s sim.Scenario, err error) {
 	if err == nil && c.String("class") != "" {
 		s.Class, err = sim.ParseClass(c.String("class"))
 	}
+	if err == nil && c.String("postage") != "" {
+		s.Postage, err = sim.ParsePostage(c.String("postage"))
+	}
 	return s, err
 }
 
