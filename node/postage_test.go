@@ -62,7 +62,7 @@ func TestPostage(t *testing.T) {
 	writer, carrier, last := newPerson(t, 1, knowing()), newPerson(t, 2, knowing(post)), newPerson(t, 3, knowing(post, bank))
 	first, second, junk := sealed(t, w.rng, envelope.S1), sealed(t, w.rng, envelope.S3), sealed(t, w.rng, envelope.S1)
 	stamps := [][]byte{stampFor(t, keyOf(w.rng), post, first), stampFor(t, keyOf(w.rng), post, second)}
-	w.step(writer, Submit{stamps[0]}, Submit{first}, Submit{second}, Submit{junk})
+	w.step(writer, Submit{Raw: stamps[0]}, Submit{Raw: first}, Submit{Raw: second}, Submit{Raw: junk})
 	if !writer.stored[envelope.IDOf(stamps[0])] || writer.rankOf(stamps[0]) != routing.Own {
 		t.Fatal("an own stamp is not own")
 	}
@@ -72,7 +72,7 @@ func TestPostage(t *testing.T) {
 		t.Fatalf("ranks %d %d %d %d", carrier.rankOf(first), carrier.rankOf(stamps[0]), carrier.rankOf(second), carrier.rankOf(junk))
 	}
 	before, _ := carrier.sh.Entry(envelope.IDOf(second))
-	w.step(writer, Submit{stamps[1]})
+	w.step(writer, Submit{Raw: stamps[1]})
 	w.run()
 	after, _ := carrier.sh.Entry(envelope.IDOf(second))
 	if after.Rank != routing.Paid || after.From != before.From || after.Seq != before.Seq {
@@ -124,7 +124,7 @@ func TestForgedPostage(t *testing.T) {
 		wrong[330] ^= 1 // the signature under the token's key
 		x := w.meetAs(a, b, peer, peer, -1)
 		// a is taken in by none of it: it has them as its own, but for the one that is wrong in itself.
-		w.step(a, Submit{unit}, Submit{unknown}, Submit{forged.Bytes()}, Submit{wrong})
+		w.step(a, Submit{Raw: unit}, Submit{Raw: unknown}, Submit{Raw: forged.Bytes()}, Submit{Raw: wrong})
 		w.run()
 		if a.sh.Has(envelope.IDOf(wrong)) || !a.sh.Has(envelope.IDOf(unknown)) || !a.sh.Has(forged.ID()) {
 			t.Fatal("the writer's shelf")
@@ -162,7 +162,7 @@ func TestForgedPostage(t *testing.T) {
 	w := newWorld(t, 2)
 	a, b := newPerson(t, 1, knowing()), newPerson(t, 2, Config{})
 	unit := sealed(t, w.rng, envelope.S1)
-	w.step(a, Submit{stampFor(t, keyOf(w.rng), post, unit)}, Submit{unit})
+	w.step(a, Submit{Raw: stampFor(t, keyOf(w.rng), post, unit)}, Submit{Raw: unit})
 	x := w.meet(a, b, -1)
 	w.run()
 	if b.sh.Stats().Envelopes != 1 || x.data[0] > envelope.S1.Size()+64 || x.data[0] < envelope.S1.Size() {
@@ -177,7 +177,7 @@ func TestRelaysGetNoStamps(t *testing.T) {
 		a, b := newPerson(t, 1, knowing(post)), newPerson(t, 2, knowing(post))
 		unit := sealed(t, w.rng, envelope.S1)
 		stamp := stampFor(t, keyOf(w.rng), post, unit)
-		w.step(a, Submit{stamp}, Submit{unit})
+		w.step(a, Submit{Raw: stamp}, Submit{Raw: unit})
 		relay := link.Peer{Key: "relay", Relay: true}
 		if up {
 			w.meetAs(a, b, relay, link.Peer{}, -1)
@@ -199,8 +199,8 @@ func TestTokenUsedTwice(t *testing.T) {
 	token := keyOf(w.rng)
 	one, two := sealed(t, w.rng, envelope.S1), sealed(t, w.rng, envelope.S1)
 	s1, s2 := stampFor(t, token, post, one), stampFor(t, token, post, two)
-	w.step(a, Submit{s1}, Submit{one}, Submit{two})
-	w.step(b, Submit{s2}, Submit{one}, Submit{two})
+	w.step(a, Submit{Raw: s1}, Submit{Raw: one}, Submit{Raw: two})
+	w.step(b, Submit{Raw: s2}, Submit{Raw: one}, Submit{Raw: two})
 	w.meet(a, c, -1)
 	w.run()
 	for k := range 3 {
@@ -214,7 +214,7 @@ func TestTokenUsedTwice(t *testing.T) {
 			t.Fatalf("meeting %d: %d bytes for a token that is used", k, x.data[0])
 		}
 	}
-	w.step(a, Submit{s2})
+	w.step(a, Submit{Raw: s2})
 	if a.sh.Has(envelope.IDOf(s2)) {
 		t.Fatal("an own token was used twice")
 	}
@@ -228,7 +228,7 @@ func TestStampsOfContacts(t *testing.T) {
 	for range routing.FirstUnits {
 		unit := sealed(t, w.rng, envelope.S1)
 		units = append(units, stampFor(t, keyOf(w.rng), post, unit), unit)
-		w.step(a, Submit{units[len(units)-2]}, Submit{unit})
+		w.step(a, Submit{Raw: units[len(units)-2]}, Submit{Raw: unit})
 	}
 	w.meetAs(a, b, link.Peer{Key: "b"}, link.Peer{Key: "a"}, -1)
 	w.run()
@@ -259,7 +259,7 @@ func TestProofEndsPostage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.step(a, Submit{stamp}, Submit{e.Bytes()})
+	w.step(a, Submit{Raw: stamp}, Submit{Raw: e.Bytes()})
 	for _, p := range []*person{b, c} {
 		w.end(w.meeting(a, p))
 	}
@@ -292,7 +292,7 @@ func TestStampsInDrops(t *testing.T) {
 	a := newPerson(t, 1, knowing(post))
 	unit := sealed(t, w.rng, envelope.S1)
 	stamp := stampFor(t, keyOf(w.rng), post, unit)
-	w.step(a, Submit{stamp}, Submit{unit})
+	w.step(a, Submit{Raw: stamp}, Submit{Raw: unit})
 	o := a.n.Offer(time.Time{}, link.Traits{})
 	if n := o.About(); n != int64(len(unit)+len(stamp)) {
 		t.Errorf("about %d bytes", n)
@@ -334,12 +334,12 @@ func TestPostageThroughCuts(t *testing.T) {
 			p := people[w.rng.IntN(4)]
 			if all = append(all, unit); w.rng.IntN(3) == 0 {
 				plain = append(plain, unit)
-				w.step(p, Submit{unit})
+				w.step(p, Submit{Raw: unit})
 				continue
 			}
 			stamp := stampFor(t, keyOf(w.rng), post, unit)
 			paid, all = append(paid, unit), append(all, stamp)
-			w.step(p, Submit{stamp}, Submit{unit})
+			w.step(p, Submit{Raw: stamp}, Submit{Raw: unit})
 			a, b := w.rng.IntN(4), w.rng.IntN(4)
 			if a == b {
 				continue
