@@ -47,6 +47,9 @@ func (d *Daemon) effect(e node.Effect) {
 		d.stored = append(d.stored, e.ID)
 	case node.Arrived:
 		d.keptBytes += int64(len(e.Raw))
+		if u, err := envelope.Parse(e.Raw); err == nil && u.Class() == envelope.Stamp {
+			break // no letter
+		}
 		d.arrived = append(d.arrived, arrival{e.ID, e.Raw})
 		d.kept++
 		d.watch.Passed(0, 1)
@@ -241,21 +244,17 @@ func (d *Daemon) submit(packed []account.Packed) int {
 	if len(packed) == 0 {
 		return 0
 	}
-	evs := make([]node.Event, len(packed))
-	for i, p := range packed {
-		evs[i] = node.Submit{Raw: p.Bytes, Words: p.Words}
-	}
+	evs := d.paid(packed)
 	d.setTrouble("shelf", "")
 	d.step(evs...)
 	d.courier.Lock()
-	d.submits += len(evs)
-	ids := d.stored
+	d.submits += len(packed)
+	ids := d.storedOf(packed)
 	for _, p := range packed {
 		if d.shelf.Has(p.ID) {
 			d.ahead[p.ID] = len(p.Bytes)
 		}
 	}
-	d.stored = nil
 	d.stranded = d.stranded || len(ids) < len(packed)
 	d.courier.Unlock()
 	if err := d.acc.Submitted(ids...); err != nil {

@@ -29,6 +29,7 @@ import (
 	"github.com/jauap/jauap/observe"
 	"github.com/jauap/jauap/observe/probe"
 	"github.com/jauap/jauap/pairing"
+	"github.com/jauap/jauap/postage/purse"
 	"github.com/jauap/jauap/routing"
 	"github.com/jauap/jauap/status"
 	"github.com/jauap/jauap/sticks"
@@ -91,6 +92,7 @@ type Daemon struct {
 	mailSeq  uint64 // units of the shelf up to here were tried for inboxes
 	board    *status.Board
 	pairing  *pairing.Pairing
+	purse    *purse.Purse
 	scanning sync.Mutex
 	unopened bool               // arrived units that the vault would not take or the shelf not give
 	later    []account.Handover // own envelopes that left while the vault was closed
@@ -303,6 +305,9 @@ func (d *Daemon) open() (err error) {
 		return err
 	}
 	if err := d.openFinds(); err != nil {
+		return err
+	}
+	if err := d.openPurse(); err != nil {
 		return err
 	}
 	if err := d.openShelf(m); err != nil {

@@ -195,7 +195,7 @@ func (d *Daemon) Status(context.Context) (api.Status, error) {
 		Links:   []api.Link{}, Windows: []api.Window{},
 		Shelf:   api.Shelf{Envelopes: st.Envelopes, Bytes: st.Bytes, Quota: st.Quota},
 		Waiting: waiting, Clock: doubt, Trouble: d.troubles(), LeftAt: known(d.leftAt), Progress: progress,
-		Metered: d.metered.status(), Tor: d.tor,
+		Metered: d.metered.status(), Tor: d.tor, Postage: d.postage(),
 	}
 	if d.opts.Keeper != nil {
 		s.Lock = d.opts.Keeper.Lockable()

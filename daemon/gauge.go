@@ -25,6 +25,7 @@ const (
 type gauge struct {
 	bytes, seconds float64
 	slow           atomic.Bool
+	narrow         atomic.Bool // not for what can wait
 }
 
 // add counts n bytes that the link took in some time.
@@ -41,6 +42,7 @@ func (g *gauge) add(n int, took time.Duration) {
 	} else if g.bytes > fastRate*g.seconds {
 		g.slow.Store(false)
 	}
+	g.narrow.Store(g.bytes < askRate*g.seconds)
 	if g.bytes >= gaugeMost {
 		g.bytes, g.seconds = g.bytes/2, g.seconds/2
 	}

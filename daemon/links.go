@@ -98,6 +98,7 @@ func (d *Daemon) tick() {
 		if err := d.finds.Flush(d.today()); err != nil {
 			d.log.Warn("finds", "error", err)
 		}
+		d.askPostage()
 		if n%int(tellEvery/tickEvery) == 0 {
 			d.tellNear()
 		}
@@ -106,6 +107,9 @@ func (d *Daemon) tick() {
 			d.remind()
 			d.notice.setPower(d.opts.Config.Power)
 			d.eraseOver()
+			if err := d.purse.Tend(d.today()); err != nil {
+				d.log.Warn("postage", "error", err)
+			}
 			d.tendInboxes(n / int(saveEvery/tickEvery))
 			if err := errors.Join(d.clock.save(), d.saveWindows()); err != nil {
 				d.setTrouble("disk", err.Error())

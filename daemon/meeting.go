@@ -44,6 +44,7 @@ type meeting struct {
 	listened bool // to the far end's slots; of the reader alone
 
 	gauge   gauge
+	asking  asking
 	in, out atomic.Int64
 }
 

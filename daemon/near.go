@@ -10,6 +10,7 @@ import (
 	"github.com/jauap/jauap/link"
 	"github.com/jauap/jauap/node"
 	"github.com/jauap/jauap/observe"
+	"github.com/jauap/jauap/postage"
 	"github.com/jauap/jauap/slots"
 )
 
@@ -64,12 +65,26 @@ func (m *meeting) pushSecond(frame []byte) {
 	}
 }
 
+// pushLast queues a frame behind all others, for which the courier gave no credit.
+func (m *meeting) pushLast(frame []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.ended {
+		m.queue = append(m.queue, frame)
+		m.unasked += len(frame) + exchange.Prefix
+		m.more.Signal()
+	}
+}
+
 // event is what a frame means to the courier.
 func (d *Daemon) event(m *meeting, frame []byte) node.Event {
 	b, bound := m.conn.(link.Bound)
 	switch {
 	case bound && len(frame) > 0 && frame[0] == observe.WordType:
 		return d.hear(m, frame)
+	case m.kind == "relay" && len(frame) > 0 && frame[0] == postage.FrameAnswer:
+		d.heardPostage(m, frame)
+		return node.Tick{}
 	case !bound || len(frame) == 0 || frame[0] != slots.FrameType:
 		return node.Frame{Link: m.id, Data: frame}
 	}

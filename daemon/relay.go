@@ -16,6 +16,7 @@ import (
 
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/internal/durable"
+	"github.com/jauap/jauap/postage"
 	"github.com/jauap/jauap/relay"
 	"github.com/jauap/jauap/relay/embedded"
 	"github.com/jauap/jauap/relay/udp"
@@ -37,7 +38,9 @@ type RelayOptions struct {
 	// Restored says that the box was put back from a copy: every client lists
 	// it once from the beginning, and offers again what the copy lacks.
 	Restored bool
-	Log      *slog.Logger
+	// Postage is how many tokens of postage one address prefix may have a day; 0 for none.
+	Postage int
+	Log     *slog.Logger
 }
 
 // Relay is a running relay.
@@ -49,6 +52,8 @@ type Relay struct {
 	names  *names // nil without DNS
 	lines  []string
 	box    *embedded.Box
+	mint   *postage.Mint // nil without postage
+	tokens int           // that one prefix may have a day
 	unlock func() error
 	log    *slog.Logger
 }
@@ -72,6 +77,9 @@ func OpenRelay(o RelayOptions) (r *Relay, err error) {
 		return r, err
 	}
 	if r.key, err = relayKey(filepath.Join(o.Dir, "relay.key")); err != nil {
+		return r, err
+	}
+	if err := r.openMint(o); err != nil {
 		return r, err
 	}
 	fsys, err := durable.OS(filepath.Join(o.Dir, "box"))
@@ -172,6 +180,21 @@ func relayKey(path string) (relay.Key, error) {
 	return k, replaceFile(path, b)
 }
 
+// openMint opens the keys that sign postage; they are made when they are first asked for.
+func (r *Relay) openMint(o RelayOptions) (err error) {
+	if o.Postage <= 0 {
+		return nil
+	}
+	path := filepath.Join(o.Dir, "postage.key")
+	saved, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	r.tokens = o.Postage
+	r.mint, err = postage.NewMint(saved, func(b []byte) error { return replaceFile(path, b) })
+	return err
+}
+
 // reachable is how others may call a listener: its address, or this machine's
 // where it listens on all.
 func reachable(a net.Addr) string {
@@ -199,12 +222,12 @@ func (r *Relay) Addr() string { return r.addr }
 // Serve answers until ctx ends.
 func (r *Relay) Serve(ctx context.Context) error {
 	// On loopback one machine is all its clients: the demo, a test, a proxy.
-	limits := relay.Limits{LoopbackFree: true}
+	limits := relay.Limits{LoopbackFree: true, Tokens: r.tokens}
 	conf, err := r.key.TLS(time.Now())
 	if err != nil {
 		return err
 	}
-	room := relay.Handler(r.box, relay.Options{Log: r.log, Limits: limits})
+	room := relay.Handler(r.box, relay.Options{Log: r.log, Limits: limits, Mint: r.mint})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var group sync.WaitGroup

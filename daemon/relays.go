@@ -116,6 +116,7 @@ func (d *Daemon) useRelay(r api.Relay, addr relay.Addr) (later bool, err error) 
 		return true, nil
 	}
 	d.taken = append(d.taken, r)
+	d.trustRelays()
 	d.finds.Relays(append(keys, finds.Relay(addr.Key)))
 	if d.running {
 		d.keepTaken(r)

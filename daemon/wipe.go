@@ -16,7 +16,7 @@ import (
 
 // profileFiles are what a node keeps in its folder besides the vault.
 func profileFiles() []string {
-	return []string{"shelf", "clock", "windows.json", "metered.json", "airtime.json", "door.json", "jauap.conf", "lock"}
+	return []string{"shelf", "clock", "windows.json", "metered.json", "airtime.json", "door.json", "jauap.conf", "postage", "lock"}
 }
 
 // Wipe erases a profile for good: first the key of the vault, then all that the

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/postage"
 )
 
 // Rate is a token bucket: Burst at once, then PerSecond.
@@ -27,6 +28,11 @@ type Limits struct {
 	// FairShare is how many bytes a day one prefix may deposit before its
 	// units are the first to leave a full box; 64 MiB. Each doubling counts.
 	FairShare int64
+	// Tokens of postage that one prefix may have a day, none where it is 0, and how many
+	// are signed in all; 4/s, 64 at once: each is some milliseconds of computing. Who has
+	// used them up gets none, also on this machine itself, where proxies stand.
+	Tokens int
+	Signs  Rate
 	// Partials bounds the memory for units that came in part, in bytes; 64 MiB.
 	Partials int64
 
@@ -51,6 +57,8 @@ type Options struct {
 	// Grace bounds the wait for open sessions when the relay ends; 5 s.
 	Grace  time.Duration
 	Limits Limits
+	// Mint signs tokens of postage, as many as Limits.Tokens says; nil for none.
+	Mint *postage.Mint
 }
 
 func (o Options) filled() Options {
@@ -68,6 +76,7 @@ func (o Options) filled() Options {
 	fill(&l.Conns, 20_000)
 	fill(&l.PrefixConns, 4_000)
 	fill(&l.PrefixNew, Rate{100, 4_000})
+	fill(&l.Signs, Rate{4, 64})
 	fill(&l.PrefixIn, Rate{4 << 20, 64 << 20})
 	fill(&l.PrefixOut, Rate{16 << 20, 256 << 20})
 	fill(&l.SessionIn, 1<<30)

@@ -55,6 +55,9 @@ type load struct {
 	// given is the bytes deposited, fading by half in a day.
 	given   float64
 	givenAt time.Time
+	// signed is how many tokens were signed for it in the day since.
+	signed int
+	since  time.Time
 }
 
 // maxLoads bounds the table of loads. Past it prefixes share one load, which
@@ -70,7 +73,8 @@ type loads struct {
 
 	mu    sync.Mutex
 	table map[uint64]*load
-	open  int // connections at once, of all
+	open  int    // connections at once, of all
+	signs bucket // signatures, of all
 }
 
 func newLoads(l Limits) *loads {
@@ -160,7 +164,7 @@ func (t *loads) idle(l *load, now time.Time) bool {
 	l.in.refill(t.limits.PrefixIn, now)
 	l.out.refill(t.limits.PrefixOut, now)
 	return l.fresh.level >= t.limits.PrefixNew.Burst && l.in.level >= t.limits.PrefixIn.Burst &&
-		l.out.level >= t.limits.PrefixOut.Burst && t.rank(l, now) == rankStranger
+		l.out.level >= t.limits.PrefixOut.Burst && t.rank(l, now) == rankStranger && l.signedToday(now) == 0
 }
 
 func (t *loads) leave(l *load) {

@@ -32,6 +32,9 @@ type session struct {
 	// relay wants the place for another client.
 	used atomic.Int64
 	shed chan struct{}
+	// minting says that an answer about postage is being made, and minted brings it.
+	minting bool
+	minted  chan []byte
 }
 
 // frameRoom is the most bytes of one frame to the client: small, so that what
@@ -54,7 +57,7 @@ func (m *Mailbox) serve(ctx context.Context, line Line, l *load) {
 	s := &session{
 		room: m, load: l, line: line, in: newInbox(), gone: make(chan struct{}),
 		shelf: &shelf{ctx: ctx, room: m, load: l, slots: all, parts: map[envelope.ID]*assembly{}},
-		seen:  head.Top, left: m.opts.Limits.SessionOut, shed: make(chan struct{}),
+		seen:  head.Top, left: m.opts.Limits.SessionOut, shed: make(chan struct{}), minted: make(chan []byte, 1),
 	}
 	s.used.Store(time.Now().UnixNano())
 	s.x = exchange.New(exchange.Config{Epoch: head.Epoch, Top: uint64(head.Top), Serve: true}, s.shelf)
@@ -151,6 +154,10 @@ func (s *session) run(ctx context.Context) (bye string) {
 		case <-retry:
 			s.shelf.waiting = false
 			s.x.Retry()
+		case answer := <-s.minted:
+			if bye := s.issue(ctx, answer); bye != stay {
+				return bye
+			}
 		case <-greet.C:
 			if !s.met {
 				return "no greeting"
@@ -192,6 +199,8 @@ func (s *session) receive(frames [][]byte) error {
 		if !s.met {
 			s.met = true
 			s.greeted(f)
+		} else if s.isAsk(f) {
+			continue
 		}
 		if err := s.x.Receive(f); err != nil {
 			return err

@@ -72,6 +72,7 @@ func netCommands(d *door) []*cli.Command {
 				&cli.StringFlag{Name: "dns-zone", Usage: "a zone delegated to this machine, best of at most 16 characters, such as t.example.org", Local: true},
 				&cli.StringFlag{Name: "box", Usage: "embedded", Value: "embedded", Local: true},
 				&cli.StringFlag{Name: "quota", Usage: "disk space", Value: "20GB", Local: true},
+				&cli.IntFlag{Name: "postage", Usage: "tokens a day for one network (a /24, or a /48 of IPv6): letters that have one go before other strangers'; 0 for none", Value: 200, Local: true},
 				&cli.BoolFlag{Name: "restored", Usage: "the data was put back from a backup: let every client list it once", Local: true},
 			},
 			Action: d.relay,
@@ -324,6 +325,7 @@ func (d *door) status(ctx context.Context, c *cli.Command) error {
 		if line := torLine(s.Tor); line != "" {
 			d.say("tor       %s", line)
 		}
+		d.sayPostage(s)
 		if m := s.Metered; m != nil {
 			d.say("metered   %s of %s left this %s for relays (%s)", config.FormatBytes(m.Left), config.FormatBytes(m.Budget), m.Per, m.Order)
 		}
@@ -354,6 +356,19 @@ func (d *door) status(ctx context.Context, c *cli.Command) error {
 		}
 		return nil
 	})
+}
+
+// sayPostage tells how many tokens there are, and whose count here.
+func (d *door) sayPostage(s api.Status) {
+	p := s.Postage
+	if p == nil {
+		return
+	}
+	tokens := fmt.Sprintf("%d tokens", p.Tokens)
+	if s.Lock != nil && s.Lock.Locked {
+		tokens = "nobody can tell how many tokens"
+	}
+	d.say("postage   %s; %d keys of relays are honoured", tokens, len(p.Issuers))
 }
 
 // torLine tells of a Tor that could be used; one that is in use is a link.
@@ -481,7 +496,7 @@ func (d *door) relay(ctx context.Context, c *cli.Command) error {
 	r, err := daemon.OpenRelay(daemon.RelayOptions{
 		DNS: c.String("dns"), Zone: c.String("dns-zone"),
 		Dir: relayData(c), Listen: listen[0], Also: listen[1:], Odd: c.Bool("ports"),
-		Public: c.String("public"), Quota: quota, Restored: c.Bool("restored"), Log: d.logger(c),
+		Public: c.String("public"), Quota: quota, Restored: c.Bool("restored"), Postage: c.Int("postage"), Log: d.logger(c),
 	})
 	if err != nil {
 		return err

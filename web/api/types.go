@@ -219,6 +219,8 @@ type Status struct {
 	Progress *Progress `json:"progress,omitempty"` // absent unless a window is open, for a day at most
 	Forecast *Forecast `json:"forecast,omitempty"` // absent when nothing can be said
 
+	Postage *Postage `json:"postage,omitempty"` // absent without tokens and issuers
+
 	Lock *LockState `json:"lock,omitempty"` // absent where nothing locks: no passphrase, or no node that goes on
 }
 

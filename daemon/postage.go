@@ -1,0 +1,201 @@
+package daemon
+
+import (
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/node"
+	"github.com/jauap/jauap/postage"
+	"github.com/jauap/jauap/postage/purse"
+	"github.com/jauap/jauap/relay"
+	"github.com/jauap/jauap/web/api"
+)
+
+// Asking for tokens must cost no window: it waits until a link has been idle for askIdle
+// and no letter waits, and needs a link of askRate, on which the 9 kB of sixteen tokens
+// are a tenth of a second. Where bytes cost money they are a hundredth of what is left at
+// most. spec/postage.md, 5.
+const (
+	askIdle = 10 * time.Second
+	askRate = 100 << 10 // bytes a second
+	askCost = 10 << 10  // bytes
+	askPart = 100       // of a budget
+)
+
+// asking is a meeting's talk about postage.
+type asking struct {
+	sync.Mutex
+	talk  postage.Talk
+	moved int64     // bytes that the meeting had moved when it was looked at last
+	idle  time.Time // since when that has not changed
+}
+
+// openPurse opens what this device has of postage.
+func (d *Daemon) openPurse() error {
+	path := filepath.Join(d.opts.Dir, "postage")
+	saved, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	p, err := purse.Open(d.vault, saved, func(b []byte) error { return replaceFile(path, b) })
+	if p == nil {
+		return err
+	}
+	if err != nil {
+		d.log.Warn("postage", "error", err)
+	}
+	d.purse = p
+	d.trustRelays()
+	return nil
+}
+
+// trustRelays tells the purse which relays this person uses. people is held, or nobody
+// else is there yet.
+func (d *Daemon) trustRelays() {
+	var list []postage.Relay
+	for _, r := range d.myRelays() {
+		if a, err := relay.ParseAddr(r.Addr); err == nil {
+			list = append(list, postage.Relay(a.Key))
+		}
+	}
+	d.purse.Trust(list)
+}
+
+// askPostage asks relays for tokens over links that are not needed for anything else.
+func (d *Daemon) askPostage() {
+	d.courier.Lock()
+	var idle []*meeting
+	for _, m := range d.meetings {
+		if m.kind == "relay" && m.conn != nil && d.idle(m) {
+			idle = append(idle, m)
+		}
+	}
+	d.courier.Unlock()
+	if len(idle) == 0 || d.acc.Waiting() > 0 {
+		return
+	}
+	if left := d.metered.status(); left != nil && left.Left < askPart*askCost {
+		return
+	}
+	want := d.purse.Want()
+	if d.opts.Locked {
+		want = 0 // there is nowhere to put them; keys are of use
+	}
+	for _, m := range idle {
+		m.asking.Lock()
+		frame, err := m.asking.talk.Next(want, d.opts.Now())
+		m.asking.Unlock()
+		if err != nil {
+			d.log.Warn("postage", "relay", m.addr, "error", err)
+		}
+		if frame != nil {
+			m.pushLast(frame)
+		}
+	}
+}
+
+// idle reports whether a link has had nothing to carry for a while, and is no narrow one.
+// courier is held.
+func (d *Daemon) idle(m *meeting) bool {
+	a := &m.asking
+	a.Lock()
+	defer a.Unlock()
+	now, moved := d.opts.Now(), m.in.Load()+m.out.Load()
+	if moved != a.moved || a.idle.IsZero() || now.Before(a.idle) {
+		a.moved, a.idle = moved, now
+		return false
+	}
+	least := askIdle
+	if d.opts.Prompt {
+		least = 0
+	}
+	return moved > 0 && now.Sub(a.idle) >= least && !m.gauge.slow.Load() && !m.gauge.narrow.Load()
+}
+
+// heardPostage takes a relay's answer.
+func (d *Daemon) heardPostage(m *meeting, frame []byte) {
+	key, err := relay.ParseKeyID(strings.TrimPrefix(m.peer.Key, "relay:"))
+	if err != nil {
+		return // links to relays have proven a key
+	}
+	today := d.today()
+	m.asking.Lock()
+	keys, tokens, err := m.asking.talk.Heard(frame, today, d.opts.Now())
+	m.asking.Unlock()
+	if d.opts.Locked {
+		tokens = nil
+	}
+	if err := errors.Join(err, d.purse.Take(postage.Relay(key), keys, tokens, today)); err != nil {
+		d.log.Warn("postage", "relay", m.addr, "error", err)
+	}
+	if len(tokens) > 0 {
+		d.changes.bump()
+	}
+}
+
+// paid puts before each unit that is to be submitted its stamp, while there are tokens
+// and no relay is met: a unit that goes abroad at once meets no stranger who asks for one.
+func (d *Daemon) paid(packed []account.Packed) []node.Event {
+	units := make([]envelope.Envelope, 0, len(packed))
+	d.courier.Lock()
+	abroad := false
+	for _, m := range d.meetings {
+		abroad = abroad || m.kind == "relay" && m.conn != nil
+	}
+	for _, p := range packed {
+		if e, err := envelope.Parse(p.Bytes); err == nil && !abroad && !d.shelf.Has(p.ID) {
+			units = append(units, e)
+		}
+	}
+	d.courier.Unlock()
+	stamps := map[envelope.ID][]byte{}
+	if len(units) > 0 && d.purse.Len() > 0 {
+		list, err := d.purse.Pay(units, d.today())
+		if err != nil {
+			d.log.Warn("postage", "error", err) // letters leave without
+		}
+		for i, s := range list {
+			stamps[units[i].ID()] = s.Bytes()
+		}
+	}
+	evs := make([]node.Event, 0, 2*len(packed))
+	for _, p := range packed {
+		if s := stamps[p.ID]; s != nil {
+			evs = append(evs, node.Submit{Raw: s})
+		}
+		evs = append(evs, node.Submit{Raw: p.Bytes})
+	}
+	return evs
+}
+
+// storedOf are those of the submitted units that the shelf has synced: stamps are not the
+// vault's. courier is held.
+func (d *Daemon) storedOf(packed []account.Packed) []envelope.ID {
+	ids := slices.DeleteFunc(d.stored, func(id envelope.ID) bool {
+		return !slices.ContainsFunc(packed, func(p account.Packed) bool { return p.ID == id })
+	})
+	d.stored = nil
+	return ids
+}
+
+// postage is what the status tells; nil when there is nothing of it.
+func (d *Daemon) postage() *api.Postage {
+	p := &api.Postage{Tokens: d.purse.Len(), Issuers: []api.Issuer{}}
+	for _, i := range d.purse.Honoured() {
+		id := i.Key.Issuer()
+		p.Issuers = append(p.Issuers, api.Issuer{ID: hex.EncodeToString(id[:]), Relay: relay.KeyID(i.Relay).String(), Until: i.Key.Last.String()})
+	}
+	if p.Tokens+len(p.Issuers) == 0 {
+		return nil
+	}
+	return p
+}
