@@ -12,7 +12,6 @@ import (
 	"github.com/jauap/jauap/config"
 	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/envelope"
-	"github.com/jauap/jauap/node"
 	"github.com/jauap/jauap/web/api"
 )
 
@@ -104,11 +103,7 @@ func (d *Daemon) submitNotices() error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	var evs []node.Event
-	for _, raw := range list {
-		evs = append(evs, node.Submit{Raw: raw})
-	}
-	d.step(evs...)
+	d.step(d.paid(list)...)
 	var ids []envelope.ID
 	d.courier.Lock()
 	for _, raw := range list {

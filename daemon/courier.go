@@ -47,9 +47,6 @@ func (d *Daemon) effect(e node.Effect) {
 		d.stored = append(d.stored, e.ID)
 	case node.Arrived:
 		d.keptBytes += int64(len(e.Raw))
-		if u, err := envelope.Parse(e.Raw); err == nil && u.Class() == envelope.Stamp {
-			break // no letter
-		}
 		d.arrived = append(d.arrived, arrival{e.ID, e.Raw})
 		d.kept++
 		d.watch.Passed(0, 1)
@@ -244,7 +241,11 @@ func (d *Daemon) submit(packed []account.Packed) int {
 	if len(packed) == 0 {
 		return 0
 	}
-	evs := d.paid(packed)
+	raws := make([][]byte, len(packed))
+	for i, p := range packed {
+		raws[i] = p.Bytes
+	}
+	evs := d.paid(raws)
 	d.setTrouble("shelf", "")
 	d.step(evs...)
 	d.courier.Lock()

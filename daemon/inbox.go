@@ -122,11 +122,7 @@ func (d *Daemon) postMail() error {
 	}
 	for len(list) > 0 {
 		n := min(len(list), foundAtOnce)
-		evs := make([]node.Event, n)
-		for i, raw := range list[:n] {
-			evs[i] = node.Submit{Raw: raw}
-		}
-		d.step(evs...)
+		d.step(d.paid(list[:n])...)
 		if err := d.inboxes.Submitted(d.shelved(list[:n])...); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/exchange"
 	"github.com/jauap/jauap/node"
 	"github.com/jauap/jauap/postage"
 	"github.com/jauap/jauap/postage/purse"
@@ -35,7 +36,8 @@ const (
 type asking struct {
 	sync.Mutex
 	talk  postage.Talk
-	moved int64     // bytes that the meeting had moved when it was looked at last
+	own   int64     // bytes of this talk
+	moved int64     // other bytes that the meeting had moved when it was looked at last
 	idle  time.Time // since when that has not changed
 }
 
@@ -93,12 +95,13 @@ func (d *Daemon) askPostage() {
 	for _, m := range idle {
 		m.asking.Lock()
 		frame, err := m.asking.talk.Next(want, d.opts.Now())
+		if frame != nil {
+			m.asking.own += int64(len(frame)) + exchange.Prefix
+			m.pushLast(frame)
+		}
 		m.asking.Unlock()
 		if err != nil {
 			d.log.Warn("postage", "relay", m.addr, "error", err)
-		}
-		if frame != nil {
-			m.pushLast(frame)
 		}
 	}
 }
@@ -109,7 +112,7 @@ func (d *Daemon) idle(m *meeting) bool {
 	a := &m.asking
 	a.Lock()
 	defer a.Unlock()
-	now, moved := d.opts.Now(), m.in.Load()+m.out.Load()
+	now, moved := d.opts.Now(), m.in.Load()+m.out.Load()-a.own
 	if moved != a.moved || a.idle.IsZero() || now.Before(a.idle) {
 		a.moved, a.idle = moved, now
 		return false
@@ -129,6 +132,7 @@ func (d *Daemon) heardPostage(m *meeting, frame []byte) {
 	}
 	today := d.today()
 	m.asking.Lock()
+	m.asking.own += int64(len(frame)) + exchange.Prefix
 	keys, tokens, err := m.asking.talk.Heard(frame, today, d.opts.Now())
 	m.asking.Unlock()
 	if d.opts.Locked {
@@ -144,15 +148,15 @@ func (d *Daemon) heardPostage(m *meeting, frame []byte) {
 
 // paid puts before each unit that is to be submitted its stamp, while there are tokens
 // and no relay is met: a unit that goes abroad at once meets no stranger who asks for one.
-func (d *Daemon) paid(packed []account.Packed) []node.Event {
-	units := make([]envelope.Envelope, 0, len(packed))
+func (d *Daemon) paid(raws [][]byte) []node.Event {
+	units := make([]envelope.Envelope, 0, len(raws))
 	d.courier.Lock()
 	abroad := false
 	for _, m := range d.meetings {
 		abroad = abroad || m.kind == "relay" && m.conn != nil
 	}
-	for _, p := range packed {
-		if e, err := envelope.Parse(p.Bytes); err == nil && !abroad && !d.shelf.Has(p.ID) {
+	for _, raw := range raws {
+		if e, err := envelope.Parse(raw); err == nil && !abroad && e.Class().Stampable() && !d.shelf.Has(e.ID()) {
 			units = append(units, e)
 		}
 	}
@@ -167,12 +171,14 @@ func (d *Daemon) paid(packed []account.Packed) []node.Event {
 			stamps[units[i].ID()] = s.Bytes()
 		}
 	}
-	evs := make([]node.Event, 0, 2*len(packed))
-	for _, p := range packed {
-		if s := stamps[p.ID]; s != nil {
-			evs = append(evs, node.Submit{Raw: s})
+	evs := make([]node.Event, 0, 2*len(raws))
+	for _, raw := range raws {
+		if len(stamps) > 0 {
+			if s := stamps[envelope.IDOf(raw)]; s != nil {
+				evs = append(evs, node.Submit{Raw: s})
+			}
 		}
-		evs = append(evs, node.Submit{Raw: p.Bytes})
+		evs = append(evs, node.Submit{Raw: raw})
 	}
 	return evs
 }

@@ -284,8 +284,7 @@ func TestHostile(t *testing.T) {
 		t.Errorf("%d tokens, %v", len(got), err)
 	}
 	// One that signs with another key than it shows.
-	other := *m
-	other.keys = slices.Clone(m.keys)
+	other := &Mint{keep: m.keep, keys: slices.Clone(m.keys)}
 	other.keys[0].secret = m.keys[1].secret
 	if a, err = other.Answer(ask, today, all); err != nil {
 		t.Fatal(err)

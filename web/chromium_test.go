@@ -393,6 +393,7 @@ func story(t *testing.T) (*world, api.Person) {
 		},
 		Windows: []api.Window{{From: *ago(30 * time.Hour), To: ago(26 * time.Hour), Sent: 3, Received: 4}, {From: *ago(52 * time.Hour), To: ago(49 * time.Hour), Sent: 1, Received: 2}},
 		Shelf:   api.Shelf{Envelopes: 214, Bytes: 3_400_000, Quota: 500_000_000},
+		Postage: &api.Postage{Tokens: 84, Issuers: []api.Issuer{{ID: "d5246bc377541fb7", Relay: "k", Until: "2027-03-25"}}},
 	})
 	return w, p
 }

@@ -152,22 +152,32 @@ func (p *Purse) put(tokens []postage.Token) error {
 	return nil
 }
 
-// Pay makes a stamp for each unit that can have one, while there are tokens: by place in
+// Pay makes a stamp for each unit that can have one, while there are tokens whose issuers
+// count here: by place in
 // units, the zero Envelope where there is none. The tokens are spent when it returns.
 func (p *Purse) Pay(units []envelope.Envelope, today envelope.Day) ([]envelope.Envelope, error) {
 	stamps := make([]envelope.Envelope, len(units))
+	honoured := map[envelope.Issuer]bool{}
+	for _, i := range p.Honoured() {
+		honoured[i.Key.Issuer()] = true
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	left := slices.DeleteFunc(slices.Clone(p.list), func(t postage.Token) bool { return t.Last < today })
 	paid := make([]*postage.Token, len(units))
 	for i, u := range units {
-		if !u.Class().Stampable() || len(left) == 0 {
+		if !u.Class().Stampable() {
 			continue
 		}
 		// The first that is good for as long as the unit lives, or else the last.
-		at := slices.IndexFunc(left, func(t postage.Token) bool { return t.Last >= u.Expiry() })
+		at := -1
+		for j, t := range left {
+			if honoured[t.Issuer] && (at < 0 || left[at].Last < u.Expiry()) {
+				at = j
+			}
+		}
 		if at < 0 {
-			at = len(left) - 1
+			continue
 		}
 		t := left[at]
 		paid[i], left = &t, slices.Delete(left, at, at+1)
