@@ -336,7 +336,7 @@ func (d *Daemon) openShelf(m account.Moment) error {
 	}
 	logReport(d.log, report)
 	d.shelf = sh
-	d.node = node.New(node.Config{Today: d.clock.clearing(m)}, sh, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	d.node = node.New(node.Config{Today: d.clock.clearing(m), Postage: d.purse}, sh, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	return nil
 }
 
