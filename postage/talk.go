@@ -13,7 +13,8 @@ const (
 	askLater   = time.Minute      // when the relay signed fewer than it was asked for
 	askAgain   = time.Hour        // when it had no more for us today
 	answerDue  = 30 * time.Second // after it the relay is taken for one that issues nothing
-	answerSlow = time.Second      // for some 9 kB: a link that takes longer is not asked again
+	answerSlow = time.Second      // for some 9 kB: a link or a relay that takes longer
+	askSlow    = 10 * time.Minute // is asked seldom
 )
 
 // Talk is what one session with a relay says of postage, seen from the device. The zero
@@ -58,8 +59,8 @@ func (t *Talk) Next(want int, now time.Time) ([]byte, error) {
 }
 
 // Heard takes the relay's answer: its keys, the first of which signs, and tokens, each
-// checked. After an error, and after an answer that came late, no more is asked in this
-// session; what stands beside an error is good. An answer to nothing is passed over.
+// checked. After an error no more is asked in this session; what stands beside it is good.
+// An answer to nothing is passed over.
 func (t *Talk) Heard(frame []byte, today envelope.Day, now time.Time) (keys []Key, tokens []Token, err error) {
 	if !t.waiting {
 		return nil, nil, nil
@@ -84,10 +85,13 @@ func (t *Talk) Heard(frame []byte, today envelope.Day, now time.Time) (keys []Ke
 		}
 		tokens, err = r.Take(a.Sigs)
 	}
+	if late {
+		t.rest = askSlow
+	}
 	if a.Left == 0 {
 		t.rest = askAgain
 	}
-	t.over = late || err != nil || len(a.Keys) == 0
+	t.over = err != nil || len(a.Keys) == 0
 	t.keys, t.left = a.Keys, a.Left
 	return a.Keys, tokens, err
 }
