@@ -103,7 +103,7 @@ func (d *Daemon) submitNotices() error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	d.step(d.paid(list)...)
+	d.step(d.paid(submits(list))...)
 	var ids []envelope.ID
 	d.courier.Lock()
 	for _, raw := range list {

@@ -241,11 +241,11 @@ func (d *Daemon) submit(packed []account.Packed) int {
 	if len(packed) == 0 {
 		return 0
 	}
-	raws := make([][]byte, len(packed))
+	units := make([]node.Submit, len(packed))
 	for i, p := range packed {
-		raws[i] = p.Bytes
+		units[i] = node.Submit{Raw: p.Bytes, Words: p.Words}
 	}
-	evs := d.paid(raws)
+	evs := d.paid(units)
 	d.setTrouble("shelf", "")
 	d.step(evs...)
 	d.courier.Lock()

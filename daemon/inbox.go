@@ -122,7 +122,7 @@ func (d *Daemon) postMail() error {
 	}
 	for len(list) > 0 {
 		n := min(len(list), foundAtOnce)
-		d.step(d.paid(list[:n])...)
+		d.step(d.paid(submits(list[:n]))...)
 		if err := d.inboxes.Submitted(d.shelved(list[:n])...); err != nil {
 			return err
 		}

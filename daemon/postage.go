@@ -148,39 +148,47 @@ func (d *Daemon) heardPostage(m *meeting, frame []byte) {
 
 // paid puts before each unit that is to be submitted its stamp, while there are tokens
 // and no relay is met: a unit that goes abroad at once meets no stranger who asks for one.
-func (d *Daemon) paid(raws [][]byte) []node.Event {
-	units := make([]envelope.Envelope, 0, len(raws))
+func (d *Daemon) paid(list []node.Submit) []node.Event {
+	units := make([]envelope.Envelope, 0, len(list))
 	d.courier.Lock()
 	abroad := false
 	for _, m := range d.meetings {
 		abroad = abroad || m.kind == "relay" && m.conn != nil
 	}
-	for _, raw := range raws {
-		if e, err := envelope.Parse(raw); err == nil && !abroad && e.Class().Stampable() && !d.shelf.Has(e.ID()) {
+	for _, u := range list {
+		if e, err := envelope.Parse(u.Raw); err == nil && !abroad && e.Class().Stampable() && !d.shelf.Has(e.ID()) {
 			units = append(units, e)
 		}
 	}
 	d.courier.Unlock()
 	stamps := map[envelope.ID][]byte{}
 	if len(units) > 0 && d.purse.Len() > 0 {
-		list, err := d.purse.Pay(units, d.today())
+		paid, err := d.purse.Pay(units, d.today())
 		if err != nil {
 			d.log.Warn("postage", "error", err) // letters leave without
 		}
-		for i, s := range list {
+		for i, s := range paid {
 			stamps[units[i].ID()] = s.Bytes()
 		}
 	}
-	evs := make([]node.Event, 0, 2*len(raws))
-	for _, raw := range raws {
+	evs := make([]node.Event, 0, 2*len(list))
+	for _, u := range list {
 		if len(stamps) > 0 {
-			if s := stamps[envelope.IDOf(raw)]; s != nil {
-				evs = append(evs, node.Submit{Raw: s})
+			if s := stamps[envelope.IDOf(u.Raw)]; s != nil {
+				evs = append(evs, node.Submit{Raw: s, Words: u.Words})
 			}
 		}
-		evs = append(evs, node.Submit{Raw: raw})
+		evs = append(evs, u)
 	}
 	return evs
+}
+
+// submits are units to submit.
+func submits(raws [][]byte) (list []node.Submit) {
+	for _, raw := range raws {
+		list = append(list, node.Submit{Raw: raw})
+	}
+	return list
 }
 
 // storedOf are those of the submitted units that the shelf has synced: stamps are not the
