@@ -92,13 +92,14 @@ func TestPostage(t *testing.T) {
 		}
 		p.awaitState(p.send("Dana", "From the dark."), api.Carried)
 	}
-	if n := tokens(aigerim); n != before-1 {
-		t.Errorf("%d tokens of %d are left", n, before)
+	paid := before - tokens(aigerim) // a first letter may be two envelopes
+	if paid < 1 || paid > 3 {
+		t.Errorf("%d tokens of %d are spent", paid, before)
 	}
 	a.stop()
 	b.stop()
 	units, stamps := timur.ranks()
-	if units[routing.Paid] != 1 || units[routing.Other] != 1 || stamps[routing.Paid] != 1 {
-		t.Errorf("units by rank %v, stamps %v", units, stamps)
+	if units[routing.Paid] != paid || stamps[routing.Paid] != paid || units[routing.Other] < 1 || len(units) != 2 {
+		t.Errorf("%d are paid; units by rank %v, stamps %v", paid, units, stamps)
 	}
 }
