@@ -269,7 +269,10 @@ func (n *Node) take(ev Event) {
 			n.frame(m, ev.Data)
 		}
 	case Day:
-		n.today, n.poor = ev.Today, nil
+		if ev.Today != n.today {
+			n.poor = nil // other issuers may be known by now
+		}
+		n.today = ev.Today
 		n.dirty, n.all = true, true
 		if _, err := n.sh.Expire(ev.Today); err != nil {
 			n.fail(err)
