@@ -150,7 +150,7 @@ func TestForgedPostage(t *testing.T) {
 		if n := again(); n != 0 || b.sh.Has(envelope.IDOf(unknown)) {
 			t.Errorf("%d bytes were fetched again on the same day", n)
 		}
-		w.step(b, Day{today})
+		w.step(b, Day{today + 1})
 		if n := again(); n < 2*envelope.StampSize || !b.sh.Has(envelope.IDOf(unknown)) || b.sh.Has(forged.ID()) {
 			t.Errorf("on another day %d bytes were fetched, the stamp is here: %v", n, b.sh.Has(envelope.IDOf(unknown)))
 		}

@@ -176,6 +176,7 @@ func TestDiskFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Trust([]postage.Relay{relay})
 	stamps, err := p.Pay([]envelope.Envelope{unit(t, envelope.S1, today+30)}, today)
 	if !errors.Is(err, account.ErrFull) || len(stamps[0].Bytes()) != 0 || p.Len() != 3 {
 		t.Errorf("%d tokens left, %v", p.Len(), err)
