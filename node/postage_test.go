@@ -220,7 +220,8 @@ func TestTokenUsedTwice(t *testing.T) {
 	}
 }
 
-// A contact's stamps are near, cost little of its credit, and none of its reserved lane.
+// A contact's stamps are paid, whatever it says of them: they cost nothing of its credit and
+// of its reserved lane.
 func TestStampsOfContacts(t *testing.T) {
 	w := newWorld(t, 1)
 	a, b := newPerson(t, 1, knowing()), newPerson(t, 2, knowing(post))
@@ -234,12 +235,12 @@ func TestStampsOfContacts(t *testing.T) {
 	w.run()
 	for k, raw := range units {
 		e, _ := b.sh.Entry(envelope.IDOf(raw))
-		if e.Rank != routing.Near || e.Fixed != (k%2 == 1) {
+		if e.Rank != []uint8{routing.Paid, routing.Near}[k%2] || e.Fixed != (k%2 == 1) {
 			t.Fatalf("%+v", e)
 		}
 	}
 	m := b.n.meetings[0].edge.Edge
-	if int(m.First) != routing.FirstUnits || int(m.Spent) != routing.FirstUnits || int(m.Brought) != routing.FirstUnits {
+	if int(m.First) != routing.FirstUnits || m.Spent != 0 || int(m.Brought) != routing.FirstUnits {
 		t.Fatalf("%+v", m)
 	}
 }

@@ -94,8 +94,7 @@ func (e Edge) on(today envelope.Day) Edge {
 	return Edge{Day: today, Brought: e.Brought / 2, Proven: e.Proven / 2}
 }
 
-// bring counts a unit of rank Near. Proofs and stamps are about others: nothing ever
-// proves them.
+// bring counts a unit of rank Near. Nothing ever proves proofs and stamps.
 func (e Edge) bring(c envelope.Class) Edge {
 	if c == envelope.Done || c == envelope.Stamp {
 		return e
@@ -158,12 +157,12 @@ func (e Edge) Grade(a Arrival, r Rules) (Grade, Edge) {
 		low.Rank = min(low.Rank, max(a.Proves, Near))
 		return low, e
 	}
-	if !a.Contact || a.Label == Plain {
+	// A stamp takes nothing from what contacts have for letters, which are near without it.
+	if !a.Contact || a.Label == Plain || a.Class == envelope.Stamp {
 		return low, e
 	}
 	e = e.on(a.Today)
-	// The reserved lane is for letters: a stamp in it would cost one its place.
-	if size := uint32(a.Class.Size()); a.Label == First && a.Class != envelope.Stamp && a.Room && int(e.First) < r.FirstUnits && int64(e.Bytes)+int64(size) <= int64(r.FirstBytes) {
+	if size := uint32(a.Class.Size()); a.Label == First && a.Room && int(e.First) < r.FirstUnits && int64(e.Bytes)+int64(size) <= int64(r.FirstBytes) {
 		e.First++
 		e.Bytes += size
 		return Grade{Rank: Near, Fixed: true}, e.bring(a.Class)
@@ -188,7 +187,7 @@ func (e Edge) Proved(c envelope.Class, fixed bool) Edge {
 
 // price of a unit in pieces of credit.
 func price(c envelope.Class) uint16 {
-	if c == envelope.Done || c == envelope.Stamp {
+	if c == envelope.Done {
 		return 1
 	}
 	return fine * uint16(1+c.Size()/creditStep)
