@@ -41,7 +41,7 @@ func letterCommands(d *door) []*cli.Command {
 			Name: "read", Category: "letters", Usage: "read what arrived", ArgsUsage: "[NAME]",
 			Flags: []cli.Flag{
 				jsonFlag(),
-				&cli.BoolFlag{Name: "follow", Usage: "go on reading what arrives later", Local: true},
+				&cli.BoolFlag{Name: "follow", Usage: "go on reading what arrives later, also after the node ended and runs again", Local: true},
 				&cli.BoolFlag{Name: "keep", Usage: "leave it marked as new", Local: true},
 				&cli.StringFlag{Name: "save", Usage: "put attachments into this folder", Local: true},
 			},
@@ -166,39 +166,23 @@ func (d *door) read(ctx context.Context, c *cli.Command) error {
 			return usage("--save: %s is not a folder", dir)
 		}
 	}
-	if _, err := api.ReadDoor(c.String("data")); c.Bool("follow") && err != nil {
-		return usage("--follow needs a running node: start `jauap up` first")
-	}
 	ask := api.ReadAsk{From: c.Args().First(), Keep: c.Bool("keep")}
+	if c.Bool("follow") {
+		return d.followLetters(ctx, c, ask)
+	}
 	return d.with(ctx, c, func(b api.Backend) error {
-		var seen uint64
-		for {
-			var err error
-			// The counter first: what arrives while we list is not missed.
-			if seen, err = b.Wait(ctx, seen); err != nil && ctx.Err() != nil {
-				return nil
-			} else if err != nil {
-				return err
-			}
-			list, err := b.Read(ctx, ask)
-			if err != nil {
-				return err
-			}
-			if err := d.show(ctx, c, b, list); err != nil {
-				return err
-			}
-			if n := len(list); n > 0 {
-				ask.After = list[n-1].ID
-			}
-			if !c.Bool("follow") {
-				return nil
-			}
-			ctx = api.Unasked(ctx)
+		list, err := b.Read(ctx, ask)
+		if err != nil {
+			return err
 		}
+		if err := d.show(c, list); err != nil {
+			return err
+		}
+		return saveFiles(ctx, b, c.String("save"), list)
 	})
 }
 
-func (d *door) show(ctx context.Context, c *cli.Command, b api.Backend, list []api.Letter) error {
+func (d *door) show(c *cli.Command, list []api.Letter) error {
 	switch {
 	case c.Bool("json") && c.Bool("follow"):
 		for _, l := range list {
@@ -225,7 +209,7 @@ func (d *door) show(ctx context.Context, c *cli.Command, b api.Backend, list []a
 			}
 		}
 	}
-	return saveFiles(ctx, b, c.String("save"), list)
+	return nil
 }
 
 // heldText says how to get a file that its sender holds back.
