@@ -43,6 +43,9 @@ func (d *Daemon) chatConfig() chat.Config {
 // allLetters bounds one listing; a page of a conversation is smaller.
 const allLetters = 100_000
 
+// The door promises what a letter takes.
+const _ = uint(chat.MaxText-api.MaxText) + uint(api.MaxText-chat.MaxText)
+
 // Send implements api.Letters.
 func (d *Daemon) Send(_ context.Context, ask api.SendAsk) (api.Sent, error) {
 	to, err := d.conversation(ask.To)

@@ -30,7 +30,7 @@ func TestChromium(t *testing.T) {
 		name string
 		test func(*testing.T, context.Context)
 	}{
-		{"first visit", testFirstVisit}, {"letter", testLetter}, {"safe", testSafe}, {"without JavaScript", testWithoutJavaScript}, {"board", testBoard}, {"axe can fail", testAxeFinds}, {"photo, draft, delete, search", testTalking}, {"voice", testVoice}, {"voice of a notice", testNoticeVoice}, {"half typed", testHalfTyped}, {"keyboard", testKeyboard}, {"first run", testFirstScreens}, {"lock", testLockScreens}, {"ten thousand letters", testLongTalk}, {"every screen", testEveryScreen},
+		{"first visit", testFirstVisit}, {"letter", testLetter}, {"safe", testSafe}, {"without JavaScript", testWithoutJavaScript}, {"board", testBoard}, {"axe can fail", testAxeFinds}, {"photo, draft, delete, search", testTalking}, {"voice", testVoice}, {"voice of a notice", testNoticeVoice}, {"half typed", testHalfTyped}, {"too long", testTooLong}, {"keyboard", testKeyboard}, {"first run", testFirstScreens}, {"lock", testLockScreens}, {"ten thousand letters", testLongTalk}, {"every screen", testEveryScreen},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			// A window of its own, with its own cookies.

@@ -26,6 +26,7 @@ type compose struct {
 	Problem  string
 	Look     string // told once: look at the size, then send
 	Max      int    // bytes of files
+	MaxText  int    // bytes of words
 }
 
 func (x *turn) compose(id, name, action, text, problem string) (compose, error) {
@@ -37,7 +38,7 @@ func (x *turn) compose(id, name, action, text, problem string) (compose, error) 
 		d.Text = text
 	}
 	look, _ := x.told("look " + id).(string)
-	c := compose{ID: id, Name: name, Action: action, Draft: d, Problem: problem, Max: api.MaxFiles, Look: look}
+	c := compose{ID: id, Name: name, Action: action, Draft: d, Problem: problem, Max: api.MaxFiles, MaxText: api.MaxText, Look: look}
 	if len(d.Files) > 0 {
 		c.Cost = x.T("cost.texts", "size", x.Size(d.Cost.Bytes+d.Cost.Held), "texts", x.T("cost.n", "n", d.Cost.Texts))
 		c.Pace = x.T("cost.unknown")
@@ -77,6 +78,9 @@ func (l *language) span(seconds int) string {
 // screen around it, when something is wrong.
 func (x *turn) write(id, home string, show func(status int, text, problem string) error) error {
 	text := strings.ReplaceAll(x.form.Get("text"), "\r\n", "\n")
+	if x.form.begun != "" {
+		return show(http.StatusRequestEntityTooLarge, strings.ReplaceAll(x.form.begun, "\r\n", "\n"), x.T("fail.cut"))
+	}
 	if x.cut {
 		return show(http.StatusRequestEntityTooLarge, text, x.T("talk.too-big"))
 	}

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/jauap/jauap/web/api"
 )
@@ -21,6 +22,7 @@ const (
 type form struct {
 	url.Values
 	files []api.SendFile
+	begun string // beginning of a text that is far too long, to be given back
 }
 
 // readForm reads a form whose field "csrf" matches the visit's. A multipart
@@ -62,7 +64,9 @@ func readParts(r *http.Request, v *visit) (form, error) {
 			if err != nil {
 				return form{}, formError(err)
 			}
-			if fields -= int64(len(b)); fields < 0 {
+			if fields -= int64(len(b)); fields < 0 && n > 0 && p.FormName() == "text" {
+				return form{begun: strings.ToValidUTF8(string(b), "")}, tooLarge(r)
+			} else if fields < 0 {
 				return form{}, tooLarge(r)
 			}
 			f.Add(p.FormName(), string(b))

@@ -381,8 +381,11 @@ func TestOversizedUpload(t *testing.T) {
 	if resp, _ = b.letter("/with/"+p.ID, csrf, "keep me", many...); resp.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("too many files: %d", resp.StatusCode)
 	}
-	if resp, page = b.letter("/with/"+p.ID, csrf, strings.Repeat("x", maxFields+1)); resp.StatusCode != http.StatusRequestEntityTooLarge {
+	if resp, page = b.letter("/with/"+p.ID, csrf, "Сәлем "+strings.Repeat("ж", maxFields)); resp.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("a text that is too large: %d\n%s", resp.StatusCode, text(page))
+	}
+	if has(t, page, "only its beginning stands here", ">Сәлем жжж", "ж</textarea>"); strings.Count(page, "ж") < maxFields/2-1000 {
+		t.Errorf("%d letters are given back", strings.Count(page, "ж"))
 	}
 	if resp, _ = b.post("/add", url.Values{"csrf": {csrf}, "code": {strings.Repeat("x", maxFields)}}); resp.StatusCode < 400 {
 		t.Errorf("a code that is too large: %d", resp.StatusCode)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -52,4 +53,41 @@ func testHalfTyped(t *testing.T, ctx context.Context) {
 	if s := html(t, ctx, "#came-now"); !strings.Contains(s, "Erase it for good?") {
 		t.Error("news took a question away")
 	}
+}
+
+// testTooLong: of a text that no letter takes it is said before it is sent, and what
+// is typed stays; made shorter, it goes.
+func testTooLong(t *testing.T, ctx context.Context) {
+	w := newWorld(t)
+	p := w.AddPerson(api.Person{Name: "Mama", Verified: "in person"})
+	do(t, ctx, chromedp.Navigate(w.site.Link(w.s.URL)))
+	until(t, ctx, "main", "Mama")
+	do(t, ctx, chromedp.Navigate(w.s.URL+"/with/"+p.ID))
+	until(t, ctx, "#write", "Mama")
+	eval := func(script string) string {
+		t.Helper()
+		v, err := chromedp.Run(ctx, chromedp.Evaluate[string](script))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	write := func(n int) string {
+		return eval(fmt.Sprintf(`(() => { const t = document.getElementById("text"); t.value = "ж".repeat(%d); t.dispatchEvent(new Event("input")); return t.validationMessage; })()`, n))
+	}
+	if said := write(api.MaxText/2 + 1); !strings.Contains(said, "too large") {
+		t.Errorf("a byte too long: said %q", said)
+	}
+	do(t, ctx, chromedp.Click(chromedp.CSS("#write button:not([name]):not([type])")))
+	if n := eval(`String(document.getElementById("text").value.length)`); n != fmt.Sprint(api.MaxText/2+1) {
+		t.Errorf("%s letters are still there", n)
+	}
+	if sent, err := w.Outbox(t.Context()); err != nil || len(sent) > 0 {
+		t.Errorf("%d letters were sent: %v", len(sent), err)
+	}
+	if said := write(api.MaxText / 2); said != "" {
+		t.Errorf("what fits: said %q", said)
+	}
+	do(t, ctx, chromedp.Click(chromedp.CSS("#write button:not([name]):not([type])")))
+	until(t, ctx, "#letters", "жжж")
 }

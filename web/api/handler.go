@@ -20,6 +20,7 @@ import (
 const (
 	MaxAsk       = 1 << 20  // bytes of JSON
 	MaxFiles     = 64 << 20 // bytes of all attachments of one letter
+	MaxText      = 64 << 10 // bytes of the words of one letter
 	MaxFileCount = 32
 	maxPart      = 64 << 10 // headers and boundaries around the parts of a letter
 	pollTime     = 25 * time.Second

@@ -149,12 +149,18 @@
 		const keep = () => {
 			clearTimeout(timer);
 			timer = 0;
-			if (text.value === kept || write.dataset.sent) return;
+			if (text.value === kept || write.dataset.sent || text.validity.customError) return;
 			kept = text.value;
 			const fields = new URLSearchParams({ csrf: write.elements.csrf.value, text: kept });
 			fetch(write.dataset.draft, { method: "POST", body: fields, keepalive: kept.length < 20000 }).catch(() => { kept = null; });
 		};
-		text.addEventListener("input", () => { if (!timer) timer = setTimeout(keep, 700); });
+		// Said before it is sent: a page of refusal could not give all of it back.
+		const fits = () => {
+			const over = text.value.length * 3 > Number(text.dataset.bytes) && new Blob([text.value]).size > Number(text.dataset.bytes);
+			if (over !== text.validity.customError) text.setCustomValidity(over ? text.dataset.over : "");
+		};
+		fits();
+		text.addEventListener("input", () => { fits(); if (!timer) timer = setTimeout(keep, 700); });
 		addEventListener("pagehide", keep);
 		addEventListener("visibilitychange", () => { if (document.hidden) keep(); });
 		text.addEventListener("keydown", (e) => {
