@@ -79,7 +79,7 @@ func entry(d *Daemon, is func(store.Entry) bool) (found []store.Entry) {
 func TestPostage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	addr, stop := relayWith(t, dir, "127.0.0.1:0", 20)
+	addr, stop := relayWith(t, dir, "127.0.0.1:0", 200)
 	aigerim, timur := newOne(t, "Aigerim", time.Now), newOne(t, "Timur", time.Now)
 	a, b := atRelay(t, aigerim, addr), atRelay(t, timur, addr)
 	for _, d := range []*Daemon{a, b} {
@@ -149,7 +149,7 @@ func TestPostage(t *testing.T) {
 	}
 
 	// The relay comes back with the same keys, and goes on counting anew.
-	_, again := relayWith(t, dir, hostPort(t, addr), 20)
+	_, again := relayWith(t, dir, hostPort(t, addr), 200)
 	defer again()
 	await(t, a, "the relay", func(s api.Status) bool { return reached(s) })
 	await(t, a, "more tokens", func(s api.Status) bool { n, keys := tokens(s); return n > before && keys == 2 })

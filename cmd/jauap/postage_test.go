@@ -47,7 +47,7 @@ func TestPostage(t *testing.T) {
 	}
 	t.Parallel()
 	r := program{t, filepath.Join(t.TempDir(), "relay")}
-	relay := r.start([]string{"relay"}, "relay", "--listen", "127.0.0.1:0", "--quota", "1GB", "--postage", "40")
+	relay := r.start([]string{"relay"}, "relay", "--listen", "127.0.0.1:0", "--quota", "1GB")
 	timur, aigerim, other := newProgram(t, "Timur"), newProgram(t, "Aigerim"), newProgram(t, "Saule")
 	lan := []string{"--listen", "127.0.0.1:0", "--no-multicast", "--no-sweep", "--page", "127.0.0.1:0"}
 	up := func(p program, more ...string) *running {
