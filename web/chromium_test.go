@@ -117,10 +117,18 @@ func complaints(t *testing.T, ctx context.Context) func() []string {
 	}
 }
 
+// do takes steps one by one. News may replace a part of the page between finding a node
+// and touching it: then nothing was done yet, and the node is looked for again.
 func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		t.Fatalf("browser: %v", err)
+	for _, step := range steps {
+		err := chromedp.Do(ctx, step)
+		for n := 0; n < 20 && err != nil && strings.Contains(err.Error(), "Could not find node with given id"); n++ {
+			err = chromedp.Do(ctx, step)
+		}
+		if err != nil {
+			t.Fatalf("browser: %v", err)
+		}
 	}
 }
 
