@@ -245,12 +245,12 @@ func (d *Daemon) submit(packed []account.Packed) int {
 	for i, p := range packed {
 		units[i] = node.Submit{Raw: p.Bytes, Words: p.Words}
 	}
-	evs := d.paid(units)
 	d.setTrouble("shelf", "")
-	d.step(evs...)
+	d.step(d.paid(units)...)
 	d.courier.Lock()
 	d.submits += len(packed)
-	ids := d.storedOf(packed)
+	ids := d.stored
+	d.stored = nil
 	for _, p := range packed {
 		if d.shelf.Has(p.ID) {
 			d.ahead[p.ID] = len(p.Bytes)

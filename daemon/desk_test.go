@@ -34,17 +34,23 @@ func pack(t testing.TB, r evidence.Report, media ...evidence.Original) ([]byte, 
 	return b.Bytes(), w
 }
 
-// TestHostilePackages: whatever a stranger seals to an inbox, the desk goes on
-// and says in words what is wrong; only what holds is filed.
-func TestHostilePackages(t *testing.T) {
+// openDesk are a desk that is open, somebody who knows nobody there, and the desk's card.
+func openDesk(t *testing.T) (desk, stranger *Daemon, card string) {
+	t.Helper()
 	now := func() time.Time { return time.Date(2026, 1, 7, 12, 0, 0, 0, time.UTC) }
-	d, stranger := newOne(t, "desk", now).up(), newOne(t, "stranger", now).up()
-	defer d.Close()
-	defer stranger.Close()
-	box, err := d.Inbox(t.Context(), api.InboxAsk{Do: "open", Name: "Desk"})
+	desk, stranger = newOne(t, "desk", now).up(), newOne(t, "stranger", now).up()
+	t.Cleanup(func() { _, _ = desk.Close(), stranger.Close() })
+	box, err := desk.Inbox(t.Context(), api.InboxAsk{Do: "open", Name: "Desk"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return desk, stranger, box.Card
+}
+
+// TestHostilePackages: whatever a stranger seals to an inbox, the desk goes on
+// and says in words what is wrong; only what holds is filed.
+func TestHostilePackages(t *testing.T) {
+	d, stranger, posted := openDesk(t)
 	photo := func(b []byte) evidence.Original {
 		return evidence.Original{Name: "a.jpg", Type: "image/jpeg", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
 	}
@@ -66,11 +72,11 @@ func TestHostilePackages(t *testing.T) {
 		"forged": bytes.Replace(good, []byte("It happened"), []byte("It HAPPENED"), 1), "cut": good[:len(good)-100], "text": []byte("hello"), "good": good,
 	}
 	for name, b := range list {
-		if _, err := stranger.postTo(box.Card, inbox.Post{Kind: inbox.Report, Content: b}); err != nil {
+		if _, err := stranger.postTo(posted, inbox.Post{Kind: inbox.Report, Content: b}); err != nil {
 			t.Fatal(name, err)
 		}
 	}
-	if _, err := stranger.postTo(box.Card, inbox.Post{Kind: inbox.Claim, Content: []byte(`{"format":"jauap-claim/1"}`)}); err != nil {
+	if _, err := stranger.postTo(posted, inbox.Post{Kind: inbox.Claim, Content: []byte(`{"format":"jauap-claim/1"}`)}); err != nil {
 		t.Fatal(err)
 	}
 	stick := t.TempDir()

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jauap/jauap/bulletin/evidence"
 	"github.com/jauap/jauap/envelope"
@@ -18,14 +17,7 @@ import (
 // notice that its reporter had seen, and when the desk's proof comes back the
 // reporter's device forgets it and the photo; a photo that was changed stays.
 func TestSendAndForget(t *testing.T) {
-	now := func() time.Time { return time.Date(2026, 1, 7, 12, 0, 0, 0, time.UTC) }
-	desk, witness := newOne(t, "desk", now).up(), newOne(t, "witness", now).up()
-	defer desk.Close()
-	defer witness.Close()
-	box, err := desk.Inbox(t.Context(), api.InboxAsk{Do: "open", Name: "Desk"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	desk, witness, posted := openDesk(t)
 	board, err := witness.Board(t.Context(), api.BoardAsk{Do: "create", Name: "Hospital"})
 	if err == nil {
 		_, err = witness.Post(t.Context(), api.PostAsk{Board: board.ID, Text: "We have room."})
@@ -34,7 +26,7 @@ func TestSendAndForget(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	ask := api.ReportAsk{To: box.Card, Forget: 2, ReportForm: api.ReportForm{What: "Shots", From: "2022-01-05T17:00:00+06:00", Place: "Almaty", Basis: "heard", Consent: "publish"}}
+	ask := api.ReportAsk{To: posted, Forget: 2, ReportForm: api.ReportForm{What: "Shots", From: "2022-01-05T17:00:00+06:00", Place: "Almaty", Basis: "heard", Consent: "publish"}}
 	for i := range 2 {
 		data := bytes.Repeat([]byte{byte(i)}, 300_000)
 		path := filepath.Join(dir, fmt.Sprint(i, ".jpg"))

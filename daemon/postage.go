@@ -6,12 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/exchange"
 	"github.com/jauap/jauap/node"
@@ -148,39 +146,42 @@ func (d *Daemon) heardPostage(m *meeting, frame []byte) {
 
 // paid puts before each unit that is to be submitted its stamp, while there are tokens
 // and no relay is met: a unit that goes abroad at once meets no stranger who asks for one.
+// One that was paid for, and that the shelf had no room for, is not paid for again.
 func (d *Daemon) paid(list []node.Submit) []node.Event {
-	units := make([]envelope.Envelope, 0, len(list))
+	var units []envelope.Envelope
 	d.courier.Lock()
-	abroad := false
-	for _, m := range d.meetings {
-		abroad = abroad || m.kind == "relay" && m.conn != nil
-	}
 	for _, u := range list {
-		if e, err := envelope.Parse(u.Raw); err == nil && !abroad && e.Class().Stampable() && !d.shelf.Has(e.ID()) {
+		if e, err := envelope.Parse(u.Raw); err == nil && !d.abroad() && !d.shelf.Has(e.ID()) && !d.shelf.Stamped(e.ID()) {
 			units = append(units, e)
 		}
 	}
 	d.courier.Unlock()
 	stamps := map[envelope.ID][]byte{}
-	if len(units) > 0 && d.purse.Len() > 0 {
-		paid, err := d.purse.Pay(units, d.today())
-		if err != nil {
-			d.log.Warn("postage", "error", err) // letters leave without
-		}
-		for i, s := range paid {
-			stamps[units[i].ID()] = s.Bytes()
-		}
+	paid, err := d.purse.Pay(units, d.today())
+	if err != nil {
+		d.log.Warn("postage", "error", err) // letters leave without
+	}
+	for i, s := range paid {
+		stamps[units[i].ID()] = s.Bytes()
 	}
 	evs := make([]node.Event, 0, 2*len(list))
 	for _, u := range list {
-		if len(stamps) > 0 {
-			if s := stamps[envelope.IDOf(u.Raw)]; s != nil {
-				evs = append(evs, node.Submit{Raw: s, Words: u.Words})
-			}
+		if s := stamps[envelope.IDOf(u.Raw)]; s != nil {
+			evs = append(evs, node.Submit{Raw: s, Words: u.Words})
 		}
 		evs = append(evs, u)
 	}
 	return evs
+}
+
+// abroad reports whether a relay is met. courier is held.
+func (d *Daemon) abroad() bool {
+	for _, m := range d.meetings {
+		if m.kind == "relay" && m.conn != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // submits are units to submit.
@@ -189,16 +190,6 @@ func submits(raws [][]byte) (list []node.Submit) {
 		list = append(list, node.Submit{Raw: raw})
 	}
 	return list
-}
-
-// storedOf are those of the submitted units that the shelf has synced: stamps are not the
-// vault's. courier is held.
-func (d *Daemon) storedOf(packed []account.Packed) []envelope.ID {
-	ids := slices.DeleteFunc(d.stored, func(id envelope.ID) bool {
-		return !slices.ContainsFunc(packed, func(p account.Packed) bool { return p.ID == id })
-	})
-	d.stored = nil
-	return ids
 }
 
 // postage is what the status tells; nil when there is nothing of it.

@@ -118,6 +118,17 @@ func TestPostage(t *testing.T) {
 		t.Errorf("%d letters wait at a stranger", s.Waiting)
 	}
 
+	// A unit whose stamp is on the shelf already, while it was refused itself, is not paid again.
+	full, _ := units(t, 1)
+	first := a.paid(submits(full))
+	if len(first) != 2 {
+		t.Fatalf("%d events for a unit with its stamp", len(first))
+	}
+	a.step(first[0])
+	if again := a.paid(submits(full)); len(again) != 1 {
+		t.Error("a unit was paid for twice")
+	}
+
 	// A forger holds a good stamp: neither its signature nor its token serves again.
 	unit, _ := units(t, 1)
 	e, err := envelope.Parse(unit[0])

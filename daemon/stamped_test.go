@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jauap/jauap/bulletin/evidence"
 	"github.com/jauap/jauap/bulletin/evidence/stamp"
@@ -30,15 +29,8 @@ func waitingProof(t *testing.T, root [32]byte, salt byte) evidence.File {
 // TestStampsFollow: stamps come before and after their report, twice, of another
 // report, too many, and as nonsense; those that hold stand beside the report.
 func TestStampsFollow(t *testing.T) {
-	now := func() time.Time { return time.Date(2026, 1, 7, 12, 0, 0, 0, time.UTC) }
-	d, stranger := newOne(t, "desk", now).up(), newOne(t, "stranger", now).up()
-	defer d.Close()
-	defer stranger.Close()
-	box, err := d.Inbox(t.Context(), api.InboxAsk{Do: "open", Name: "Desk"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	card, err := inbox.ParseCard(box.Card)
+	d, stranger, posted := openDesk(t)
+	card, err := inbox.ParseCard(posted)
 	if err != nil {
 		t.Fatal(err)
 	}

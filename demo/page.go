@@ -42,7 +42,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return errors.Join(err, ln.Close(), w.close())
 	}
-	board := web.NewBoard(w, []web.Act{{Label: "Letters", Places: letters}, {Key: voices, Label: "Voices", Places: w.voices()}}, web.Options{Cause: cause.Of})
+	board := web.NewBoard(w, []web.Act{{Label: "Letters", Places: letters}, {Key: voices, Label: "Voices", Places: w.voices()}}, web.Options{Cause: cause.Of, Enter: true})
 	srv := api.NewServer(board)
 	srv.ErrorLog = log.New(io.Discard, "", 0)
 	failed := make(chan error, 1)

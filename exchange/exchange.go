@@ -52,7 +52,7 @@ func (v Verdict) String() string {
 }
 
 // What Shelf.Want says in from when ok is false; from == Item.Size says that
-// the shelf holds the unit. Any other value refuses it, unless Read can
+// the shelf holds the unit. Any other value refuses it, unless Append can
 // deliver the unit, which proves it held.
 const (
 	Wait   = -1 // another link is bringing it: Retry or Added decides
@@ -70,8 +70,8 @@ type Shelf interface {
 	Since(seq uint64, max int) []Item
 	// Want says whether to ask for it, and from which byte. See Wait.
 	Want(it Item) (from int, ok bool)
-	// Read answers 1..max bytes of a unit from the given byte on.
-	Read(id envelope.ID, from, max int) ([]byte, error)
+	// Append appends 1..max bytes of a unit from the given byte on to b.
+	Append(b []byte, id envelope.ID, from, max int) ([]byte, error)
 	// Write takes the bytes of a unit in order, from where Want said; the shelf
 	// may have got some of them by another link meanwhile. whole says that the matter is
 	// settled and v is the verdict: the unit was checked (id and signature)
@@ -97,12 +97,6 @@ type Namer interface {
 	// Names calls each for what Since would list, until that answers false. each
 	// must not use the shelf, nor keep or change the id.
 	Names(seq uint64, each func(x *envelope.ID, seq uint64, c envelope.Class, size int) bool)
-}
-
-// Appender is a Shelf that reads into a frame that is being written: what Read would
-// answer is appended to b. After an error b has no meaning but its old bytes.
-type Appender interface {
-	Append(b []byte, id envelope.ID, from, max int) ([]byte, error)
 }
 
 // Order decides which unit is offered next, and is told what became of it.

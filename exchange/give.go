@@ -519,11 +519,12 @@ func (s *Session) dataFrame(room int) []byte {
 		b = binary.AppendUvarint(b, u.number)
 		b = binary.AppendUvarint(b, uint64(u.at))
 		head := len(b)
-		b, err := s.appendData(b, u, n)
-		data := b[head:]
-		if err != nil || len(data) == 0 {
-			u.gone, b, data = true, b[:head], nil
+		if more, err := s.sh.Append(b, u.item.ID, u.at, n); err == nil && len(more) > head {
+			b = more
+		} else {
+			u.gone = true
 		}
+		data := b[head:]
 		if !u.left {
 			u.left = true
 			if groupOf(u.item.Class) > 0 {

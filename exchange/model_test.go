@@ -108,12 +108,12 @@ func (s *shelf) Want(it Item) (int, bool) {
 	return len(s.partial[it.ID]), true
 }
 
-func (s *shelf) Read(x id, from, max int) ([]byte, error) {
+func (s *shelf) Append(to []byte, x id, from, max int) ([]byte, error) {
 	b := s.bytes[x]
 	if from >= len(b) {
 		return nil, errors.New("missing")
 	}
-	return b[from:min(len(b), from+max)], nil
+	return append(to, b[from:min(len(b), from+max)]...), nil
 }
 
 func (s *shelf) Write(it Item, from int, data []byte) (Verdict, bool, error) {

@@ -37,12 +37,3 @@ func (q *sendQueue) Pop() any {
 	q.units = q.units[:last]
 	return u
 }
-
-// appendData appends at most n bytes of a unit to a frame.
-func (s *Session) appendData(b []byte, u *given, n int) ([]byte, error) {
-	if sh, ok := s.sh.(Appender); ok {
-		return sh.Append(b, u.item.ID, u.at, n)
-	}
-	data, err := s.sh.Read(u.item.ID, u.at, n)
-	return append(b, data[:min(len(data), n)]...), err
-}

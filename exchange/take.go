@@ -202,7 +202,7 @@ func (s *Session) decline(u *taken, from int) {
 		s.settle(u, Keep)
 	default:
 		// A shelf that says no more than no may still hold it.
-		if b, err := s.sh.Read(u.item.ID, 0, 1); err == nil && len(b) > 0 {
+		if b, err := s.sh.Append(nil, u.item.ID, 0, 1); err == nil && len(b) > 0 {
 			s.settle(u, Keep)
 		} else {
 			s.settle(u, Refuse)

@@ -124,8 +124,11 @@ func (b box) Want(it exchange.Item) (int, bool) {
 	}
 	return 0, true
 }
-func (b box) Read(id envelope.ID, from, max int) ([]byte, error) { return b.sh.ReadAt(id, from, max) }
-func (b box) Sync() error                                        { return b.sh.Sync() }
+func (b box) Append(to []byte, id envelope.ID, from, max int) ([]byte, error) {
+	to, _, err := b.sh.AppendAt(to, id, from, max)
+	return to, err
+}
+func (b box) Sync() error { return b.sh.Sync() }
 func (b box) Write(it exchange.Item, from int, data []byte) (exchange.Verdict, bool, error) {
 	if len(data) < it.Size {
 		return exchange.Refuse, true, nil // the test uses small units

@@ -12,9 +12,9 @@ type LinkID uint64
 // Event is something that happened to a node.
 type Event interface{ event() }
 
-// Submit puts an own unit (a sealed envelope or a proof) on the shelf. It is
+// Submit puts an own unit (a sealed envelope, a proof or a stamp) on the shelf. It is
 // durable when Step returns a Stored with its id, and gone wrong when Step
-// returns a Refused.
+// returns a Refused. Of a stamp no Stored tells.
 type Submit struct {
 	Raw   []byte
 	Words bool // it has words: to contacts it goes before what has none
@@ -94,8 +94,8 @@ type Close struct {
 	Reason error
 }
 
-// Stored says that a submitted unit is on the shelf's stable storage (or was
-// there before).
+// Stored says that a submitted unit, which is no stamp, is on the shelf's stable
+// storage (or was there before).
 type Stored struct{ ID envelope.ID }
 
 // Arrived is a unit newly kept and durable that was not submitted here, and no stamp.

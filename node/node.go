@@ -353,7 +353,9 @@ func (n *Node) submit(ev Submit) {
 	case err == nil || errors.Is(err, store.ErrHave):
 		// What is here may still be on its way to the disk: Stored waits for it.
 		n.dirty = true
-		n.later = append(n.later, Stored{ID: id})
+		if e.Class() != envelope.Stamp {
+			n.later = append(n.later, Stored{ID: id})
+		}
 	default:
 		n.emit(Refused{ID: id, Reason: err})
 	}

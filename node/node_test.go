@@ -208,9 +208,11 @@ func (e emptyHands) Since(seq uint64, _ int) []exchange.Item {
 	}
 	return e.items
 }
-func (e emptyHands) Want(exchange.Item) (int, bool)             { return 0, false }
-func (e emptyHands) Read(envelope.ID, int, int) ([]byte, error) { return nil, errors.New("no") }
-func (e emptyHands) Sync() error                                { return nil }
+func (e emptyHands) Want(exchange.Item) (int, bool) { return 0, false }
+func (e emptyHands) Append([]byte, envelope.ID, int, int) ([]byte, error) {
+	return nil, errors.New("no")
+}
+func (e emptyHands) Sync() error { return nil }
 func (e emptyHands) Write(exchange.Item, int, []byte) (exchange.Verdict, bool, error) {
 	return exchange.Refuse, true, nil
 }
@@ -304,8 +306,8 @@ type forger struct {
 	raw []byte
 }
 
-func (f forger) Read(_ envelope.ID, from, max int) ([]byte, error) {
-	return f.raw[from:min(len(f.raw), from+max)], nil
+func (f forger) Append(b []byte, _ envelope.ID, from, max int) ([]byte, error) {
+	return append(b, f.raw[from:min(len(f.raw), from+max)]...), nil
 }
 
 // When the disk fails nothing is confirmed and everything is tried again.

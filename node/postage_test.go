@@ -63,8 +63,8 @@ func TestPostage(t *testing.T) {
 	first, second, junk := sealed(t, w.rng, envelope.S1), sealed(t, w.rng, envelope.S3), sealed(t, w.rng, envelope.S1)
 	stamps := [][]byte{stampFor(t, keyOf(w.rng), post, first), stampFor(t, keyOf(w.rng), post, second)}
 	w.step(writer, Submit{Raw: stamps[0]}, Submit{Raw: first}, Submit{Raw: second}, Submit{Raw: junk})
-	if !writer.stored[envelope.IDOf(stamps[0])] || writer.rankOf(stamps[0]) != routing.Own {
-		t.Fatal("an own stamp is not own")
+	if writer.stored[envelope.IDOf(stamps[0])] || !writer.stored[envelope.IDOf(first)] || writer.rankOf(stamps[0]) != routing.Own {
+		t.Fatal("an own stamp is not own, or it was told of")
 	}
 	x := w.meet(writer, carrier, -1)
 	w.run()

@@ -95,11 +95,6 @@ func (v *view) mayTake(c claim) bool {
 	return m.peer.Key == "" || m.peer.Key == v.m.peer.Key && m.id < v.m.id
 }
 
-func (v *view) Read(id envelope.ID, from, max int) ([]byte, error) {
-	return v.Append(nil, id, from, max)
-}
-
-// Append implements exchange.Appender.
 func (v *view) Append(b []byte, id envelope.ID, from, max int) ([]byte, error) {
 	had := len(b)
 	b, e, err := v.n.sh.AppendAt(b, id, from, max)

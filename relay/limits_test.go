@@ -264,11 +264,11 @@ type freezer struct {
 	thawed chan struct{}
 }
 
-func (f *freezer) Read(id envelope.ID, from, max int) ([]byte, error) {
+func (f *freezer) Append(to []byte, id envelope.ID, from, max int) ([]byte, error) {
 	if from >= f.after {
 		<-f.thawed
 	}
-	return f.phone.Read(id, from, max)
+	return f.phone.Append(to, id, from, max)
 }
 
 // A client's connection dies without a word in the middle of a large unit; it

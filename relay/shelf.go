@@ -126,13 +126,13 @@ func (s *shelf) alone(it exchange.Item) *assembly {
 	return a
 }
 
-// Read answers bytes of a unit.
-func (s *shelf) Read(id envelope.ID, from, max int) ([]byte, error) {
+// Append appends bytes of a unit.
+func (s *shelf) Append(to []byte, id envelope.ID, from, max int) ([]byte, error) {
 	b, err := s.room.box.Get(s.ctx, id, from, max)
 	if err != nil && !errors.Is(err, ErrMissing) && !errors.Is(err, ErrDelivered) {
 		s.broken = err
 	}
-	return b, err
+	return append(to, b...), err
 }
 
 // Write takes bytes of a unit.

@@ -72,14 +72,14 @@ func (p *phone) Want(it exchange.Item) (int, bool) {
 	return len(p.parts[it.ID]), !p.refuse
 }
 
-func (p *phone) Read(id envelope.ID, from, max int) ([]byte, error) {
+func (p *phone) Append(to []byte, id envelope.ID, from, max int) ([]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b := p.raw[id]
 	if b == nil {
 		return nil, relay.ErrMissing
 	}
-	return b[from:min(from+max, len(b))], nil
+	return append(to, b[from:min(from+max, len(b))]...), nil
 }
 
 func (p *phone) Write(it exchange.Item, from int, data []byte) (exchange.Verdict, bool, error) {

@@ -464,7 +464,7 @@ func TestPaneAndBoard(t *testing.T) {
 	board := NewBoard(w, []Act{{Places: []Place{
 		{Key: "aigerim", Title: "Aigerim, Almaty", Start: "with/" + d.ID, Backend: aigerim, Lang: "kk"},
 		{Key: "dana", Title: "Dana, Berlin", Backend: dana, Lang: "en"},
-	}}}, Options{Now: c.now, Zone: almaty()})
+	}}}, Options{Now: c.now, Zone: almaty(), Enter: true})
 	hs := start(t, board)
 
 	b := newBrowser(t, hs)
@@ -473,7 +473,10 @@ func TestPaneAndBoard(t *testing.T) {
 		if status != http.StatusForbidden {
 			t.Errorf("%s without a visit: %d", path, status)
 		}
-		hasNot(t, page, "Almaty", "Aigerim")
+		hasNot(t, page, "Almaty", "Aigerim", "<code>")
+		if path == "/" {
+			has(t, page, "press Enter")
+		}
 	}
 	b.get(board.Link(hs.URL))
 	resp, page := b.do(b.request("GET", "/", nil))

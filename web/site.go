@@ -26,6 +26,7 @@ type Options struct {
 	// Person hears of each request that a person caused; may be nil.
 	Person func()
 	Cause  api.Namer // api.CauseOf when nil
+	Enter  bool      // a new link is had by pressing Enter where the program runs, not by running it
 }
 
 func (o Options) filled() Options {
@@ -186,10 +187,15 @@ func serveStatic(w http.ResponseWriter, r *http.Request, name string) {
 	_, _ = w.Write(b)
 }
 
+type closedScreen struct {
+	Why   string
+	Enter bool
+}
+
 // closed says how the page is opened, and nothing else.
 func (p *pages) closed(w http.ResponseWriter, r *http.Request, why string) {
 	x := p.turn(w, r, nil)
-	x.view("closed", http.StatusForbidden, x.T("closed.title"), why)
+	x.view("closed", http.StatusForbidden, x.T("closed.title"), closedScreen{why, p.o.Enter})
 }
 
 // entered leads on by a page instead of a redirect: the cookie is Strict, and

@@ -28,21 +28,13 @@ func testHalfTyped(t *testing.T, ctx context.Context) {
 		t.Fatal(err)
 	}
 	until(t, ctx, ".top .net", "The way out is open")
-	eval := func(script string) string {
-		t.Helper()
-		v, err := chromedp.Run(ctx, chromedp.Evaluate[string](script))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-	if got := eval(`document.querySelector("#slips textarea").value`); got != "She is at" {
+	if got := evaluate(t, ctx, `document.querySelector("#slips textarea").value`); got != "She is at" {
 		t.Errorf("what was typed became %q", got)
 	}
-	eval(`(document.querySelector("#slips article textarea").value = "", "")`)
+	evaluate(t, ctx, `(document.querySelector("#slips article textarea").value = "", "")`)
 	w.SetStatus(api.Status{Network: api.Network{State: "nearby"}})
 	until(t, ctx, "#slips", "taken by")
-	if !strings.Contains(eval(`document.querySelector("#slips article details").outerHTML`), "open") {
+	if !strings.Contains(evaluate(t, ctx, `document.querySelector("#slips article details").outerHTML`), "open") {
 		t.Error("the form was closed under the person's hands")
 	}
 	mailOf(w)
@@ -55,6 +47,16 @@ func testHalfTyped(t *testing.T, ctx context.Context) {
 	}
 }
 
+// evaluate is what a script answers on the page.
+func evaluate(t *testing.T, ctx context.Context, script string) string {
+	t.Helper()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[string](script))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 // testTooLong: of a text that no letter takes it is said before it is sent, and what
 // is typed stays; made shorter, it goes.
 func testTooLong(t *testing.T, ctx context.Context) {
@@ -64,22 +66,14 @@ func testTooLong(t *testing.T, ctx context.Context) {
 	until(t, ctx, "main", "Mama")
 	do(t, ctx, chromedp.Navigate(w.s.URL+"/with/"+p.ID))
 	until(t, ctx, "#write", "Mama")
-	eval := func(script string) string {
-		t.Helper()
-		v, err := chromedp.Run(ctx, chromedp.Evaluate[string](script))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
 	write := func(n int) string {
-		return eval(fmt.Sprintf(`(() => { const t = document.getElementById("text"); t.value = "ж".repeat(%d); t.dispatchEvent(new Event("input")); return t.validationMessage; })()`, n))
+		return evaluate(t, ctx, fmt.Sprintf(`(() => { const t = document.getElementById("text"); t.value = "ж".repeat(%d); t.dispatchEvent(new Event("input")); return t.validationMessage; })()`, n))
 	}
 	if said := write(api.MaxText/2 + 1); !strings.Contains(said, "too large") {
 		t.Errorf("a byte too long: said %q", said)
 	}
 	do(t, ctx, chromedp.Click(chromedp.CSS("#write button:not([name]):not([type])")))
-	if n := eval(`String(document.getElementById("text").value.length)`); n != fmt.Sprint(api.MaxText/2+1) {
+	if n := evaluate(t, ctx, `String(document.getElementById("text").value.length)`); n != fmt.Sprint(api.MaxText/2+1) {
 		t.Errorf("%s letters are still there", n)
 	}
 	if sent, err := w.Outbox(t.Context()); err != nil || len(sent) > 0 {

@@ -9,7 +9,6 @@ import (
 // of the last packets holds up all words behind it for a round trip and two queues, two
 // seconds on a slow line. spec/lan.md, 3.3.
 const (
-	trailKeeps = spareMost
 	trailMore  = 2                      // datagrams until what was written has surely left
 	spareWhole = 1472                   // bytes of one that is not cut into two
 	trailWait  = 500 * time.Millisecond // or so long, when nothing follows
@@ -17,7 +16,7 @@ const (
 
 // trail is the end of what left to somebody far away.
 type trail struct {
-	last [trailKeeps][]byte
+	last [spareMost][]byte
 	next int
 	due  int // datagrams that are to leave before the spare; 0: none is wanted
 }
@@ -69,7 +68,7 @@ func (t *trail) leaves(d []byte) []byte {
 	}
 	slot := &t.last[t.next]
 	*slot = append((*slot)[:0], d...)
-	t.next = (t.next + 1) % trailKeeps
+	t.next = (t.next + 1) % spareMost
 	if t.due > 1 {
 		t.due--
 		return nil
@@ -85,7 +84,7 @@ func (t *trail) now() []byte {
 	t.due = 0
 	var list [][]byte
 	for i := range t.last {
-		if d := t.last[(t.next+i)%trailKeeps]; len(d) > 0 {
+		if d := t.last[(t.next+i)%spareMost]; len(d) > 0 {
 			list = append(list, d)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // back; confirmations alone do not count, and nothing follows that was not asked for.
 func TestTrail(t *testing.T) {
 	const sent = 40
-	for lost := range trailKeeps {
+	for lost := range spareMost {
 		var tr trail
 		var r ring
 		r.far.Store(1)
@@ -35,21 +35,21 @@ func TestTrail(t *testing.T) {
 				t.Fatalf("a spare after %d datagrams: %v", i+1, spare != nil)
 			}
 		}
-		last := all[len(all)-trailKeeps:]
+		last := all[len(all)-spareMost:]
 		for i, d := range last {
 			if i != lost {
 				r.heard(d, farAway, time.Now())
 			}
 		}
 		if !bytes.Equal(r.missing(spare, farAway), last[lost]) {
-			t.Errorf("datagram %d of the last %d does not come back", lost, trailKeeps)
+			t.Errorf("datagram %d of the last %d does not come back", lost, spareMost)
 		}
 		if tr.leaves(last[0]) != nil {
 			t.Error("a second spare")
 		}
 	}
 	var tr trail
-	for range trailKeeps {
+	for range spareMost {
 		tr.leaves(make([]byte, spareBytes))
 	}
 	tr.due = 1

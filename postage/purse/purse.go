@@ -153,8 +153,8 @@ func (p *Purse) put(tokens []postage.Token) error {
 }
 
 // Pay makes a stamp for each unit that can have one, while there are tokens whose issuers
-// count here: by place in
-// units, the zero Envelope where there is none. The tokens are spent when it returns.
+// count here: by place in units, the zero Envelope where there is none. The tokens are
+// spent when it returns.
 func (p *Purse) Pay(units []envelope.Envelope, today envelope.Day) ([]envelope.Envelope, error) {
 	stamps := make([]envelope.Envelope, len(units))
 	honoured := map[envelope.Issuer]bool{}
@@ -163,7 +163,7 @@ func (p *Purse) Pay(units []envelope.Envelope, today envelope.Day) ([]envelope.E
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	left := slices.DeleteFunc(slices.Clone(p.list), func(t postage.Token) bool { return t.Last < today })
+	left := p.good(today)
 	paid := make([]*postage.Token, len(units))
 	for i, u := range units {
 		if !u.Class().Stampable() {
@@ -182,9 +182,6 @@ func (p *Purse) Pay(units []envelope.Envelope, today envelope.Day) ([]envelope.E
 		t := left[at]
 		paid[i], left = &t, slices.Delete(left, at, at+1)
 	}
-	if len(left) == len(p.list) {
-		return stamps, nil
-	}
 	if err := p.drop(left); err != nil {
 		return stamps, err
 	}
@@ -201,8 +198,16 @@ func (p *Purse) Pay(units []envelope.Envelope, today envelope.Day) ([]envelope.E
 	return stamps, nil
 }
 
+// good are the tokens that are not over. mu is held.
+func (p *Purse) good(today envelope.Day) []postage.Token {
+	return slices.DeleteFunc(slices.Clone(p.list), func(t postage.Token) bool { return t.Last < today })
+}
+
 // drop takes all tokens but those left off the disk. mu is held.
 func (p *Purse) drop(left []postage.Token) error {
+	if len(left) == len(p.list) {
+		return nil
+	}
 	stays := make(map[[32]byte]bool, len(left))
 	for _, t := range left {
 		stays[t.Seed] = true
@@ -234,6 +239,7 @@ func (p *Purse) Tend(today envelope.Day) error {
 		err = p.keep(p.ring.Bytes())
 	}
 	p.ringMu.Unlock()
-	_, payErr := p.Pay(nil, today)
-	return errors.Join(err, payErr)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return errors.Join(err, p.drop(p.good(today)))
 }
