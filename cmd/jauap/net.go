@@ -492,6 +492,9 @@ func (d *door) relay(ctx context.Context, c *cli.Command) error {
 	if c.IsSet("dns") != c.IsSet("dns-zone") {
 		return usage("--dns and --dns-zone belong together: where to answer, and for which zone")
 	}
+	if c.Int("postage") < 0 {
+		return usage("--postage %d: give how many tokens a day, or 0 for none", c.Int("postage"))
+	}
 	listen := c.StringSlice("listen")
 	r, err := daemon.OpenRelay(daemon.RelayOptions{
 		DNS: c.String("dns"), Zone: c.String("dns-zone"),

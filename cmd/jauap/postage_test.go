@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +48,9 @@ func TestPostage(t *testing.T) {
 	}
 	t.Parallel()
 	r := program{t, filepath.Join(t.TempDir(), "relay")}
+	if _, errs, code := r.try("relay", "--listen", "127.0.0.1:0", "--postage=-3"); code != exitUsage || !strings.Contains(errs, "0 for none") {
+		t.Fatalf("a negative number of tokens: exit %d, %q", code, errs)
+	}
 	relay := r.start([]string{"relay"}, "relay", "--listen", "127.0.0.1:0", "--quota", "1GB")
 	timur, aigerim, other := newProgram(t, "Timur"), newProgram(t, "Aigerim"), newProgram(t, "Saule")
 	lan := []string{"--listen", "127.0.0.1:0", "--no-multicast", "--no-sweep", "--page", "127.0.0.1:0"}
