@@ -10,6 +10,8 @@ import (
 	"github.com/apernet/quic-go"
 	"github.com/apernet/quic-go/quicvarint"
 	"golang.org/x/net/ipv4"
+
+	"github.com/jauap/jauap/link/early"
 )
 
 // QUIC repeats a greeting that was not answered after 0.2 s, 0.6 s and so on, whatever
@@ -42,6 +44,7 @@ type calm struct {
 	*net.UDPConn
 	batch *ipv4.PacketConn
 	few   atomic.Int32 // len(waits)
+	gate  early.Gate
 
 	mu    sync.Mutex
 	waits map[netip.AddrPort]*wait
@@ -81,7 +84,7 @@ type whose int
 
 const (
 	ours  whose = iota
-	early       // ours, and words leave with it
+	hasty       // ours, and words leave with it
 	asked       // the far end's, answered just now
 )
 
@@ -100,7 +103,7 @@ func (p *calm) await(to netip.AddrPort, trip time.Duration, who whose) {
 		}
 	}
 	if len(p.waits) < mostAwait {
-		w := &wait{until: now.Add(time.Duration(patience * float64(trip))), trip: trip, early: who == early}
+		w := &wait{until: now.Add(time.Duration(patience * float64(trip))), trip: trip, early: who == hasty}
 		if who == asked {
 			w.until, w.asked = now.Add(answerFor*trip), true
 			// QUIC may be about to send it.
@@ -245,6 +248,7 @@ func (p *calm) WriteMsgUDP(b, oob []byte, to *net.UDPAddr) (n, oobn int, err err
 // elsewhere.
 func (p *calm) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 	n, err := p.batch.ReadBatch(ms, flags)
+	p.gate.Pass()
 	for i := range max(n, 0) {
 		ms[i].N = p.came(ms[i].Buffers[0], ms[i].N, ms[i].Addr)
 	}
@@ -263,5 +267,6 @@ func (p *calm) ReadFrom(b []byte) (int, net.Addr, error) {
 		return n, p.againFrom, nil
 	}
 	n, from, err := p.UDPConn.ReadFrom(b)
+	p.gate.Pass()
 	return p.came(b, n, from), from, err
 }

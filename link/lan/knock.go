@@ -236,7 +236,9 @@ func (r *Room) again(ctx context.Context, to netip.AddrPort) (carrier, token, bo
 	if !ok {
 		return nil, far, false
 	}
-	r.sock.await(to, r.trip(to), early)
+	r.sock.await(to, r.trip(to), hasty)
+	open := r.sock.gate.Shut()
+	defer open()
 	conn, err := r.quic.DialEarly(ctx, net.UDPAddrFromAddrPort(to), r.tickets(to, true), r.configFor(to))
 	if err != nil {
 		return nil, far, false

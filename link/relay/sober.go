@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/net/ipv4"
+
+	"github.com/jauap/jauap/link/early"
 )
 
 // A try that is not answered repeats its greeting, and the next try says it
@@ -26,6 +28,7 @@ type sober struct {
 	batch *ipv4.PacketConn
 	heard atomic.Bool
 	tell  func() // of the first datagram; may be nil
+	gate  early.Gate
 
 	mu    sync.Mutex
 	began time.Time
@@ -62,6 +65,7 @@ func (s *sober) may(n int, now time.Time) bool {
 }
 
 func (s *sober) listen(n int) {
+	s.gate.Pass()
 	if n > 0 && !s.heard.Swap(true) && s.tell != nil {
 		s.tell()
 	}

@@ -62,13 +62,19 @@ func (d *Dialer) dialUDP(ctx context.Context, addr relay.Addr, first []byte) (li
 		return nil, fmt.Errorf("relay link: %w", err)
 	}
 	quiet := orElse(d.Quiet, time.Minute)
-	tr := &quic.Transport{Conn: newSober(pc, d.Heard)}
+	sock := newSober(pc, d.Heard)
+	tr := &quic.Transport{Conn: sock}
 	end := func() {
 		_ = tr.Close()
 		_ = pc.Close()
 	}
 	g := &greeting{addr: addr, tickets: d.Tickets, pass: d.Tokens}
-	conn, err := tr.DialEarly(ctx, to, g.config(), &quic.Config{
+	conf, opened := g.config(), func() {}
+	if g.shown != nil {
+		opened = sock.gate.Shut()
+		defer opened()
+	}
+	conn, err := tr.DialEarly(ctx, to, conf, &quic.Config{
 		HandshakeIdleTimeout:  orElse(d.Timeout, 30*time.Second),
 		MaxIdleTimeout:        2 * quiet,
 		KeepAlivePeriod:       min(quiet/2, keepAlive),
@@ -83,7 +89,7 @@ func (d *Dialer) dialUDP(ctx context.Context, addr relay.Addr, first []byte) (li
 	}
 	conn.SetCongestionControl(pace.New())
 	context.AfterFunc(conn.Context(), end)
-	str, early, err := flight(ctx, conn, first)
+	str, early, err := flight(ctx, conn, first, opened)
 	if err != nil {
 		_ = conn.CloseWithError(0, "")
 		return nil, g.judge(ctx, err)
@@ -95,8 +101,8 @@ func (d *Dialer) dialUDP(ctx context.Context, addr relay.Addr, first []byte) (li
 }
 
 // flight sends the first bytes as early as can be and waits until the relay
-// has proven its key.
-func flight(ctx context.Context, conn *quic.Conn, first []byte) (str *quic.Stream, early bool, err error) {
+// has proven its key. opened hears that the stream is there.
+func flight(ctx context.Context, conn *quic.Conn, first []byte, opened func()) (str *quic.Stream, early bool, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.CloseWithError(0, "") })
 	defer stop()
 	select {
@@ -105,7 +111,9 @@ func flight(ctx context.Context, conn *quic.Conn, first []byte) (str *quic.Strea
 		early = true
 	}
 	send := func() error {
-		if str, err = conn.OpenStream(); err != nil || len(first) == 0 {
+		str, err = conn.OpenStream()
+		opened()
+		if err != nil || len(first) == 0 {
 			return err
 		}
 		_, err := str.Write(first)
