@@ -143,7 +143,7 @@ func (x *turn) calling() error {
 		s := callScreen{Typed: strings.TrimSpace(x.form.Get("code")), Name: strings.TrimSpace(x.form.Get("name"))}
 		_, err := x.p.b.Look(x.ctx(), api.LookAsk{Code: s.Typed, Name: s.Name})
 		switch {
-		case x.cut || errors.Is(err, api.ErrMistyped):
+		case errors.Is(err, api.ErrMistyped):
 			s.Problem = x.T("call.bad")
 			return x.showCall(http.StatusUnprocessableEntity, s)
 		case errors.Is(err, api.ErrUsage):

@@ -78,11 +78,8 @@ func (l *language) span(seconds int) string {
 // screen around it, when something is wrong.
 func (x *turn) write(id, home string, show func(status int, text, problem string) error) error {
 	text := strings.ReplaceAll(x.form.Get("text"), "\r\n", "\n")
-	if x.form.begun != "" {
-		return show(http.StatusRequestEntityTooLarge, strings.ReplaceAll(x.form.begun, "\r\n", "\n"), x.T("fail.cut"))
-	}
 	if x.cut {
-		return show(http.StatusRequestEntityTooLarge, text, x.T("talk.too-big"))
+		return show(http.StatusRequestEntityTooLarge, text, x.tooMuch())
 	}
 	ask := api.DraftAsk{With: id, Text: &text, Files: x.riders(), Size: x.form.Get("size"), Whole: x.form.Get("whole") != ""}
 	if key, err := strconv.ParseUint(x.form.Get("drop"), 10, 32); err == nil {

@@ -238,6 +238,9 @@ func (s *claimSeries) scale(own map[string]api.DeskCount) {
 func (x *turn) actDesk() error {
 	get := func(k string) string { return strings.TrimSpace(x.form.Get(k)) }
 	a := api.DeskAct{Kind: get("do"), Of: get("of"), Into: get("into"), State: get("state"), Text: get("text")}
+	if x.cut && a.Kind != "take" {
+		return fmt.Errorf("%w: form", api.ErrTooLarge)
+	}
 	switch a.Kind {
 	case "claim":
 		return x.enterClaim()
@@ -280,7 +283,7 @@ func (x *turn) enterClaim() error {
 
 func (x *turn) takeAtDesk() error {
 	if x.cut {
-		return x.deskWith(deskScreen{Problem: x.T("report.large", "size", x.Size(api.MaxFiles))}, http.StatusRequestEntityTooLarge)
+		return x.deskWith(deskScreen{Problem: x.tooMuch()}, http.StatusRequestEntityTooLarge)
 	}
 	list, err := x.p.b.DeskTake(x.ctx(), api.DeskTake{Files: x.form.files})
 	if err != nil {

@@ -23,13 +23,13 @@ func (p *pages) desk(m *http.ServeMux) {
 	m.Handle("GET /slips/{id}/{form}", p.screen((*turn).printSlip))
 	m.Handle("POST /slips/code", p.act((*turn).codeSlip))
 	m.Handle("GET /desk", p.screen((*turn).desk))
-	m.Handle("POST /desk", p.act((*turn).actDesk))
+	m.Handle("POST /desk", p.acts((*turn).actDesk))
 	m.Handle("GET /desk/report/{id}", p.screen((*turn).oneReport))
 	m.Handle("GET /desk/incident/{id}", p.screen((*turn).oneCase))
 	m.Handle("GET /desk/log", p.screen((*turn).deskLog))
 	m.Handle("GET /desk/file/{form}", p.screen((*turn).deskFile))
 	m.Handle("GET /report", p.screen((*turn).report))
-	m.Handle("POST /report", p.act((*turn).sendReport))
+	m.Handle("POST /report", p.acts((*turn).sendReport))
 }
 
 // inboxScreen is the own public inboxes with what came, and others' cards.
@@ -278,7 +278,7 @@ func (x *turn) reportWith(problem string, status int) (err error) {
 // sendReport seals what was typed and picked.
 func (x *turn) sendReport() error {
 	if x.cut {
-		return x.reportWith(x.T("report.large", "size", x.Size(api.MaxFiles)), http.StatusRequestEntityTooLarge)
+		return x.reportWith(x.tooMuch(), http.StatusRequestEntityTooLarge)
 	}
 	switch x.form.Get("do") {
 	case "claim", "forget":

@@ -35,7 +35,7 @@ func (p *pages) paper(m *http.ServeMux) {
 	m.Handle("GET /safe/notes", p.screen((*turn).notes))
 	m.Handle("GET /note", p.screen((*turn).note))
 	m.Handle("POST /note", p.act((*turn).takeNote))
-	m.Handle("POST /note/photo", p.act((*turn).takePicture))
+	m.Handle("POST /note/photo", p.acts((*turn).takePicture))
 	m.Handle("GET /safe/notes/{seq}/{id}", p.screen((*turn).noteImage))
 }
 

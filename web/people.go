@@ -288,7 +288,7 @@ func (x *turn) accept() error {
 		InPerson: x.form.Get("near") != "",
 	}
 	p, err := x.p.b.Accept(x.ctx(), api.AcceptAsk{Code: f.Code, Name: f.Name, InPerson: f.InPerson})
-	if x.cut || errors.Is(err, api.ErrBadInvite) || errors.Is(err, api.ErrUsage) {
+	if errors.Is(err, api.ErrBadInvite) || errors.Is(err, api.ErrUsage) {
 		x.Tab, f.Problem = "add", x.T("accept.bad")
 		if errors.Is(err, api.ErrUsage) { // whole, but our own, for example
 			f.Problem = x.T("accept.cannot", "why", x.why(err))

@@ -276,8 +276,6 @@ func (x *turn) tellSafe() error {
 	switch {
 	case none && len(people) > 0:
 		err = fmt.Errorf("%w: nobody was chosen", api.ErrUsage)
-	case x.cut:
-		err = api.ErrTooLarge
 	default:
 		_, err = x.p.b.Safe(x.ctx(), a)
 	}

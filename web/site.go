@@ -3,6 +3,7 @@ package web
 import (
 	"embed"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -101,17 +102,17 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 	m.Handle("GET /invite.txt", p.screen((*turn).inviteText))
 	m.Handle("POST /introduce", p.act((*turn).introduce))
 	m.Handle("GET /scan", p.screen((*turn).scan))
-	m.Handle("POST /scan", p.act((*turn).scanned))
+	m.Handle("POST /scan", p.acts((*turn).scanned))
 	m.Handle("GET /call", p.screen((*turn).call))
 	m.Handle("POST /call", p.act((*turn).calling))
 	m.Handle("GET /with/{id}", p.screen((*turn).talk))
-	m.Handle("POST /with/{id}", p.act((*turn).send))
+	m.Handle("POST /with/{id}", p.acts((*turn).send))
 	m.Handle("GET /person/{id}", p.screen((*turn).person))
 	m.Handle("POST /person/{id}", p.act((*turn).verify))
 	m.Handle("GET /groups", p.screen((*turn).groups))
 	m.Handle("POST /groups", p.act((*turn).newGroup))
 	m.Handle("GET /group/{id}", p.screen((*turn).group))
-	m.Handle("POST /group/{id}", p.act((*turn).sendGroup))
+	m.Handle("POST /group/{id}", p.acts((*turn).sendGroup))
 	m.Handle("GET /group/{id}/who", p.screen((*turn).who))
 	m.Handle("POST /group/{id}/who", p.act((*turn).actGroup))
 	m.Handle("POST /draft/{id}", p.act((*turn).keepDraft))
@@ -144,7 +145,7 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 	m.Handle("GET /codes", p.screen((*turn).codes))
 	m.Handle("POST /codes", p.act((*turn).changeCodes))
 	m.Handle("GET /codes.gif", p.screen((*turn).codesImage))
-	m.Handle("POST /codes/look", p.act((*turn).lookAt))
+	m.Handle("POST /codes/look", p.acts((*turn).lookAt))
 	m.Handle("GET /me", p.screen((*turn).me))
 	m.Handle("POST /lang", p.act((*turn).language))
 	m.Handle("POST /leave", p.act((*turn).leave))
@@ -220,6 +221,16 @@ func (p *pages) screen(f func(*turn) error) http.Handler {
 }
 
 func (p *pages) act(f func(*turn) error) http.Handler {
+	return p.acts(func(x *turn) error {
+		if x.cut {
+			return fmt.Errorf("%w: form", api.ErrTooLarge)
+		}
+		return f(x)
+	})
+}
+
+// acts serves a form whose screen says itself, by tooMuch, that it was too large.
+func (p *pages) acts(f func(*turn) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := p.turn(w, r, visitIn(r.Context()))
 		var err error
@@ -229,7 +240,7 @@ func (p *pages) act(f func(*turn) error) http.Handler {
 			x.view("forged", http.StatusForbidden, x.T("forged.title"), nil)
 			return
 		case errors.Is(err, api.ErrTooLarge):
-			x.cut = true // the screen says so beside its form
+			x.cut = true
 		case err != nil:
 			x.trouble(err)
 			return

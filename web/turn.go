@@ -205,12 +205,31 @@ func (x *turn) see(path string) error {
 func (x *turn) trouble(err error) {
 	key, status, text := "error.trouble", http.StatusInternalServerError, x.why(err)
 	switch {
+	case x.cut && errors.Is(err, api.ErrTooLarge):
+		key, status, text = "error.large", http.StatusRequestEntityTooLarge, x.tooMuch()
 	case errors.Is(err, api.ErrNotFound), errors.Is(err, api.ErrUnknownPerson):
 		key, status, text = "error.not-found", http.StatusNotFound, ""
 	case errors.Is(err, api.ErrUsage):
 		status = http.StatusBadRequest
 	}
-	x.view("error", status, x.T("error.title"), struct{ Key, Text string }{key, text})
+	x.view("error", status, x.T("error.title"), errorScreen{key, text, x.form.typed()})
+}
+
+// errorScreen gives back what was typed.
+type errorScreen struct {
+	Key, Text string
+	Typed     []string
+}
+
+// tooMuch says what was too large in a form that was not read whole.
+func (x *turn) tooMuch() string {
+	switch {
+	case x.form.begun:
+		return x.T("fail.cut")
+	case x.form.long:
+		return x.T("fail.long", "size", x.Size(api.MaxText))
+	}
+	return x.T("report.large", "size", x.Size(api.MaxFiles))
 }
 
 // tell keeps what the next screen says once; told takes it, unless live.js
