@@ -332,9 +332,9 @@ func (d *Daemon) openShelf(m account.Moment) error {
 	}
 	sh, report, err := store.Open(fsys, store.Options{Quota: d.opts.Config.Quota, Today: m.Day, Shares: routing.Shares()})
 	if err != nil {
-		return fmt.Errorf("daemon: shelf: %w", err)
+		return fmt.Errorf("daemon: shelf: %w", ofDisk(dir, err))
 	}
-	logReport(d.log, report)
+	d.opened(report)
 	d.shelf = sh
 	d.node = node.New(node.Config{Today: d.clock.clearing(m), Postage: d.purse}, sh, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	return nil
@@ -342,8 +342,8 @@ func (d *Daemon) openShelf(m account.Moment) error {
 
 // logReport tells what a shelf found when it was opened, if anything was odd.
 func logReport(log *slog.Logger, r store.Report) {
-	if r.Cut > 0 || r.Damaged > 0 || len(r.Ignored) > 0 {
-		log.Warn("shelf opened", "envelopes", r.Envelopes, "torn_bytes", r.Cut, "damaged", r.Damaged, "foreign_files", len(r.Ignored))
+	if r.Cut > 0 || r.Damaged > 0 || r.Unread > 0 || len(r.Ignored) > 0 {
+		log.Warn("shelf opened", "envelopes", r.Envelopes, "torn_bytes", r.Cut, "damaged", r.Damaged, "unread_blocks", r.Unread, "foreign_files", len(r.Ignored))
 	}
 }
 

@@ -68,12 +68,14 @@ func (s *Shelf) ail(slot uint32) {
 }
 
 // placeOnly says whether the rest of the disk is there: the head of the unit's
-// file can be read and is what it was.
+// file can be read and is what it was, or, of one known to be torn, that of the newest
+// journal.
 func (s *Shelf) placeOnly(u *unit) bool {
 	f := s.files[u.file]
-	if f == nil {
-		return true
-	}
+	return f == nil || s.headed(f) || f.torn && s.headed(s.active)
+}
+
+func (s *Shelf) headed(f *logFile) bool {
 	h, err := s.handles.get(f)
 	if err != nil {
 		return false

@@ -20,6 +20,7 @@
 //   - One body per one-time key; a proven envelope does not come back while its
 //     proof is here, nor do its stamps.
 //   - A record that fails its checksum does not exist.
+//   - A place that cannot be read costs what stands there, and no start.
 //
 // # Not here
 //

@@ -91,7 +91,9 @@ func (s *Shelf) begin(pressure bool) error {
 		}
 	}
 	j := &job{}
-	if len(s.old) > 0 {
+	if f := s.torn(false); f != nil {
+		j.src, j.moves = f, s.standing(f)
+	} else if len(s.old) > 0 {
 		j.src = s.old[0]
 		for _, p := range j.src.puts {
 			if s.stands(j.src, p) {
@@ -100,12 +102,12 @@ func (s *Shelf) begin(pressure bool) error {
 		}
 		j.graves = inOrder(j.src.graves)
 	} else if j.src = s.deadest(pressure); j.src != nil {
-		if s.targets[j.src.day] == j.src {
-			delete(s.targets, j.src.day)
-		}
 		j.moves = s.standing(j.src)
 	} else {
 		return nil
+	}
+	if s.targets[j.src.day] == j.src {
+		delete(s.targets, j.src.day)
 	}
 	slices.SortFunc(j.moves, func(a, b move) int {
 		return cmp.Or(cmp.Compare(a.until, b.until), cmp.Compare(a.off, b.off))
@@ -184,21 +186,23 @@ func (s *Shelf) move(j *job, pressure bool) (int64, error) {
 			s.piece, s.heads, s.moved = b, heads, moved
 		}
 	}()
-	var lost []uint32
-	n := 0
+	n, lost, waits := 0, []uint32(nil), []move(nil) // waits: what ails, and is in nobody's way
 	for ; n < len(j.moves) && int64(len(b)) < s.stepSize; n++ {
 		m := j.moves[n]
 		if !s.stands(j.src, m.place) {
 			continue
 		}
-		u := s.x.at(m.slot)
-		end := t.size + int64(len(b))
+		u, end := s.x.at(m.slot), t.size+int64(len(b))
 		if m.until != day || len(b) > 0 && end+u.total() > s.segment {
 			break
 		}
 		b, err = s.copyRecord(b, j, t, m.slot, pressure)
 		if errors.Is(err, ErrCorrupt) {
 			lost = append(lost, m.slot)
+			continue
+		}
+		if err != nil && s.x.at(m.slot).ails() && !pressure {
+			waits = append(waits, m)
 			continue
 		}
 		if err != nil && len(b)+len(lost) > 0 {
@@ -225,8 +229,15 @@ func (s *Shelf) move(j *job, pressure bool) (int64, error) {
 			return 0, err
 		}
 	}
-	j.moves, j.tries = j.moves[n:], 0
+	j.moves, j.tries = append(j.moves[n:], waits...), 0
+	if len(b)+len(lost) == 0 && s.allAil(j.moves) {
+		return 0, errAiling
+	}
 	return max(int64(len(b)), 1), nil
+}
+
+func (s *Shelf) allAil(moves []move) bool {
+	return len(moves) > 0 && !slices.ContainsFunc(moves, func(m move) bool { return !s.x.at(m.slot).ails() })
 }
 
 // copyRecord appends the unit's record as it has to stand at the end of b in

@@ -239,6 +239,7 @@ func TestTornTail(t *testing.T) {
 
 	settleAll(t, s)
 	must(t, s.Close())
+	must(t, m.Sync()) // the journal is gone for good
 	f := s.files[s.x.at(s.x.find(ids[4])).file]
 	if f.journal() || f.side != fileHeadSize+5*recordHeadSize {
 		t.Fatalf("%s, sidecar of %d bytes", f.name(), f.side)

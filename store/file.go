@@ -24,6 +24,8 @@ type logFile struct {
 
 	side     int64 // bytes of the sidecar
 	sideLost bool  // the sidecar is not continued
+	torn     bool  // a place in it is bad: what is live moves, then it goes
+	fails    int   // writes that failed, one after the other
 
 	handle durable.File
 	used   uint64 // when last, for closing the least used
@@ -62,7 +64,7 @@ const (
 // parseName reads the name of a log file or of its sidecar.
 func parseName(name string) (f logFile, side, ok bool) {
 	rest, side := strings.CutSuffix(name, ".idx")
-	if num, ok := strings.CutPrefix(rest, "log-"); ok && !side {
+	if num, ok := strings.CutPrefix(rest, "log-"); ok {
 		f.kind, rest = journalFile, num
 	} else if day, ok := strings.CutPrefix(rest, "day-"); ok {
 		day, num, _ := strings.Cut(day, "-")
@@ -180,13 +182,19 @@ func (s *Shelf) scanFile(name string, kind uint8, size int64, take func(record, 
 		return h, 0, err
 	}
 	defer f.Close()
-	if h, err = readHead(f); err == nil && h.kind != kind {
+	r := io.ReaderAt(f)
+	if s.opening != nil {
+		around := s.opening.around(f, size)
+		r = around
+		defer func() { damaged += around.Bad() }()
+	}
+	if h, err = readHead(r); err == nil && h.kind != kind {
 		err = errFormat
 	}
 	if err != nil {
 		return h, 0, err
 	}
-	sc := scan{f: f, salt: h.salt, size: size}
+	sc := scan{f: r, salt: h.salt, size: size}
 	_, err = sc.records(fileHeadSize, take)
 	return h, sc.damaged, err
 }
@@ -195,6 +203,7 @@ func (s *Shelf) scanFile(name string, kind uint8, size int64, take func(record, 
 // When it fails the segment is what it was.
 func (s *Shelf) extend(f *logFile, b []byte) error {
 	if err := s.cut(f); err != nil {
+		s.failed(f, err)
 		return err
 	}
 	h, err := s.handles.get(f)
@@ -207,9 +216,11 @@ func (s *Shelf) extend(f *logFile, b []byte) error {
 	}
 	if err != nil {
 		_ = s.cut(f) // tried again before the next write
+		s.failed(f, err)
 		return fmt.Errorf("store: write a segment: %w", err)
 	}
 	f.size += int64(len(b))
+	f.fails = 0
 	return nil
 }
 

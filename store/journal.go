@@ -111,6 +111,7 @@ func (s *Shelf) rotate() error {
 	if err != nil {
 		return err
 	}
+	s.noteSide(f, nil) // a second copy of its head
 	// No seq above the old block may be given before the new one is sure to
 	// be found.
 	if err := s.syncNames(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/jauap/jauap/envelope"
@@ -13,9 +14,9 @@ import (
 )
 
 // Open opens the shelf in the folder, or makes one, and holds the folder's
-// lock until Close. It cuts torn tails, mends what a crash left half done and
-// expires nothing. Errors: ErrQuota, durable.ErrLocked; others tell of the
-// disk, and then nothing was lost by trying.
+// lock until Close. It cuts torn tails, mends what a crash left half done, reads
+// around places that the disk does not give and expires nothing. Errors: ErrQuota,
+// durable.ErrLocked; others tell of the disk, and then nothing was lost by trying.
 func Open(fs durable.FS, o Options) (*Shelf, Report, error) {
 	r, err := roomOf(o)
 	if err != nil {
@@ -31,11 +32,13 @@ func Open(fs durable.FS, o Options) (*Shelf, Report, error) {
 		files: map[uint32]*logFile{}, targets: map[envelope.Day]*logFile{},
 		marks: marks{values: map[string][]byte{}}, parts: parts{all: map[envelope.ID]*part{}},
 	}
-	l := loader{s: s}
+	l := &loader{s: s, left: maxBlocks}
+	s.opening = l
 	if err := l.load(); err != nil {
 		s.release()
 		return nil, l.rep, err
 	}
+	s.opening = nil
 	return s, l.rep, nil
 }
 
@@ -51,6 +54,10 @@ type loader struct {
 	dead    []uint32 // offsets of what is dead in it
 	heads   []byte   // of the records that its sidecar lacks
 	trusted bool     // the newest journal could be read
+
+	badMarks bool
+	left     int      // blocks that may still fail one by one
+	sound    readable // what could be read lately
 }
 
 func (l *loader) load() error {
@@ -63,20 +70,22 @@ func (l *loader) load() error {
 		s.nextNum = max(s.nextNum, f.num+1)
 	}
 	for _, f := range l.found {
-		if !f.journal() {
-			if err := l.segment(f); err != nil {
-				return fmt.Errorf("store: open %s: %w", f.name(), err)
-			}
+		if f.journal() {
+			break
+		}
+		if err := l.segment(f); err != nil {
+			return fmt.Errorf("store: open %s: %w", f.name(), err)
 		}
 	}
 	if err := s.loadMarks(&l.rep); err != nil {
 		return err
 	}
 	for _, f := range l.found {
-		if f.journal() {
-			if err := l.journal(f); err != nil {
-				return fmt.Errorf("store: open %s: %w", f.name(), err)
-			}
+		if !f.journal() {
+			continue
+		}
+		if err := l.journal(f); err != nil {
+			return fmt.Errorf("store: open %s: %w", f.name(), err)
 		}
 	}
 	for _, i := range l.parts {
@@ -135,15 +144,15 @@ func (l *loader) list() error {
 
 // head reads the head of a log file. A file without one is removed: it was
 // being made, or its salt is lost and with it every checksum.
-func (l *loader) head(f *logFile, h durable.File) (ok bool, err error) {
+func (l *loader) head(f *logFile, h io.ReaderAt) (ok bool, err error) {
 	head, err := readHead(h)
 	if err != nil && !errors.Is(err, errFormat) {
 		return false, err
 	}
-	if err != nil && f.side > 0 {
+	if f.torn = err != nil; f.torn && f.side > 0 {
 		// The sidecar begins with a copy.
 		if side, err := l.s.fs.Open(f.sideName(), durable.Read); err == nil {
-			head, _ = readHead(side)
+			head, _ = readHead(l.around(side, f.side))
 			_ = side.Close()
 		}
 	}
@@ -155,20 +164,17 @@ func (l *loader) head(f *logFile, h durable.File) (ok bool, err error) {
 		l.rep.Damaged++
 	}
 	l.rep.Cut += f.extent
-	return false, l.s.erase(f)
+	return false, l.giveUp(f)
 }
 
 // segment loads a segment: the sidecar as far as it goes, then the records.
 func (l *loader) segment(f *logFile) error {
 	s := l.s
-	h, err := s.handles.get(f)
-	if err != nil {
+	h, log, ok, err := l.open(f)
+	if err != nil || !ok {
 		return err
 	}
-	if ok, err := l.head(f, h); err != nil || !ok {
-		return err
-	}
-	sc := scan{f: h, salt: f.salt, size: f.extent}
+	sc := scan{f: log, salt: f.salt, size: f.extent}
 	// What is dead must not stand up against a copy elsewhere, so all of the
 	// file is read before any of it counts.
 	l.units, l.dead = l.units[:0], l.dead[:0]
@@ -203,10 +209,10 @@ func (l *loader) segment(f *logFile) error {
 			l.unit(f, r)
 		}
 	}
-	if err := l.secure(f, h, sc.damaged); err != nil {
+	if err := l.secure(f, h, &sc); err != nil {
 		return err
 	}
-	if f.sideLost = f.sideLost || sc.damaged > 0; f.size > tail {
+	if f.sideLost = f.sideLost || f.torn; f.size > tail {
 		s.noteSide(f, l.heads)
 	}
 	if !f.sideLost && f.size < s.segment {
@@ -224,20 +230,27 @@ func (l *loader) sidecar(f *logFile, log *scan, take func(record, []byte) error)
 	}
 	s := l.s
 	file, err := s.fs.Open(f.sideName(), durable.Write)
+	if errors.Is(err, durable.ErrUnread) {
+		f.torn = true // it goes with its segment
+		return end, nil
+	}
 	if err != nil {
 		return end, err
 	}
 	defer file.Close()
-	at := int64(0)
-	head, err := readHead(file)
+	at, around := int64(0), l.around(file, f.side)
+	head, err := readHead(around)
 	if err != nil && !errors.Is(err, errFormat) {
 		return end, err
 	}
 	if head == f.fileHead {
-		sc := scan{f: file, salt: f.salt, size: f.side}
+		sc := scan{f: around, salt: f.salt, size: f.side}
 		if end, at, err = l.vouched(&sc, log, take); err != nil {
 			return end, err
 		}
+	}
+	if around.Bad() > 0 {
+		end, at, l.units, l.dead = fileHeadSize, 0, l.units[:0], l.dead[:0]
 	}
 	if at == f.side {
 		return end, nil
@@ -280,9 +293,13 @@ func (l *loader) vouched(side, log *scan, take func(record, []byte) error) (end,
 
 // secure cuts what is torn and flushes the rest: a killed process may have
 // left what the system has not written yet.
-func (l *loader) secure(f *logFile, h durable.File, damaged int) error {
-	l.rep.Damaged += damaged
+func (l *loader) secure(f *logFile, h durable.File, sc *scan) error {
+	l.rep.Damaged += sc.damaged
 	l.rep.Cut += f.extent - f.size
+	bad := sc.f.(*durable.Around).Bad() > 0
+	if f.torn = f.torn || bad || sc.damaged > 0; bad {
+		return nil // a cut amid a bad place fails; the file goes as a whole
+	}
 	if err := l.s.cut(f); err != nil {
 		return err
 	}
@@ -292,12 +309,8 @@ func (l *loader) secure(f *logFile, h durable.File, damaged int) error {
 // journal loads a journal over what is there already.
 func (l *loader) journal(f *logFile) error {
 	s := l.s
-	h, err := s.handles.get(f)
-	if err != nil {
-		return err
-	}
 	bare := f.extent <= fileHeadSize // nothing was given from it if it is torn
-	ok, err := l.head(f, h)
+	h, log, ok, err := l.open(f)
 	if err != nil {
 		return err
 	}
@@ -308,7 +321,7 @@ func (l *loader) journal(f *logFile) error {
 	l.trusted = true
 	s.epoch = f.epoch
 	s.next = max(s.next, f.base+seqsPerJournal)
-	sc := scan{f: h, salt: f.salt, size: f.extent}
+	sc := scan{f: log, salt: f.salt, size: f.extent}
 	f.size, err = sc.records(fileHeadSize, func(r record, payload []byte) error {
 		switch r.kind {
 		case unitRecord:
@@ -329,7 +342,7 @@ func (l *loader) journal(f *logFile) error {
 		return err
 	}
 	s.old = append(s.old, f)
-	return l.secure(f, h, sc.damaged)
+	return l.secure(f, h, &sc)
 }
 
 // unit takes a unit's record. Of two with the same id the higher seq wins, and
@@ -384,7 +397,12 @@ func (l *loader) begin() error {
 	}
 	// The drop of a unit speaks of one copy only, so the others go for good.
 	for graves := inOrder(l.kills); len(graves) > 0; {
-		if graves, err = s.bury(graves); err != nil {
+		f := s.files[graves[0].file]
+		rest, err := s.bury(graves)
+		if err != nil && f.torn {
+			rest, err = graves[1:], nil // what is live in it moves, and it goes
+		}
+		if graves = rest; err != nil && (f.fails == 0 || f.fails >= maxTries) {
 			return err
 		}
 	}
@@ -404,7 +422,10 @@ func (l *loader) begin() error {
 		}
 	}
 	l.rep.Envelopes = s.x.count
-	s.losses = uint64(l.rep.Damaged)
+	s.losses = uint64(l.rep.Damaged + l.rep.Unread)
+	if l.badMarks {
+		_ = s.saveMarks() // else the next Open does
+	}
 	l.tidy()
 	return nil
 }
@@ -416,7 +437,7 @@ const maxOld = 16
 // quota. It is tried again later if the disk does not let it.
 func (l *loader) tidy() {
 	s := l.s
-	for len(s.old) > maxOld || len(s.old) > 0 && s.old[0].size == fileHeadSize {
+	for len(s.old) > maxOld || len(s.old) > 0 && s.old[0].size == fileHeadSize || s.torn(true) != nil {
 		if n, err := s.step(false); n == 0 || err != nil {
 			return
 		}

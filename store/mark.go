@@ -119,7 +119,8 @@ func (s *Shelf) loadMarks(rep *Report) error {
 		return nil
 	})
 	rep.Damaged += damaged
-	if errors.Is(err, errFormat) {
+	s.opening.badMarks = damaged > 0 || errors.Is(err, errFormat) || errors.Is(err, durable.ErrUnread)
+	if s.opening.badMarks && err != nil {
 		rep.Damaged++
 	} else if err != nil && !errors.Is(err, durable.ErrNotExist) {
 		return fmt.Errorf("store: read the marks: %w", err)

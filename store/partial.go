@@ -209,7 +209,7 @@ func (s *Shelf) TakePartial(id envelope.ID) ([]byte, error) {
 	}
 	data := make([]byte, 0, p.size)
 	_, err := s.readPart(p.name(), p.extent, func(piece []byte) { data = append(data, piece...) })
-	if err != nil && !errors.Is(err, errFormat) {
+	if err != nil && !errors.Is(err, errFormat) && !errors.Is(err, durable.ErrUnread) {
 		return nil, fmt.Errorf("store: partial: %w", err)
 	}
 	s.dropPart(id)
@@ -263,14 +263,17 @@ func (s *Shelf) expireParts(today envelope.Day) {
 // loadPart finds a partial again, and removes what is none.
 func (s *Shelf) loadPart(name string, size int64, rep *Report) error {
 	p, err := s.readPart(name, size, func([]byte) {})
-	if errors.Is(err, errFormat) || err == nil && p.have == 0 {
+	if errors.Is(err, errFormat) || errors.Is(err, durable.ErrUnread) || err == nil && p.have == 0 {
 		rep.Cut += size
 		_ = s.fs.Remove(name)
 		return nil
 	}
 	if err == nil && p.extent < size {
 		rep.Cut += size - p.extent
-		err = truncate(s.fs, name, p.extent)
+		if err = truncate(s.fs, name, p.extent); errors.Is(err, durable.ErrUnread) {
+			_ = s.fs.Remove(name)
+			return nil
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("store: partial: %w", err)

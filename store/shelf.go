@@ -40,6 +40,7 @@ type Shelf struct {
 	moved     []place
 	marks     marks
 	parts     parts
+	opening   *loader // until Open is through
 
 	ailing    []ailment // units that cannot be read, the longest untried first
 	losses    uint64

@@ -684,6 +684,14 @@ func TestNewEpoch(t *testing.T) {
 	put(t, s, fake(envelope.S1, 2, testDay+9), Meta{})
 	must(t, s.Close())
 	damage(t, m, s.active.name(), 20)
+	sides := m.CrashClone(rand.New(rand.NewPCG(1, 1)))
+	s2, rep, err := Open(sides, plain) // its head stands in the sidecar, too
+	must(t, err)
+	if rep.NewEpoch || s2.Epoch() != epoch || s2.Stats().Envelopes != 2 {
+		t.Fatalf("%+v", rep)
+	}
+	check(t, s2, sides)
+	damage(t, m, s.active.sideName(), 20)
 	s, rep, err = Open(m, plain)
 	must(t, err)
 	if !rep.NewEpoch || s.Epoch() == epoch || s.Stats().Envelopes != 1 || rep.Damaged == 0 {

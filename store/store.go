@@ -63,6 +63,7 @@ type Report struct {
 	Envelopes int      // units found whole
 	Cut       int64    // bytes of torn tails cut: writes that were never acknowledged
 	Damaged   int      // damaged places inside files: what stood there is lost. A power cut amid a Sync may leave one, too
+	Unread    int      // blocks of durable.Block bytes that the disk did not give: what stood there is lost
 	Ignored   []string // files that are not the shelf's; they do not count
 	NewEpoch  bool     // the sequence is new: the shelf was empty or its order is lost
 }

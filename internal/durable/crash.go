@@ -36,7 +36,7 @@ func (m *Mem) CrashClone(rng *rand.Rand) *Mem {
 	for _, name := range order {
 		i := names[name]
 		if clones[i] == nil {
-			clones[i] = &inode{data: i.afterCut(rng), pool: m.pool}
+			clones[i] = &inode{data: i.afterCut(rng), pool: m.pool, bad: slices.Clone(i.bad)}
 		}
 		out.names[name] = clones[i]
 		out.kept[name] = clones[i]

@@ -4,7 +4,8 @@
 //
 // FS is one flat folder of files. OS keeps it on a real disk and means it when
 // it says that something is on stable storage; Mem keeps it in memory and can
-// show what a power cut, a full disk or a failing call would leave behind.
+// show what a power cut, a full disk, a failing call or a bad block would leave
+// behind. Around reads past blocks that the disk does not give.
 //
 // # Invariants
 //

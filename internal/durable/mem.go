@@ -38,8 +38,9 @@ type inode struct {
 	data    []byte // all but what stands in holes
 	changes []change
 	pool    *Pool
-	holes   []hole // in order
-	shared  int64  // bytes of them
+	holes   []hole  // in order
+	shared  int64   // bytes of them
+	bad     []int64 // blocks that cannot be read, nor written but whole
 }
 
 // change is a write or truncation that is not on stable storage yet.
@@ -108,6 +109,40 @@ func (m *Mem) Lying() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.lying
+}
+
+// Spoil makes the block with byte off of a file unreadable, in copies after a power
+// cut, too, until all of it is written anew: disks put a fresh place under it then.
+func (m *Mem) Spoil(name string, off int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if i := m.names[name]; i != nil && off < i.size() {
+		i.bad = append(i.bad, off/Block)
+	}
+}
+
+// Mend makes everything readable again.
+func (m *Mem) Mend() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, i := range m.names {
+		i.bad = nil
+	}
+}
+
+// spoilt says whether one of n bytes at off cannot be read.
+func (i *inode) spoilt(off, n int64) bool {
+	return slices.ContainsFunc(i.bad, func(b int64) bool { return off < (b+1)*Block && b*Block < off+n })
+}
+
+// overwrite is before a write of n bytes at off: what is written whole is sound again.
+func (i *inode) overwrite(off, n int64) error {
+	end := max(off+n, i.size())
+	i.bad = slices.DeleteFunc(i.bad, func(b int64) bool { return off <= b*Block && min((b+1)*Block, end) <= off+n })
+	if n > 0 && i.spoilt(off, n) {
+		return ErrUnread // what else stands in the block would have to be read
+	}
+	return nil
 }
 
 // Image is a copy of all files as somebody would find them who takes the disk.
@@ -318,6 +353,9 @@ func (h *handle) ReadAt(b []byte, off int64) (int, error) {
 	if off >= h.i.size() {
 		return 0, io.EOF
 	}
+	if h.i.spoilt(off, int64(len(b))) {
+		return 0, ErrUnread
+	}
 	n := h.i.read(b, off)
 	if n < len(b) {
 		return n, io.EOF
@@ -333,6 +371,9 @@ func (h *handle) WriteAt(b []byte, off int64) (int, error) {
 	}
 	if off < 0 {
 		return 0, fmt.Errorf("durable: write at %d", off)
+	}
+	if err := h.i.overwrite(off, int64(len(b))); err != nil {
+		return 0, err
 	}
 	err := h.m.call()
 	if err != nil {
@@ -395,6 +436,10 @@ func (h *handle) Truncate(size int64) error {
 	was := h.i.size()
 	if room := h.m.limit - h.m.used; h.m.limit > 0 && size-was > room {
 		return ErrNoSpace
+	}
+	h.i.bad = slices.DeleteFunc(h.i.bad, func(b int64) bool { return b*Block >= size })
+	if size%Block > 0 && h.i.spoilt(size, 1) {
+		return ErrUnread // as for a write
 	}
 	c := change{off: size, size: was, trunc: true}
 	h.i.flatten()

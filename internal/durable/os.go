@@ -147,6 +147,8 @@ func plain(err error) error {
 		ours = ErrClosed
 	case noSpace(err):
 		ours = ErrNoSpace
+	case unread(err):
+		ours = ErrUnread
 	default:
 		return err
 	}

@@ -16,3 +16,5 @@ func lockFile(path string) (*os.File, error) {
 func syncFolder(dir string) error { return nil }
 
 func noSpace(err error) bool { return false }
+
+func unread(err error) bool { return false }

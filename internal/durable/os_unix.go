@@ -5,6 +5,7 @@ package durable
 import (
 	"errors"
 	"os"
+	"runtime"
 	"syscall"
 )
 
@@ -51,4 +52,10 @@ func syncFolder(dir string) error {
 
 func noSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// unread says whether a place of the disk is bad, or what the file system keeps there.
+func unread(err error) bool {
+	const malformed = syscall.Errno(117) // EUCLEAN of Linux; package syscall names it there alone
+	return errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EBADMSG) || runtime.GOOS == "linux" && errors.Is(err, malformed)
 }

@@ -3,6 +3,7 @@ package durable
 import (
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 )
 
@@ -11,6 +12,11 @@ const (
 	errSharing    = syscall.Errno(32)
 	errHandleFull = syscall.Errno(39)
 	errDiskFull   = syscall.Errno(112)
+	errSum        = syscall.Errno(23)
+	errSector     = syscall.Errno(27)
+	errRead       = syscall.Errno(30)
+	errDevice     = syscall.Errno(1117)
+	errFile       = syscall.Errno(1392)
 )
 
 // lockFile opens the file so that nobody else can open it; the system ends
@@ -60,4 +66,9 @@ func syncFolder(dir string) error {
 
 func noSpace(err error) bool {
 	return errors.Is(err, errDiskFull) || errors.Is(err, errHandleFull)
+}
+
+// unread says whether a place of the disk is bad, or what the file system keeps there.
+func unread(err error) bool {
+	return slices.ContainsFunc([]error{errSum, errSector, errRead, errDevice, errFile}, func(e error) bool { return errors.Is(err, e) })
 }

@@ -56,7 +56,8 @@ const awayDays = 2
 // clients knew in a later state must have a new epoch, or they would skip what
 // is new under numbers that they saw before and not offer again what was lost.
 // A copy cannot be told from the box itself, but one that was not in use for
-// two days is taken for one. Errors: those of store.Open.
+// two days is taken for one. So has a box whose disk lost something: who gave it
+// believes that it is here. Errors: those of store.Open.
 func Open(fs durable.FS, o Options) (*Box, store.Report, error) {
 	shelf, report, err := store.Open(fs, store.Options{Quota: o.Quota, Today: o.Today})
 	if err != nil {
@@ -65,7 +66,7 @@ func Open(fs durable.FS, o Options) (*Box, store.Report, error) {
 	b := &Box{shelf: shelf, known: newVerdicts()}
 	old := shelf.Mark(markAlive)
 	away := len(old) == 2 && int(o.Today)-int(binary.BigEndian.Uint16(old)) >= awayDays
-	if away || o.Renew {
+	if away || o.Renew || report.Damaged+report.Unread > 0 {
 		salt := make([]byte, 8)
 		_, _ = rand.Read(salt) // never fails: crypto/rand
 		err = shelf.SetMark(markSalt, salt)

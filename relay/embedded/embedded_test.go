@@ -339,6 +339,43 @@ func TestOldCopy(t *testing.T) {
 	}
 }
 
+// A box that lost something has a new epoch, or who gave it would not give it again.
+func TestBadPlace(t *testing.T) {
+	fs := durable.NewMem()
+	b := open(t, fs, boxtest.Today)
+	var units []envelope.Envelope
+	for seed := range uint64(20) {
+		e, _ := boxtest.Unit(t, envelope.S1, 0, boxtest.Today.Add(90), seed)
+		units = append(units, e)
+		put(t, b, e)
+	}
+	head, _ := b.Head(t.Context())
+	b.Close()
+	for name, all := range fs.Image() {
+		if len(all) > 2*durable.Block {
+			fs.Spoil(name, durable.Block)
+		}
+	}
+	b, report, err := Open(fs, Options{Quota: quota, Today: boxtest.Today})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := b.Head(t.Context())
+	left := len(list(t, b, 0))
+	if again.Epoch == head.Epoch || !report.NewEpoch || report.Unread != 1 || left >= len(units) || left < len(units)-6 {
+		t.Fatalf("same epoch %v, %d of %d units, %+v", again.Epoch == head.Epoch, left, len(units), report)
+	}
+	for _, e := range units {
+		put(t, b, e)
+	}
+	b.Close()
+	b = open(t, fs, boxtest.Today)
+	defer b.Close()
+	if third, _ := b.Head(t.Context()); third.Epoch != again.Epoch || len(list(t, b, 0)) != len(units) {
+		t.Fatal("the next start is not clean")
+	}
+}
+
 // When it is full, those who filled it lose first; nobody else's unit goes.
 func TestHeavyDepositorLosesFirst(t *testing.T) {
 	b, _, err := Open(durable.NewMem(), Options{Quota: 2 << 20, Today: boxtest.Today})
