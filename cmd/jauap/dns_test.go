@@ -91,6 +91,11 @@ func TestOnlyNames(t *testing.T) {
 	inside, abroad := newProgram(t, "aigerim"), newProgram(t, "dana")
 	abroad.ok("accept", inside.invite(), "--name", "aigerim")
 	inside.ok("accept", abroad.invite(), "--name", "dana")
+	defer func() {
+		if t.Failed() {
+			t.Logf("inside:\n%s%sabroad:\n%s%s", inside.ok("status"), inside.ok("outbox"), abroad.ok("status"), abroad.ok("outbox"))
+		}
+	}()
 	up := func(p program, args ...string) *running {
 		return p.start([]string{"page"}, append([]string{"up", "--no-browser", "--page", "127.0.0.1:0", "--listen", "off", "--no-multicast", "--receipts", "prompt"}, args...)...)
 	}

@@ -140,7 +140,7 @@ func (p program) awaitState(id string, want ...api.State) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	p.t.Fatalf("letter is %s, want one of %s", p.state(id), want)
+	p.t.Fatalf("letter is %s, want one of %s; status:\n%s", p.state(id), want, p.ok("status"))
 }
 
 func (p program) send(to, text string) string {

@@ -3,7 +3,9 @@ package dns
 import (
 	"testing"
 
+	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/link"
+	"github.com/jauap/jauap/link/dns/wire"
 	"github.com/jauap/jauap/link/linktest"
 )
 
@@ -13,7 +15,7 @@ type letters struct{ *Tunnel }
 
 func (l letters) Traits() link.Traits {
 	t := l.Tunnel.Traits()
-	t.Unit = 1024
+	t.Unit = 2048
 	return t
 }
 
@@ -22,4 +24,18 @@ func TestDrop(t *testing.T) {
 		a := serve(t, newBox())
 		return func() link.Drop { return letters{dial(t, Config{Address: a, Rate: 1e6})} }
 	})
+}
+
+// TestAllSizes: a size of envelope that no code stands for would never arrive, and
+// nobody would hear of it.
+func TestAllSizes(t *testing.T) {
+	sizes := []int{96, 160, envelope.S0MaxSize, envelope.DoneSize}
+	for _, c := range envelope.Sealed() {
+		sizes = append(sizes, c.Size())
+	}
+	for _, n := range sizes {
+		if c, ok := wire.CodeOf(n); ok != (n <= wire.MaxUnit) || ok && c.Unit() != n {
+			t.Errorf("units of %d bytes: code %d, %v", n, c, ok)
+		}
+	}
 }

@@ -59,7 +59,7 @@ func Units(seed uint64, n int) [][]byte {
 
 // UnitsOf is Units of at most so many bytes.
 func UnitsOf(seed uint64, n, most int) [][]byte {
-	sizes := []int{96, 116, 160, 222, 1024, 1024, 1024, 4096, 16384, 65536, 262144}
+	sizes := []int{96, 116, 160, 222, 1024, 1024, 2048, 4096, 16384, 65536, 262144}
 	sizes = slices.DeleteFunc(sizes, func(size int) bool { return size > most })
 	units := make([][]byte, n)
 	for i := range units {

@@ -12,7 +12,7 @@ const Symbol = 16
 // Code says how large a unit is, and which block of it is meant. spec/dns.md, 4.
 type Code uint8
 
-// The sizes that units have. Those of 4,096 and 16,384 bytes go in blocks of 1,024.
+// The sizes that units have. Those above 1,024 bytes go in blocks of 1,024.
 const (
 	none Code = iota
 	size96
@@ -22,7 +22,8 @@ const (
 	size1024
 	size4096            // the first of 4
 	size16384 Code = 10 // the first of 16
-	codes     Code = 26
+	size2048  Code = 26 // the first of 2
+	codes     Code = 28
 )
 
 // Block is the largest block, MaxUnit the largest unit, in bytes.
@@ -34,7 +35,7 @@ const (
 // CodeOf is the code of a unit's first block; false when none of that size goes
 // through a tunnel.
 func CodeOf(size int) (Code, bool) {
-	for _, c := range []Code{size96, sizeDone, size160, size222, size1024, size4096, size16384} {
+	for _, c := range []Code{size96, sizeDone, size160, size222, size1024, size2048, size4096, size16384} {
 		if c.Unit() == size {
 			return c, true
 		}
@@ -46,7 +47,7 @@ func CodeOf(size int) (Code, bool) {
 // 1,024 bytes, or all others.
 func Small() Code { return size222 }
 
-// Large is the code of the largest units.
+// Large names the stream of all units of 1,024 bytes and more: the code of the largest.
 func Large() Code { return size16384 }
 
 // Unit is the size of the whole unit in bytes, 0 for what is no code.
@@ -64,8 +65,10 @@ func (c Code) Unit() int {
 		return 1024
 	case c >= size4096 && c < size16384:
 		return 4096
-	case c >= size16384 && c < codes:
+	case c >= size16384 && c < size2048:
 		return 16384
+	case c >= size2048 && c < codes:
+		return 2048
 	}
 	return 0
 }
@@ -73,6 +76,8 @@ func (c Code) Unit() int {
 // First is the code of the unit's first block, N which block this is.
 func (c Code) First() Code {
 	switch c.Unit() {
+	case 2048:
+		return size2048
 	case 4096:
 		return size4096
 	case 16384:

@@ -49,7 +49,7 @@ func TestAnyKSymbols(t *testing.T) {
 	if _, err := Cut(make([]byte, 100)); err == nil {
 		t.Error("a unit of 100 bytes was taken")
 	}
-	for _, size := range []int{96, 116, 160, 222, 1024, 4096, 16384} {
+	for _, size := range []int{96, 116, 160, 222, 1024, 2048, 4096, 16384} {
 		unit := noise(size)
 		list, err := Cut(unit)
 		if err != nil {
