@@ -101,6 +101,9 @@ const (
 	Removed Status = "removed"
 )
 
+// Over reports whether the owner is in the group no longer.
+func (s Status) Over() bool { return s == Left || s == Removed }
+
 // group is one group as it is kept.
 type group struct {
 	id      ID

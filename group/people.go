@@ -215,7 +215,7 @@ func (g *Groups) Hide(at account.Moment, id ID) error {
 		if err != nil {
 			return err
 		}
-		if x.status != Left && x.status != Removed {
+		if !x.status.Over() {
 			return ErrStays
 		}
 		return tx.Put(tableOther, other(otherHidden, id[:]), []byte{1})
@@ -224,7 +224,7 @@ func (g *Groups) Hide(at account.Moment, id ID) error {
 
 // hidden reports whether a group is not to be listed.
 func (x *group) hidden(tx account.Tx) (bool, error) {
-	if x.status != Left && x.status != Removed {
+	if !x.status.Over() {
 		return false, nil
 	}
 	b, err := tx.Get(tableOther, other(otherHidden, x.id[:]))

@@ -95,7 +95,8 @@ func (g *Groups) find(tx account.Tx, x *group, who string) (*member, error) {
 	return nil, ErrNobody
 }
 
-// List is all groups of the owner, by name, and the open invitations.
+// List is all groups of the owner, by name, those that were left behind the others,
+// and the open invitations.
 func (g *Groups) List() (list []Info, asked []Asked, err error) {
 	err = g.a.Look(func(tx account.Tx) error {
 		list, asked = nil, nil
@@ -131,7 +132,12 @@ func (g *Groups) List() (list []Info, asked []Asked, err error) {
 			return true, err
 		})
 	})
-	sort.SliceStable(list, func(i, j int) bool { return list[i].Name < list[j].Name })
+	sort.SliceStable(list, func(i, j int) bool {
+		if a, b := list[i].Status.Over(), list[j].Status.Over(); a != b {
+			return b
+		}
+		return list[i].Name < list[j].Name
+	})
 	return list, asked, err
 }
 

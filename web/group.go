@@ -90,21 +90,25 @@ func (g groupView) About(m api.GroupMember) memberView {
 	return v
 }
 
-func (x *turn) groupList() (mine, invited []groupView, err error) {
+// groupList parts the groups: those I am in or ask to be, invitations, and those that I left.
+func (x *turn) groupList() (mine, invited, over []groupView, err error) {
 	list, err := x.p.b.Groups(x.ctx())
 	for _, g := range list {
-		if v := (groupView{g, x}); g.Status == "invited" {
+		switch v := (groupView{g, x}); g.Status {
+		case "invited":
 			invited = append(invited, v)
-		} else {
+		case "left", "removed":
+			over = append(over, v)
+		default:
 			mine = append(mine, v)
 		}
 	}
-	return mine, invited, err
+	return mine, invited, over, err
 }
 
 // Groups counts what is new in groups, for the list of people.
 func (x *turn) GroupNews() string {
-	mine, invited, err := x.groupList()
+	mine, invited, _, err := x.groupList()
 	if err != nil {
 		return ""
 	}
@@ -124,11 +128,11 @@ func (x *turn) GroupNews() string {
 
 // groupsScreen is all groups, invitations, and the form for a new one.
 type groupsScreen struct {
-	Mine, Invited []groupView
-	People        []api.Person
-	Name          string
-	Chosen        map[string]bool
-	Problem, Done string
+	Mine, Invited, Over []groupView
+	People              []api.Person
+	Name                string
+	Chosen              map[string]bool
+	Problem, Done       string
 }
 
 func (x *turn) groups() error {
@@ -139,7 +143,7 @@ func (x *turn) groups() error {
 func (x *turn) showGroups(status int, s groupsScreen) error {
 	x.Tab = "people"
 	var err error
-	if s.Mine, s.Invited, err = x.groupList(); err != nil {
+	if s.Mine, s.Invited, s.Over, err = x.groupList(); err != nil {
 		return err
 	}
 	if s.People, err = x.p.b.People(x.ctx()); err != nil {

@@ -94,7 +94,11 @@ func TestGroups(t *testing.T) {
 	if resp.StatusCode != http.StatusForbidden {
 		t.Error(resp.StatusCode)
 	}
-	// A group that was left is erased when that is said twice.
+	// A group that was left stands behind the others, and is erased when that is said twice.
+	b.get("/groups")
+	if _, over, ok := strings.Cut(b.last, `<details class="over">`); !ok || !strings.Contains(over, "/group/"+g.ID) {
+		t.Errorf("a group that was left stands among the others:\n%s", text(b.last))
+	}
 	b.get("/group/" + g.ID + "/who")
 	has(t, b.last, "Erase it here")
 	_, page = b.submit("/group/"+g.ID+"/who", "do", "forget")

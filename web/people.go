@@ -298,7 +298,11 @@ func (x *turn) accept() error {
 	if err != nil {
 		return err
 	}
-	x.tell("person", x.T("accept.done", "name", isolate(p.Name)))
+	key := "accept.done"
+	if f.Name != "" && f.Name != p.Name { // known already: they keep the name that they have here
+		key = "accept.known"
+	}
+	x.tell("person", x.T(key, "name", isolate(p.Name)))
 	return x.see(x.Path("person", p.ID))
 }
 

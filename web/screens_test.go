@@ -57,6 +57,10 @@ func TestFirstVisit(t *testing.T) {
 		t.Errorf("after adding: at %s", resp.Request.URL)
 	}
 	has(t, body, "is now among your people", "Not checked yet")
+	b.get("/add")
+	_, again := b.submit("/add", "code", "jauap:1:xyz", "name", "Aunt", "near", "")
+	has(t, again, "already among your people", "the name stays")
+	b.get(resp.Request.URL.Path)
 	if _, body = b.get(resp.Request.URL.Path); strings.Contains(body, "now among") {
 		t.Error("it is said twice")
 	}

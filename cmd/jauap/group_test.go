@@ -181,7 +181,7 @@ func TestForgetGroup(t *testing.T) {
 		t.Errorf("a member forgot: exit %d: %s", code, errs)
 	}
 	a.ok("group", "leave", "Home")
-	if out := a.ok("group", "list"); !strings.Contains(out, "Home: left") {
+	if out := a.ok("group", "list"); !strings.Contains(out, "Work: member, 1 people, 0 new, 1 waiting to leave\nHome: left") {
 		t.Errorf("left: %s", out)
 	}
 	a.ok("group", "forget", "Home")

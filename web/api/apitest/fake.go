@@ -270,6 +270,13 @@ func (f *Fake) Accept(_ context.Context, a api.AcceptAsk) (api.Person, error) {
 	if p.Name == "" {
 		p.Name = "Friend " + p.ID[:4]
 	}
+	f.mu.Lock()
+	for _, old := range f.people { // as the node does, a code of somebody known renames nobody
+		if old.ID == p.ID {
+			p.Name = old.Name
+		}
+	}
+	f.mu.Unlock()
 	if a.InPerson {
 		at := f.now()
 		p.Verified, p.VerifiedAt = "in person", &at
