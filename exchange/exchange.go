@@ -84,9 +84,9 @@ type Shelf interface {
 	Sync() error
 }
 
-// Refuser is a Shelf that can name units which it lacks and will not take again, such as
-// those that are proven delivered: a sketch finds them missing, and asking for them would
-// have them sent in vain.
+// Refuser is a Shelf that can name units which it lacks and would not take now, such as
+// those that are proven delivered, and of a full shelf what it evicted: a sketch finds
+// them missing, and asking for them would have them sent in vain.
 type Refuser interface {
 	Refusals(each func(envelope.ID))
 }

@@ -57,4 +57,5 @@ func (v *view) Refusals(each func(envelope.ID)) {
 	for id := range v.n.poor {
 		each(id)
 	}
+	v.staysAway(each)
 }

@@ -36,6 +36,9 @@ type meeting struct {
 	displaced int64 // bytes that were asked for into a full shelf
 	even      bool
 	moved     time.Time // when it last brought something that was asked for
+	// returning are units that it was asked for and that were evicted before, with
+	// their bytes.
+	returning map[envelope.ID]int64
 	// lent are the counted units that went out to their end: true until the
 	// peer said that it holds them.
 	lent map[envelope.ID]bool
@@ -238,6 +241,9 @@ func (n *Node) end(m *meeting) {
 	}
 	i, _ := n.index(m.id)
 	n.meetings = slices.Delete(n.meetings, i, i+1)
+	for id := range m.returning {
+		n.returned(m, id)
+	}
 	freed := false
 	for id, c := range n.claims {
 		if c.link == m.id {

@@ -105,6 +105,7 @@ type Node struct {
 	// raisedGone of them.
 	raised     []envelope.ID
 	raisedGone uint64
+	returning  int64 // bytes of all meetings' returning
 
 	page    []exchange.Item // scratch of view.Since
 	pumped  []*meeting      // scratch of pumpAll
@@ -309,7 +310,7 @@ func (n *Node) trouble(err error) {
 	}
 	n.meetings = nil
 	clear(n.claims)
-	n.waiting = false
+	n.waiting, n.returning = false, 0
 	for _, e := range n.later {
 		if _, ok := e.(Arrived); ok {
 			n.untold = append(n.untold, e)
@@ -377,6 +378,9 @@ func (n *Node) found(raw []byte, meta store.Meta) {
 			meta.Rank = min(meta.Rank, routing.Paid)
 		}
 		err = n.admit(e.Class(), e.Expiry(), meta.Rank)
+	}
+	if err == nil && !again(n.sh.Evicted(id), meta.Rank, len(raw), n.sh.Stats().Free) {
+		return
 	}
 	if err == nil {
 		err = n.check(e)

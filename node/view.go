@@ -57,6 +57,9 @@ func (v *view) Want(it exchange.Item) (from int, ok bool) {
 	if full && v.m.peer.Key == "" && !routing.MayDisplace(it.Class, v.m.displaced) {
 		return exchange.NotNow, false
 	}
+	if !v.returns(it, rank) {
+		return exchange.NotNow, false
+	}
 	if c, taken := n.claims[it.ID]; taken && !v.mayTake(c) {
 		n.waiting = true
 		if !n.sweep.After(n.now) {
@@ -205,6 +208,7 @@ func (v *view) spoiled(it exchange.Item) (exchange.Verdict, bool, error) {
 // settled ends this link's claim on a unit.
 func (v *view) settled(it exchange.Item, verdict exchange.Verdict) (exchange.Verdict, bool, error) {
 	n := v.n
+	n.returned(v.m, it.ID)
 	if n.claims[it.ID].link == v.m.id {
 		delete(n.claims, it.ID)
 	}

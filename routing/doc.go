@@ -4,8 +4,8 @@
 //
 // Pure functions from facts about a unit to a decision: how near its depositor
 // is (Edge.Grade), admit it or not (Admit), in which order to offer (Turns,
-// Compare), to how many to hand it on (MayOffer), and how a full shelf is
-// shared out (Rules).
+// Compare), to how many to hand it on (MayOffer), how a full shelf is shared
+// out (Rules), and what of that which it evicted it takes again (TakeAgain).
 //
 // # Invariants
 //
@@ -14,6 +14,8 @@
 //   - Own units are always admitted and always offered.
 //   - A unit that lives longer than any honest one is refused.
 //   - More room never turns an admitted unit away.
+//   - A full shelf takes each unit once, whatever is on it, and again only of a
+//     better rank: crowds of full shelves come to rest.
 //   - A stranger cannot give anything the rank Near, nor a contact more than
 //     its credit.
 //   - Towards strangers own units have the place of units that a contact brought.

@@ -4,7 +4,8 @@
 //
 // A Shelf keeps units (envelopes, proofs and stamps) within a quota on disk, finds
 // them by id, by tag and in order of arrival, and lets them go by expiry, by
-// proof and, when it is full, by rank. New records go to a journal, which costs
+// proof and, when it is full, by rank; of what went so it remembers the names
+// for a while (Evicted). New records go to a journal, which costs
 // one flush per Sync however many days they are for; from there they move to
 // segments, one group per last day, so that expiry is the deletion of files.
 // The bytes are specified in spec/store.md.

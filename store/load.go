@@ -28,7 +28,7 @@ func Open(fs durable.FS, o Options) (*Shelf, Report, error) {
 	}
 	s := &Shelf{
 		fs: fs, lock: lock, handles: handles{fs: fs}, room: r, today: o.Today,
-		next: 1, nextNum: 1, x: newIndex(o.Shares),
+		next: 1, nextNum: 1, x: newIndex(o.Shares), gone: newEvictions(o.Quota),
 		files: map[uint32]*logFile{}, targets: map[envelope.Day]*logFile{},
 		marks: marks{values: map[string][]byte{}}, parts: parts{all: map[envelope.ID]*part{}},
 	}

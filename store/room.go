@@ -79,10 +79,12 @@ func (s *Shelf) evict(u *unit, over int64) error {
 		if slot == 0 {
 			return ErrFull
 		}
-		over -= s.x.at(slot).cost()
+		v := *s.x.at(slot)
+		over -= v.cost()
 		if err := s.drop(slot); err != nil {
 			return err
 		}
+		s.evicted(&v)
 	}
 	return nil
 }

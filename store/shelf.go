@@ -41,6 +41,7 @@ type Shelf struct {
 	marks     marks
 	parts     parts
 	opening   *loader // until Open is through
+	gone      evictions
 
 	ailing    []ailment // units that cannot be read, the longest untried first
 	losses    uint64
