@@ -509,7 +509,6 @@ func (s *Session) dataFrame(room int) []byte {
 	for q.Len() > 0 {
 		u := q.units[0]
 		if u.closed {
-			s.gaveUp = true
 			heap.Pop(q)
 			s.give.unwant(u, u.item.Size-u.at)
 			continue

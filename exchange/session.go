@@ -47,7 +47,6 @@ type Session struct {
 
 	out      Outcome
 	items    []Item // scratch of listFrame
-	gaveUp   bool   // see Again
 	sent     int64
 	received int64
 }
@@ -192,7 +191,6 @@ func (s *Session) begin() {
 // prefix; nil when there is nothing to say now or room is below MinRoom. It
 // may call Shelf.Sync.
 func (s *Session) Next(room int) []byte {
-	s.gaveUp = false
 	if s.over {
 		return s.lastWords()
 	}
@@ -236,10 +234,6 @@ func (s *Session) Next(room int) []byte {
 	return s.tell(room)
 }
 
-// Again says, after Next had nothing, that it may have something without anything else
-// having happened: units in line were given up.
-func (s *Session) Again() bool { return s.gaveUp }
-
 // tell lists and sends units, in turns.
 func (s *Session) tell(room int) []byte {
 	if s.listed {
@@ -249,16 +243,29 @@ func (s *Session) tell(room int) []byte {
 		}
 	}
 	if s.mayList() {
-		if b := s.listFrame(room); b != nil {
-			s.listed = true
-			s.give.listing += len(b)
+		if b := s.list(room); b != nil {
 			return b
 		}
 	}
+	waited := s.give.queue.Len() > 0
 	if b := s.dataFrame(room); b != nil {
 		return b
 	}
+	if waited { // for units of which none is wanted any more
+		if b := s.list(room); b != nil {
+			return b
+		}
+	}
 	return s.endFrame()
+}
+
+func (s *Session) list(room int) []byte {
+	b := s.listFrame(room)
+	if b != nil {
+		s.listed = true
+		s.give.listing += len(b)
+	}
+	return b
 }
 
 // What listing may take of a link while units are in line to be sent, where

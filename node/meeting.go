@@ -326,7 +326,7 @@ func (n *Node) pump(m *meeting) {
 		room := min(m.credit-exchange.Prefix, exchange.MaxFrame) // notes may have taken some
 		f := m.s.Next(room)
 		if f == nil {
-			m.silent = room >= exchange.MinRoom && !m.s.Again() // more room alone changes nothing
+			m.silent = room >= exchange.MinRoom // more room alone changes nothing
 			break
 		}
 		m.credit -= len(f) + exchange.Prefix
