@@ -135,10 +135,12 @@ func flight(ctx context.Context, conn *quic.Conn, first []byte, opened func()) (
 		return str, true, err
 	}
 	// The relay has forgotten the ticket: what was sent is void.
-	if conn, err = conn.NextConnection(ctx); err != nil {
+	// Its answer is the same conn, or nil: conn stays what the end of ctx closes.
+	if _, err = conn.NextConnection(ctx); err != nil {
 		return nil, false, err
 	}
-	return str, false, send()
+	err = send()
+	return str, false, err
 }
 
 // whither finds where to send datagrams, and from which of our addresses they
