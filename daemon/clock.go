@@ -2,9 +2,7 @@ package daemon
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -27,14 +25,8 @@ type deviceClock struct {
 func openClock(dir string, now func() time.Time, trust bool) (*deviceClock, error) {
 	c := &deviceClock{path: filepath.Join(dir, "clock"), now: now, started: now()}
 	b, err := os.ReadFile(c.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return nil, fmt.Errorf("daemon: clock file: %w", err)
-	default:
-		if json.Unmarshal(b, &c.saved) != nil || c.saved.Tick < 0 {
-			c.saved = clock.Saved{} // a torn file only costs the memory of a date
-		}
+	if err != nil || json.Unmarshal(b, &c.saved) != nil || c.saved.Tick < 0 {
+		c.saved = clock.Saved{} // a lost file only costs the memory of a date
 	}
 	if trust {
 		c.saved.Wall = c.started.Unix()

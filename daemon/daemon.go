@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -155,15 +156,14 @@ func vaultPath(dir string) string { return filepath.Join(dir, "vault.db") }
 // LoadConfig reads the settings of a data folder; a missing file means the
 // defaults.
 func LoadConfig(dir string) (config.Config, error) {
-	f, err := os.Open(ConfigPath(dir))
+	b, err := os.ReadFile(ConfigPath(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return config.Default(), nil
 	}
 	if err != nil {
-		return config.Config{}, err
+		return config.Config{}, ofDisk(dir, err)
 	}
-	defer f.Close()
-	c, err := config.Parse(f)
+	c, err := config.Parse(bytes.NewReader(b))
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", ConfigPath(dir), err)
 	}
@@ -270,7 +270,7 @@ func openAs(o Options) (d *Daemon, err error) {
 	d.sticks.Now, d.sticks.Changed = d.opts.Now, d.changes.bump
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	if err := d.open(); err != nil {
-		return nil, errors.Join(err, d.Close())
+		return nil, errors.Join(ofDisk(o.Dir, err), d.Close())
 	}
 	return d, nil
 }
@@ -279,6 +279,9 @@ func (d *Daemon) open() (err error) {
 	o := d.opts
 	if d.clock, err = openClock(o.Dir, o.Now, o.TrustClock); err != nil {
 		return err
+	}
+	if d.metered.lost {
+		d.setTrouble("metered", "what metered links cost cannot be read: the budget counts as used up until its period ends; to begin it anew, delete metered.json")
 	}
 	m, _ := d.clock.moment()
 	if err := d.openVault(m); err != nil {
@@ -332,7 +335,7 @@ func (d *Daemon) openShelf(m account.Moment) error {
 	}
 	sh, report, err := store.Open(fsys, store.Options{Quota: d.opts.Config.Quota, Today: m.Day, Shares: routing.Shares()})
 	if err != nil {
-		return fmt.Errorf("daemon: shelf: %w", ofDisk(dir, err))
+		return fmt.Errorf("daemon: shelf: %w", err)
 	}
 	d.opened(report)
 	d.shelf = sh

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -26,6 +27,7 @@ type metered struct {
 	period string // which day or month Used is of
 	used   int64
 	saved  int64
+	lost   bool // what was used could not be read
 }
 
 // meteredFile is what a budget remembers from start to start.
@@ -45,22 +47,28 @@ var errSpent = errors.New("the budget of this metered link is used up")
 
 func openMetered(dir string, c config.Metered, now func() time.Time) *metered {
 	m := &metered{config: c, path: filepath.Join(dir, "metered.json"), now: now}
-	if b, err := os.ReadFile(m.path); err == nil {
-		var f meteredFile
-		if json.Unmarshal(b, &f) == nil && f.Used >= 0 {
-			m.period, m.used, m.saved = f.Period, f.Used, f.Used
-		}
+	b, err := os.ReadFile(m.path)
+	var f meteredFile
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err == nil && json.Unmarshal(b, &f) == nil && f.Used >= 0 && f.Period != "":
+		m.period, m.used, m.saved = f.Period, f.Used, f.Used
+	case c.Budget > 0: // it may have been spent
+		m.lost, m.period, m.used, m.saved = true, m.now().Format(m.layout()), c.Budget, -1
 	}
 	return m
 }
 
+func (m *metered) layout() string {
+	if m.config.Month {
+		return "2006-01"
+	}
+	return time.DateOnly
+}
+
 // turn begins a new day or month. mu is held.
 func (m *metered) turn() {
-	layout := time.DateOnly
-	if m.config.Month {
-		layout = "2006-01"
-	}
-	if p := m.now().Format(layout); p != m.period {
+	if p := m.now().Format(m.layout()); p != m.period {
 		m.period, m.used, m.saved = p, 0, -1
 	}
 }

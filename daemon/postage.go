@@ -44,7 +44,7 @@ func (d *Daemon) openPurse() error {
 	path := filepath.Join(d.opts.Dir, "postage")
 	saved, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		d.log.Warn("postage", "error", err) // relays show their keys again
 	}
 	p, err := purse.Open(d.vault, saved, func(b []byte) error { return replaceFile(path, b) })
 	if p == nil {

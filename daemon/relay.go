@@ -69,7 +69,7 @@ func OpenRelay(o RelayOptions) (r *Relay, err error) {
 	r = &Relay{log: o.Log}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, r.Close())
+			err = errors.Join(ofDisk(o.Dir, err), r.Close())
 			r = nil
 		}
 	}()

@@ -24,6 +24,7 @@ var (
 	ErrNoVault         = errors.New("account/sqlite: there is no vault here: make one with jauap init")
 	ErrExists          = errors.New("account/sqlite: there is a vault here already")
 	ErrInUse           = errors.New("account/sqlite: another program has this vault open")
+	ErrDisk            = errors.New("account/sqlite: the disk does not give or take the vault's bytes")
 	ErrParams          = errors.New("account/sqlite: unsuitable parameters")
 )
 

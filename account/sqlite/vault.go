@@ -88,6 +88,9 @@ func Open(path string, passphrase []byte) (*Vault, error) {
 	}
 	root, err := h.root(secret)
 	debug.FreeOSMemory()
+	if errors.Is(err, ErrWrongPassphrase) && h.kdf == "file" {
+		err = fmt.Errorf("%w: its key file is not what it was", account.ErrDamaged) // nobody gave a passphrase
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -236,6 +239,8 @@ func fault(err error) error {
 		return fmt.Errorf("%w (%w)", account.ErrFull, err)
 	case errors.Is(err, sqlite3.BUSY):
 		return ErrInUse
+	case errors.Is(err, sqlite3.IOERR):
+		return fmt.Errorf("%w: %w", ErrDisk, err)
 	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB):
 		return fmt.Errorf("%w: %w", account.ErrDamaged, err)
 	}
