@@ -112,7 +112,7 @@ func (d *Daemon) Here(context.Context) (api.Here, error) {
 	room := d.lan()
 	h := api.Here{Addrs: []string{}, Off: room == nil}
 	if room == nil {
-		h.Why = []string{d.whyAlone()}
+		h.Why = []string{d.whyAlone().Error()}
 		return h, nil
 	}
 	h.Addrs = append(h.Addrs, room.Addrs()...)
@@ -137,7 +137,7 @@ func (d *Daemon) Meet(ctx context.Context, ask api.MeetAsk) (api.Met, error) {
 			addrs = append(addrs, a.String())
 		}
 		if addrs == nil {
-			return api.Met{}, fmt.Errorf("%w: the other device is not on this network; join the same Wi-Fi or hotspot", api.ErrNotFound)
+			return api.Met{}, cause.ErrApart
 		}
 	}
 	if len(addrs) == 1 {
@@ -161,11 +161,11 @@ func (d *Daemon) Meet(ctx context.Context, ask api.MeetAsk) (api.Met, error) {
 }
 
 // whyAlone is why there is no link to neighbours.
-func (d *Daemon) whyAlone() string {
+func (d *Daemon) whyAlone() error {
 	if d.opts.Config.Listen == "off" {
-		return "meeting neighbours is switched off (listen = off)"
+		return cause.ErrMeetOff
 	}
-	return "start `jauap` first: devices meet for as long as it runs"
+	return cause.ErrMeetNode
 }
 
 // whoWait is how long a device that was met is given to say whose it is.
@@ -178,7 +178,7 @@ func (d *Daemon) meetOne(ctx context.Context, addr string) (api.Met, error) {
 	}
 	room := d.lan()
 	if room == nil {
-		return api.Met{}, errors.New(d.whyAlone())
+		return api.Met{}, d.whyAlone()
 	}
 	ctx, done := context.WithTimeout(ctx, dialTimeout)
 	defer done()

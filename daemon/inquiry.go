@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/inbox"
 	"github.com/jauap/jauap/inquiry"
 	"github.com/jauap/jauap/web/api"
@@ -50,7 +51,7 @@ func (d *Daemon) AskAfter(_ context.Context, a api.AskAfter) (api.Sent, error) {
 		return api.Sent{}, err
 	}
 	if len(to) > 0 == (a.Inbox != "") {
-		return api.Sent{}, fmt.Errorf("%w: say which of your contacts is to ask, or which public inbox", api.ErrUsage)
+		return api.Sent{}, cause.ErrWhoAsks
 	}
 	if a.Days == 0 {
 		a.Days = usualDays

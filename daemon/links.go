@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/link/dns"
 	"github.com/jauap/jauap/link/lan"
 	"github.com/jauap/jauap/node"
@@ -153,7 +154,7 @@ func (d *Daemon) meetingWith(addr string) bool {
 func (d *Daemon) MeetFor(ctx context.Context, addr string, stay time.Duration) error {
 	room := d.lan()
 	if room == nil {
-		return errors.New("meeting neighbours is switched off (listen = off)")
+		return cause.ErrMeetOff
 	}
 	ctx, done := context.WithTimeout(ctx, dialTimeout)
 	defer done()

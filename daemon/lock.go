@@ -8,6 +8,7 @@ import (
 
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/account/sqlite"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/web/api"
 )
 
@@ -137,12 +138,10 @@ func (d *Daemon) noteLater() {
 	d.later = nil
 }
 
-var errNoKeeper = fmt.Errorf("%w: this node has no lock; `jauap up` has one", api.ErrUsage)
-
 // Lock implements api.Locker.
 func (d *Daemon) Lock(ctx context.Context, ask api.LockAsk) (api.LockState, error) {
 	if d.opts.Keeper == nil {
-		return api.LockState{}, errNoKeeper
+		return api.LockState{}, cause.ErrNoLock
 	}
 	return d.opts.Keeper.Lock(ctx, ask)
 }
@@ -150,7 +149,7 @@ func (d *Daemon) Lock(ctx context.Context, ask api.LockAsk) (api.LockState, erro
 // Unlock implements api.Locker.
 func (d *Daemon) Unlock(ctx context.Context, ask api.UnlockAsk) (api.LockState, error) {
 	if d.opts.Keeper == nil {
-		return api.LockState{}, errNoKeeper
+		return api.LockState{}, cause.ErrNoLock
 	}
 	return d.opts.Keeper.Unlock(ctx, ask)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/finds"
 	"github.com/jauap/jauap/relay"
 	"github.com/jauap/jauap/web/api"
@@ -142,7 +143,7 @@ func (d *Daemon) keepTaken(r api.Relay) {
 func (d *Daemon) tellRelay(ask api.RelayAsk) error {
 	i := slices.IndexFunc(d.myRelays(), func(r api.Relay) bool { return r.Addr == ask.Addr })
 	if i < 0 {
-		return fmt.Errorf("%w: this device does not use that relay itself", api.ErrUsage)
+		return cause.ErrNotUsed
 	}
 	to, err := d.contacts([]string{ask.To})
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/jauap/jauap/bulletin"
 	"github.com/jauap/jauap/bulletin/evidence"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/inbox"
 	"github.com/jauap/jauap/web/api"
 )
@@ -204,7 +205,7 @@ func (d *Daemon) ActSent(_ context.Context, a api.SentAct) (out api.SentReport, 
 // made for it.
 func (d *Daemon) claimReport(s inbox.Sent) (out api.SentReport, err error) {
 	if len(s.Ticket) != ed25519.SeedSize+32 {
-		return out, fmt.Errorf("%w: no secret was kept with which to claim it", api.ErrUsage)
+		return out, cause.ErrNoSecret
 	}
 	claim := evidence.Claiming(evidence.Root(s.Root), ed25519.NewKeyFromSeed(s.Ticket[:ed25519.SeedSize]), [32]byte(s.Ticket[ed25519.SeedSize:]))
 	b, err := claim.Line()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/desk/paper"
 	"github.com/jauap/jauap/inquiry"
 	"github.com/jauap/jauap/web/api"
@@ -16,7 +17,7 @@ func (d *Daemon) PrintSlip(_ context.Context, a api.SlipPrint) (api.SlipFile, er
 		return api.SlipFile{}, slipError(err)
 	}
 	if v.Erased {
-		return api.SlipFile{}, fmt.Errorf("%w: whom it was about is forgotten here", api.ErrNotFound)
+		return api.SlipFile{}, cause.ErrForgotten
 	}
 	s := paper.Slip{ID: v.ID.String()[:8], Name: v.Name, Phone: v.Phone, Address: v.Address, Question: v.Question, From: v.From, Said: v.Say, Until: v.Received.UTC().AddDate(0, 0, v.Days)}
 	for _, o := range inquiry.Outcomes() {

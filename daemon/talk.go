@@ -10,6 +10,7 @@ import (
 
 	"github.com/jauap/jauap/account"
 	"github.com/jauap/jauap/chat"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/media"
 	"github.com/jauap/jauap/web/api"
 )
@@ -45,7 +46,7 @@ func (d *Daemon) attachments(to account.ContactID, files []api.SendFile, size st
 		case api.Voice:
 			kind := media.Sound(f.Data)
 			if kind == "" {
-				return nil, fmt.Errorf("%w: this is no sound that is known here; send it as a file", api.ErrUsage)
+				return nil, cause.ErrNoSound
 			}
 			a.Name, a.About = "voice."+path.Base(kind), chat.About{Sort: chat.Voice, Seconds: f.Seconds}
 		default:

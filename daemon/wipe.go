@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/jauap/jauap/account/sqlite"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/web/api"
 )
 
@@ -73,7 +74,7 @@ func (d *Daemon) Wipe(_ context.Context, ask api.WipeAsk) (api.Wiped, error) {
 	d.end.Lock()
 	defer d.end.Unlock()
 	if d.end.gone == nil {
-		return api.Wiped{}, fmt.Errorf("%w: this node is not ended from its page; nothing was erased", api.ErrUsage)
+		return api.Wiped{}, cause.ErrNotEnded
 	}
 	if err := sqlite.EraseKey(vaultPath(d.opts.Dir)); err != nil {
 		return api.Wiped{}, err

@@ -66,13 +66,22 @@ func (x *turn) meet() error {
 		s.Problem = x.T("near.bad")
 		return x.showNear(http.StatusBadRequest, s)
 	case errors.Is(err, api.ErrNotFound):
-		s.Problem = x.T("near.silent")
+		s.Problem = x.notMet(err)
 		return x.showNear(http.StatusNotFound, s)
 	case err != nil:
 		return err
 	}
 	x.tell("near", nearScreen{Done: x.metText(met)})
 	return x.see(x.Path("near"))
+}
+
+// notMet says why nobody was met: a call that was never made is no silence.
+func (x *turn) notMet(err error) string {
+	switch x.p.o.Cause(err).Code {
+	case "meet-off", "meet-node", "apart":
+		return x.T("near.not-called", "why", x.why(err))
+	}
+	return x.T("near.silent")
 }
 
 func (x *turn) metText(m api.Met) string {

@@ -36,6 +36,13 @@ func TestNear(t *testing.T) {
 		has(t, page, want)
 	}
 
+	w.Fail("Meet", &api.Fault{Status: 404, Kind: "not-found", Text: "x", Cause: api.Cause{Code: "meet-off"}})
+	b.get("/near")
+	_, page = b.submit("/near", "addr", "192.168.1.4:9")
+	has(t, page, "Nobody was called: meeting neighbours is switched off")
+	hasNot(t, page, "Nobody answers there.")
+	w.Fail("Meet", nil)
+
 	at := w.clock.t
 	w.SetStatus(api.Status{Network: api.Network{State: "nearby"}, Links: []api.Link{
 		{Kind: "lan", Addr: "192.168.1.3:1", State: "down", Who: "Dana", Since: &at}, {Kind: "lan", Addr: "192.168.1.4:1", State: "down"},

@@ -111,7 +111,7 @@ func (x *turn) scannedNear(code string, live bool) error {
 	case err != nil && !errors.Is(err, api.ErrUsage) && !errors.Is(err, api.ErrNotFound):
 		return err
 	case err != nil:
-		x.tell("near", nearScreen{Problem: x.T("near.silent")})
+		x.tell("near", nearScreen{Problem: x.notMet(err)})
 	default:
 		x.tell("near", nearScreen{Done: x.metText(met)})
 	}

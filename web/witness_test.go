@@ -45,7 +45,7 @@ func TestWitnessPage(t *testing.T) {
 		Findings: []api.DeskFinding{{Class: "proven", About: "stamp", Code: "stamp", Args: []string{"2026-01-07T12:00:00Z", "Authority <b>", "abcd"}, Words: "x"}},
 		Failed:   []api.WitnessMiss{{Who: "https://a.example", Why: "no <i>such</i> host"}, {Who: "https://c.example", Why: "x", Cause: api.Cause{Code: "status", Args: []string{"503"}}}, {Who: "https://b.example", Why: "later", Early: true}}})
 	_, body = ask("do", "ask", "authorities", "https://tsa.example/ts", "calendars", "https://a.example\nhttps://b.example")
-	has(t, body, "1 witness answered", "Authority &lt;b&gt;", "did not answer as it should", "no &lt;i&gt;such", "answered only with the number", "has nothing yet", "Proof of a calendar", "Ask the calendars for the block")
+	has(t, body, "1 witness answered", "Authority &lt;b&gt;", "did not answer as it should:", "no &lt;i&gt;such", `<p class="card"><bdi>https://b.example</bdi> has nothing yet`, "answered only with the number", "has nothing yet", "Proof of a calendar", "Ask the calendars for the block")
 	if q := w.AskedWitnesses(); len(q) != 1 || len(q[0].Authorities) != 1 || len(q[0].Calendars) != 2 || q[0].Again {
 		t.Fatalf("%+v", q)
 	}

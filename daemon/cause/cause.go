@@ -41,6 +41,16 @@ var (
 	ErrNoWitness = fmt.Errorf("%w: name a witness: an authority or a calendar", api.ErrUsage)
 	ErrStamps    = fmt.Errorf("%w: enough stamps are kept beside this report", api.ErrUsage)
 	ErrTor       = fmt.Errorf("%w: Tor is not ready, and nothing goes past it", api.ErrUsage)
+	ErrNoSecret  = fmt.Errorf("%w: no secret was kept with which to claim it", api.ErrUsage)
+	ErrNotUsed   = fmt.Errorf("%w: this device does not use that relay itself", api.ErrUsage)
+	ErrWhoAsks   = fmt.Errorf("%w: say which of your contacts is to ask, or which public inbox", api.ErrUsage)
+	ErrForgotten = fmt.Errorf("%w: whom it was about is forgotten here", api.ErrNotFound)
+	ErrNoLock    = fmt.Errorf("%w: this node has no lock; `jauap up` has one", api.ErrUsage)
+	ErrNotEnded  = fmt.Errorf("%w: this node is not ended from its page; nothing was erased", api.ErrUsage)
+	ErrNoSound   = fmt.Errorf("%w: this is no sound that is known here; send it as a file", api.ErrUsage)
+	ErrApart     = fmt.Errorf("%w: the other device is not on this network; join the same Wi-Fi or hotspot", api.ErrNotFound)
+	ErrMeetOff   = errors.New("meeting neighbours is switched off (listen = off)")
+	ErrMeetNode  = errors.New("start `jauap` first: devices meet for as long as it runs")
 	ErrBoard     = fmt.Errorf("%w: the draft is for another board", bulletin.ErrNotice)
 )
 
@@ -79,6 +89,8 @@ var rows = [...]row{
 	{group.ErrNoInvite, "not-asked"}, {group.ErrNobody, "nobody"},
 
 	{ErrMedia, "one-medium"}, {ErrVoice, "long-voice"}, {ErrNoMedia, "no-medium"}, {ErrBoard, "other-board"},
+	{ErrNoSecret, "no-secret"}, {ErrNotUsed, "not-used"}, {ErrWhoAsks, "who-asks"}, {ErrForgotten, "slip-forgotten"}, {ErrNoLock, "no-lock"},
+	{ErrNotEnded, "not-ended"}, {ErrNoSound, "no-sound"}, {ErrApart, "apart"}, {ErrMeetOff, "meet-off"}, {ErrMeetNode, "meet-node"},
 	{ErrNoWitness, "no-witness"}, {ErrStamps, "stamps"}, {ErrTor, "tor"},
 	{bulletin.ErrMedium, "medium-missing"}, {bulletin.ErrText, "notice"}, {bulletin.ErrSince, "posted-since"},
 	{bulletin.ErrSignature, "no-signature"}, {bulletin.ErrOther, "other-signature"}, {bulletin.ErrEditors, "signatures"},
