@@ -163,7 +163,7 @@ func TestSprayIsHonest(t *testing.T) {
 		}
 		w.step(p, Down{Link: l})
 	}
-	if n := p.n.handed[id]; n != 1 {
+	if n := p.n.handed[id].Count; n != 1 {
 		t.Fatalf("counted %d times", n)
 	}
 }

@@ -91,7 +91,7 @@ type Node struct {
 	sweep    time.Time              // when claims are looked at next
 	authors  map[envelope.ID]LinkID // of partials that one link wrote alone
 	begun    map[envelope.ID]bool   // small partials: whether none but authenticated peers wrote them
-	handed   map[envelope.ID]int
+	handed   map[envelope.ID]routing.Handed
 	told     map[envelope.ID]bool // own units that somebody is known to hold
 	flown    map[envelope.ID]bool // large units of which something left; true: all of it
 	words    map[envelope.ID]bool // own units with words
@@ -158,7 +158,7 @@ func New(c Config, sh *store.Shelf, rng *rand.Rand) *Node {
 		authors: make(map[envelope.ID]LinkID),
 		begun:   make(map[envelope.ID]bool),
 		tried:   make(map[envelope.ID]bool),
-		handed:  make(map[envelope.ID]int),
+		handed:  make(map[envelope.ID]routing.Handed),
 		told:    make(map[envelope.ID]bool),
 		flown:   make(map[envelope.ID]bool),
 		words:   make(map[envelope.ID]bool),

@@ -423,27 +423,35 @@ func TestOffer(t *testing.T) {
 	}
 }
 
-// Large units of others are handed to so many and no more; own ones to all.
+// Large units of others are handed to so many, and later to one more each time; own ones to all.
 func TestSpray(t *testing.T) {
 	w := newWorld(t, 10)
 	p := newPerson(t, 1, Config{})
 	others, own := sealed(t, w.rng, envelope.S4), sealed(t, w.rng, envelope.S4)
 	w.step(p, Found{others}, Submit{Raw: own})
-	got, ownGot := 0, 0
-	for i := range routing.Spray + 3 {
-		q := newPerson(t, uint64(i)+2, Config{})
-		x := w.meet(p, q, -1)
-		w.run()
-		w.end(x)
-		if q.arrived[envelope.IDOf(others)] {
-			got++
+	next := uint64(1)
+	meet := func(people int) (got, ownGot int) {
+		for range people {
+			next++
+			q := newPerson(t, next, Config{})
+			x := w.meet(p, q, -1)
+			w.run()
+			w.end(x)
+			if q.arrived[envelope.IDOf(others)] {
+				got++
+			}
+			if q.arrived[envelope.IDOf(own)] {
+				ownGot++
+			}
 		}
-		if q.arrived[envelope.IDOf(own)] {
-			ownGot++
-		}
+		return got, ownGot
 	}
-	if got != routing.Spray || ownGot != routing.Spray+3 {
+	if got, ownGot := meet(routing.Spray + 3); got != routing.Spray || ownGot != routing.Spray+3 {
 		t.Fatalf("handed to %d, own to %d", got, ownGot)
+	}
+	w.now = w.now.Add(2 * routing.Again)
+	if got, ownGot := meet(4); got != 2 || ownGot != 4 {
+		t.Fatalf("two hours later handed to %d, own to %d", got, ownGot)
 	}
 	q := newPerson(t, 99, Config{})
 	w.meetAs(p, q, link.Peer{Relay: true, Key: "relay:x"}, link.Peer{}, -1)

@@ -30,7 +30,7 @@ func (v *view) Since(seq uint64, max int) []exchange.Item {
 		if v.m.unit > 0 && int(e.Size) > v.m.unit {
 			it.Mute = true
 		} else if e.Class == envelope.Stamp || routing.Counted(e.Class, e.Rank) {
-			it.Mute = !routing.MayOffer(e.Class, e.Rank, n.handed[e.ID], n.c.Rules.Spray, v.m.peer.Relay)
+			it.Mute = !routing.MayOffer(e.Class, e.Rank, n.handed[e.ID], n.now, n.c.Rules, v.m.peer.Relay)
 		}
 		n.page = append(n.page, it)
 	})
@@ -295,7 +295,7 @@ func (n *Node) count(m *meeting, id envelope.ID) {
 	if len(n.handed) >= maxHanded {
 		clear(n.handed)
 	}
-	n.handed[id]++
+	n.handed[id] = n.handed[id].Another(n.now)
 }
 
 // remember a bad unit, so that it is not fetched from each link in turn.

@@ -1,6 +1,10 @@
 package routing
 
-import "github.com/jauap/jauap/envelope"
+import (
+	"time"
+
+	"github.com/jauap/jauap/envelope"
+)
 
 // Ranks of units. The receiver of a hop decides; no sender can ask for one.
 const (
@@ -24,14 +28,16 @@ type Rules struct {
 	// which less than so many percent were proven: Edge.Weight.
 	Trust  int
 	Proven int
-	// Spray is to how many peers one device hands a large unit of others. Text is
+	// Spray is to how many peers one device hands a large unit of others at once,
+	// and Again how long it waits before each further one; 0: for ever. Text is
 	// small enough to be given to everybody; a film is not.
 	Spray int
+	Again time.Duration
 }
 
 // Default are the rules that devices go by.
 func Default() Rules {
-	return Rules{Shares: Shares(), Credit: Credit, FirstUnits: FirstUnits, FirstBytes: 2 << 20, Trust: Trust, Proven: Proven, Spray: Spray}
+	return Rules{Shares: Shares(), Credit: Credit, FirstUnits: FirstUnits, FirstBytes: 2 << 20, Trust: Trust, Proven: Proven, Spray: Spray, Again: Again}
 }
 
 // Shares are those of Default.
@@ -65,7 +71,6 @@ const (
 	FirstUnits = 20
 	Trust      = 4
 	Proven     = 50
-	Spray      = 8
 )
 
 // creditStep: a unit costs one credit and one more for each so many bytes.

@@ -63,19 +63,6 @@ func Until(c envelope.Class, today envelope.Day) envelope.Day {
 
 func large(c envelope.Class) bool { return c == envelope.S4 || c == envelope.S5 }
 
-// MayOffer says whether to offer a unit to a peer, after it was handed to so
-// many others from here; spray is of Rules. Relays, which many reach, are always
-// offered it, and never a stamp, of which they have no use.
-func MayOffer(c envelope.Class, rank uint8, handed, spray int, relay bool) bool {
-	if c == envelope.Stamp {
-		return !relay
-	}
-	return rank == Own || relay || !large(c) || handed < spray
-}
-
-// Counted says whether handing a unit on counts for MayOffer.
-func Counted(c envelope.Class, rank uint8) bool { return rank != Own && large(c) }
-
 // Unit is what the order of offering looks at.
 type Unit struct {
 	Class envelope.Class

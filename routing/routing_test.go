@@ -106,22 +106,7 @@ func TestCompareIsAnOrder(t *testing.T) {
 	}
 }
 
-func TestMayOffer(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		c := envelope.Class(rapid.IntRange(0, 8).Draw(t, "class"))
-		rank := uint8(rapid.IntRange(0, 3).Draw(t, "rank"))
-		n := rapid.IntRange(0, 20).Draw(t, "handed")
-		may := MayOffer(c, rank, n, Spray, false)
-		if MayOffer(c, rank, n, Spray, true) == (c == envelope.Stamp) {
-			t.Fatal("not offered to a relay, or a stamp is")
-		}
-		if !may && (!Counted(c, rank) || n < Spray) {
-			t.Fatal("held back without need")
-		}
-		if may && Counted(c, rank) && n >= Spray {
-			t.Fatal("handed on without end")
-		}
-	})
+func TestUntil(t *testing.T) {
 	if Until(envelope.S0, 5) != 35 || Until(envelope.S1, 5) != 0 {
 		t.Fatal("until")
 	}

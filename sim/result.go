@@ -22,6 +22,9 @@ type Outcome struct {
 	// Copies is how many devices got a letter until it arrived, its own end
 	// included and its writer not, on average over those delivered.
 	Copies float64 `json:"copies_per_delivered"`
+	// InAll is the same to the end of the run, of a letter whether it arrived or not:
+	// ideal flooding never hears that one did.
+	InAll float64 `json:"copies_in_all"`
 }
 
 // Result of a run. It is the same for the same scenario and seed.
@@ -75,6 +78,7 @@ type Carriers struct {
 type tally struct {
 	letters []Letter
 	copies  []int
+	inAll   int // of letters that count
 	arrived []time.Duration
 	carried map[int]int // by person
 }
@@ -89,7 +93,13 @@ func newTally(letters []Letter) *tally {
 
 // holder says that a device now holds a letter.
 func (t *tally) holder(l, person int, at time.Duration) {
-	if t.arrived[l] >= 0 || person == t.letters[l].From {
+	if person == t.letters[l].From {
+		return
+	}
+	if !t.letters[l].Noise {
+		t.inAll++
+	}
+	if t.arrived[l] >= 0 {
 		return
 	}
 	t.copies[l]++
@@ -113,6 +123,7 @@ func (t *tally) outcome() (o Outcome) {
 			copies += t.copies[l]
 		}
 	}
+	o.InAll = float64(t.inAll) / float64(max(all, 1))
 	if len(delays) == 0 {
 		return o
 	}

@@ -55,8 +55,8 @@ func (d *door) sim(ctx context.Context, c *cli.Command) error {
 		rows = append(rows, row{rival.Name, rival.Outcome})
 	}
 	for _, row := range rows {
-		d.say("%-18s delivered %5.1f %%; within 1 h %5.1f %%, 6 h %5.1f %%, 24 h %5.1f %%; median %6.0f s, 90 %% %6.0f s; %6.1f copies each",
-			row.name, 100*row.o.Share, 100*row.o.Within1h, 100*row.o.Within6h, 100*row.o.Within24h, row.o.MedianSeconds, row.o.P90Seconds, row.o.Copies)
+		d.say("%-18s delivered %5.1f %%; within 1 h %5.1f %%, 6 h %5.1f %%, 24 h %5.1f %%; median %6.0f s, 90 %% %6.0f s; %6.1f copies each until then, %6.1f in all",
+			row.name, 100*row.o.Share, 100*row.o.Within1h, 100*row.o.Within6h, 100*row.o.Within24h, row.o.MedianSeconds, row.o.P90Seconds, row.o.Copies, row.o.InAll)
 	}
 	if r.Lost != (sim.Lost{}) {
 		d.say("%v", r.Lost)
