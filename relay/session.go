@@ -142,7 +142,7 @@ func (s *session) run(ctx context.Context) (bye string) {
 	if bye := s.speak(ctx); bye != stay {
 		return bye
 	}
-	for {
+	for late := false; ; {
 		var retry <-chan time.Time
 		if s.shelf.waiting {
 			retry = time.After(retryEvery)
@@ -159,10 +159,7 @@ func (s *session) run(ctx context.Context) (bye string) {
 				return bye
 			}
 		case <-greet.C:
-			if !s.met {
-				return "no greeting"
-			}
-			continue
+			late = true // it may have come in this moment
 		case <-s.shed:
 			return byeDone
 		case <-ctx.Done():
@@ -172,6 +169,9 @@ func (s *session) run(ctx context.Context) (bye string) {
 		}
 		if bye := s.listen(ctx); bye != stay {
 			return bye
+		}
+		if late && !s.met {
+			return "no greeting"
 		}
 	}
 }

@@ -37,8 +37,6 @@ func TestStorm(t *testing.T) {
 	box := openDisk(t, t.TempDir(), boxtest.Today)
 	defer box.Close()
 	w := open(t, box, relay.Options{Limits: relay.Limits{LoopbackFree: true}})
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
 	var all, connected sync.WaitGroup
 	connected.Add(clients)
 	begin := time.Now()
@@ -48,9 +46,17 @@ func TestStorm(t *testing.T) {
 		all.Go(func() {
 			tk := start(w.dial(nil), exchange.Config{Shards: []uint8{shard}}, p)
 			defer tk.close()
+			// Each greets at once, as clients do: a relay does not wait for ever.
+			err := exchange.WriteFrame(tk.conn, tk.x.Next(exchange.MaxFrame))
 			connected.Done()
 			connected.Wait()
-			_, err := tk.until(ctx, func(o exchange.Outcome) bool {
+			if err != nil {
+				t.Errorf("client %d: %v", i, err)
+				return
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			_, err = tk.until(ctx, func(o exchange.Outcome) bool {
 				return len(o.Handed) == 1 && p.count() == perShard
 			})
 			if err != nil {
