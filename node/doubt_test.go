@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/jauap/jauap/envelope"
@@ -48,12 +49,70 @@ func TestDoubt(t *testing.T) {
 	if a, b := p.n.weight(bad), p.n.weight(good); a > routing.Whole/2 || b != routing.Whole {
 		t.Fatalf("weights %d and %d after the proofs", a, b)
 	}
+	// Its word is not passed on any more; that of who is believed is.
+	late := [2][]byte{sealed(t, w.rng, envelope.S1), sealed(t, w.rng, envelope.S1)}
+	w.step(informant, Submit{Raw: late[0]})
+	w.step(friendly, Submit{Raw: late[1]})
+	w.greet(informant, p, "informant", "p")
+	w.greet(friendly, p, "friendly", "p")
+	q := newPerson(t, 4, Config{})
+	w.greet(p, q, "p", "q")
+	for k, want := range []uint8{routing.Other, routing.Near} {
+		id := envelope.IDOf(late[k])
+		if rank, _ := p.rank(id); rank != routing.Near {
+			t.Errorf("rank %d with who met its writer", rank)
+		}
+		if rank, _ := q.rank(id); rank != want {
+			t.Errorf("rank %d one hop on, want %d", rank, want)
+		}
+	}
 	before := p.n.weight(bad)
 	w.greet(informant, p, "informant", "p")
 	p.crash(w.rng)
 	if a, b := p.n.weight(bad), p.n.weight(giverSelf); a != before || b != before {
 		t.Fatalf("weights %d and %d after a restart, want %d", a, b, before)
 	}
+	if len(p.trouble)+len(q.trouble) > 0 {
+		t.Fatal(p.trouble, q.trouble)
+	}
+}
+
+// Where no proof comes for days, that nothing is proven is held against nobody.
+func TestNoProofs(t *testing.T) {
+	w := newWorld(t, 42)
+	rich := routing.Default()
+	rich.Credit = 1000
+	p, busy, q := newPerson(t, 1, Config{}), newPerson(t, 2, Config{}), newPerson(t, 3, Config{Rules: rich})
+	write := func(by *person) envelope.ID {
+		raw := sealed(t, w.rng, envelope.S1)
+		w.step(by, Submit{Raw: raw})
+		return envelope.IDOf(raw)
+	}
+	for range routing.Vouch + 1 {
+		write(busy)
+	}
+	w.greet(busy, p, "busy", "p")
+	ranks := func(want uint8) {
+		t.Helper()
+		id := write(busy)
+		w.greet(busy, p, "busy", "p")
+		w.greet(p, q, "p", "q")
+		if rank, _ := p.rank(id); rank != routing.Near {
+			t.Errorf("rank %d with a contact of the writer", rank)
+		}
+		if rank, _ := q.rank(id); rank != want {
+			t.Errorf("rank %d one hop on, want %d", rank, want)
+		}
+	}
+	ranks(routing.Other)
+	for k := range 3 {
+		other := newPerson(t, uint64(10+k), Config{})
+		for range routing.Quiet / 3 {
+			write(other)
+		}
+		w.greet(other, p, fmt.Sprint("other ", k), "p")
+	}
+	ranks(routing.Near)
 	if len(p.trouble) > 0 {
 		t.Fatal(p.trouble)
 	}

@@ -144,13 +144,22 @@ func (n *Node) saveEdge(e *edge) {
 
 // weight of who brought a unit of rank Near, and of own units.
 func (n *Node) weight(from uint32) uint8 {
-	switch {
-	case from == giverSelf:
+	if from == giverSelf {
 		return n.self().Weight(n.c.Rules)
-	case from&giverContact == 0 || n.edges[from] == nil && len(n.edges) >= maxEdges:
-		return routing.Whole
 	}
-	return n.edge(from).Weight(n.c.Rules)
+	if e := n.known(from); e != nil {
+		return e.Weight(n.c.Rules)
+	}
+	return routing.Whole
+}
+
+// known is the edge of a giver; nil for one that is no contact, and where there is
+// no room to remember another.
+func (n *Node) known(from uint32) *edge {
+	if from&giverContact == 0 || n.edges[from] == nil && len(n.edges) >= maxEdges {
+		return nil
+	}
+	return n.edge(from)
 }
 
 // self is the edge of own units. It is not kept on disk: those that nothing has
@@ -165,6 +174,14 @@ func (n *Node) self() *routing.Edge {
 		})
 	}
 	return n.own
+}
+
+// brings takes over what routing made of an edge that brought something.
+func (n *Node) brings(e *edge, r routing.Edge) {
+	if r.Brought > e.Brought {
+		n.unproven++
+	}
+	e.set(r)
 }
 
 // set takes over what routing made of an edge.
@@ -218,6 +235,7 @@ func (n *Node) expected(m *meeting, it exchange.Item) uint8 {
 
 // refund gives credit back to the contact who brought what was delivered.
 func (n *Node) refund(old store.Entry) {
+	n.unproven = 0
 	switch {
 	case old.Rank == routing.Own:
 		*n.self() = n.self().Proved(old.Class, true)
@@ -238,7 +256,7 @@ func (n *Node) raise(m *meeting, old store.Entry) {
 	if meta.Rank >= old.Rank || !n.sh.Raise(old.ID, meta) {
 		return
 	}
-	m.edge.set(after)
+	n.brings(m.edge, after)
 	n.dirty, n.all = true, true
 	n.raised = append(n.raised, old.ID)
 	if over := len(n.raised) - maxRaised; over > 0 {
@@ -320,20 +338,27 @@ func (n *Node) tellAll(m *meeting, e *edge) bool {
 	for e.raised = max(e.raised, n.raisedGone); e.raised < n.raisedGone+uint64(len(n.raised)); {
 		from := n.raised[e.raised-n.raisedGone:]
 		from = from[:min(len(from), noteIDs)]
-		if !n.note(m, routing.Known, from) {
+		n.near = n.near[:0]
+		for _, id := range from {
+			if u, ok := n.sh.Entry(id); ok {
+				n.near = append(n.near, brought{id, u.From})
+			}
+		}
+		if !n.note(m, routing.Known, n.believed(n.near)) {
 			return false
 		}
 		e.raised += uint64(len(from))
 	}
 	for e.told < n.sh.Top() {
 		at, open := e.told, !n.c.HideOwn && !m.hide
-		var first, known []envelope.ID
+		var first []envelope.ID
+		known := n.near[:0]
 		n.sh.Each(e.told, noteIDs, func(u store.Entry) {
 			switch at = u.Seq; routing.LabelOf(u.Rank, open) {
 			case routing.First:
 				first = append(first, u.ID)
 			case routing.Known:
-				known = append(known, u.ID)
+				known = append(known, brought{u.ID, u.From})
 			}
 		})
 		if at == e.told {
@@ -343,10 +368,28 @@ func (n *Node) tellAll(m *meeting, e *edge) bool {
 			return false
 		}
 		n.note(m, routing.First, first)
-		n.note(m, routing.Known, known)
+		n.note(m, routing.Known, n.believed(known))
+		n.near = known
 		e.told = at
 	}
 	return true
+}
+
+// brought is a unit of rank Near and who brought it.
+type brought struct {
+	id   envelope.ID
+	from uint32
+}
+
+// believed are those of the units of which contacts are told that they are near.
+func (n *Node) believed(list []brought) (ids []envelope.ID) {
+	quiet := n.unproven > n.c.Rules.Quiet // that nothing is proven means nothing then
+	for _, u := range list {
+		if e := n.known(u.from); quiet || e == nil || e.Vouched(n.c.Rules) {
+			ids = append(ids, u.id)
+		}
+	}
+	return ids
 }
 
 // noteRoom is what two notes take at most.

@@ -85,7 +85,7 @@ func TestCreditOfAContact(t *testing.T) {
 		return n, fixed
 	}
 	flood := func() {
-		for range 200 {
+		for range routing.Credit + 100 {
 			w.step(informant, Submit{Raw: sealed(t, w.rng, envelope.S1)})
 		}
 		w.greet(informant, p, "informant", "p")

@@ -107,17 +107,20 @@ type Node struct {
 	raisedGone uint64
 	returning  int64 // bytes of all meetings' returning
 
-	page    []exchange.Item // scratch of view.Since
-	pumped  []*meeting      // scratch of pumpAll
-	out     exchange.Outcome
-	effects []Effect
-	came    int64    // bytes of units, over all links
-	all     bool     // something happened that any meeting may speak of
-	dirty   bool     // the shelf has something that is not durable
-	later   []Effect // told once it is
-	untold  []Effect // arrivals that a failing disk kept from being told
-	put     []placed
-	broken  error
+	page []exchange.Item // scratch of view.Since
+	near []brought       // scratch of tellAll
+
+	unproven int        // units that contacts brought since a proof came of anything
+	pumped   []*meeting // scratch of pumpAll
+	out      exchange.Outcome
+	effects  []Effect
+	came     int64    // bytes of units, over all links
+	all      bool     // something happened that any meeting may speak of
+	dirty    bool     // the shelf has something that is not durable
+	later    []Effect // told once it is
+	untold   []Effect // arrivals that a failing disk kept from being told
+	put      []placed
+	broken   error
 
 	losses    uint64    // of the shelf, as far as they were heeded
 	recheckAt time.Time // when units that cannot be read are tried next

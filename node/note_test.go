@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/jauap/jauap/envelope"
@@ -10,11 +11,14 @@ import (
 // followed them was answered.
 func TestNotesAreSaidOnce(t *testing.T) {
 	w := newWorld(t, 41)
-	a, b, c := newPerson(t, 1, Config{}), newPerson(t, 2, Config{}), newPerson(t, 3, Config{})
-	for range 90 {
-		w.step(a, Submit{Raw: sealed(t, w.rng, envelope.S1)})
+	b, c := newPerson(t, 2, Config{}), newPerson(t, 3, Config{})
+	for k := range 3 { // each within what is vouched for
+		a := newPerson(t, uint64(10+k), Config{})
+		for range 30 {
+			w.step(a, Submit{Raw: sealed(t, w.rng, envelope.S1)})
+		}
+		w.greet(a, b, fmt.Sprint("a", k), "b")
 	}
-	w.greet(a, b, "a", "b")
 	notes := func(cut int) int {
 		x := w.meetAs(b, c, friend("c"), friend("b"), cut)
 		n := 0

@@ -252,7 +252,7 @@ func (v *view) whole(it exchange.Item, raw []byte) (exchange.Verdict, bool, erro
 	}
 	if err == nil {
 		if v.m.edge != nil {
-			v.m.edge.set(edge)
+			n.brings(v.m.edge, edge)
 		}
 		if e.Class() != envelope.Stamp {
 			n.later = append(n.later, Arrived{ID: it.ID, Raw: raw})

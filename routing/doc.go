@@ -19,7 +19,8 @@
 //   - A stranger cannot give anything the rank Near, nor a contact more than
 //     its credit.
 //   - Towards strangers own units have the place of units that a contact brought.
-//   - Doubt of a contact changes the order and nothing else: all is offered.
+//   - Doubt of a contact changes the order, and whether its word is passed on, and
+//     nothing else: all is offered.
 //
 // # Not here
 //

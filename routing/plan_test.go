@@ -353,6 +353,35 @@ func TestWeight(t *testing.T) {
 	}
 }
 
+// What is proven never ends a contact's word, what is not never brings it back
+// within a day, and a day that passes never ends it.
+func TestVouched(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := Default()
+		r.Vouch, r.VouchProven = rapid.IntRange(0, 100).Draw(t, "units"), rapid.IntRange(0, 10).Draw(t, "proven")
+		var e Edge
+		for range rapid.IntRange(0, 300).Draw(t, "n") {
+			before := e.Vouched(r)
+			if e.Brought > e.Proven && rapid.Bool().Draw(t, "proof") {
+				if e = e.Proved(envelope.S1, false); before && !e.Vouched(r) {
+					t.Fatalf("a proof ends the word of %+v", e)
+				}
+				continue
+			}
+			if e = e.bring(envelope.S1); !before && e.Vouched(r) {
+				t.Fatalf("what is not proven brings back the word of %+v", e)
+			}
+		}
+		if next := e.on(e.Day + 1); e.Proven == 0 && e.Vouched(r) && !next.Vouched(r) {
+			t.Fatalf("a day ends the word of %+v", e)
+		}
+	})
+	r := Default()
+	if !(Edge{Brought: uint16(r.Vouch)}).Vouched(r) || (Edge{Brought: uint16(r.Vouch) + 1}).Vouched(r) || !(Edge{Brought: 1000, Proven: 600}).Vouched(r) {
+		t.Fatal("who is vouched for")
+	}
+}
+
 func b2i(b bool) int {
 	if b {
 		return 1

@@ -28,6 +28,12 @@ type Rules struct {
 	// which less than so many percent were proven: Edge.Weight.
 	Trust  int
 	Proven int
+	// A contact's word is passed on until it brought more than Vouch units, and
+	// VouchProven for each that was proven (Edge.Vouched), or Quiet units came of
+	// contacts since a proof of any.
+	Vouch       int
+	VouchProven int
+	Quiet       int
 	// Spray is to how many peers one device hands a large unit of others at once,
 	// and Again how long it waits before each further one; 0: for ever. Text is
 	// small enough to be given to everybody; a film is not.
@@ -37,7 +43,10 @@ type Rules struct {
 
 // Default are the rules that devices go by.
 func Default() Rules {
-	return Rules{Shares: Shares(), Credit: Credit, FirstUnits: FirstUnits, FirstBytes: 2 << 20, Trust: Trust, Proven: Proven, Spray: Spray, Again: Again}
+	return Rules{
+		Shares: Shares(), Credit: Credit, FirstUnits: FirstUnits, FirstBytes: 2 << 20, Trust: Trust, Proven: Proven,
+		Vouch: Vouch, VouchProven: VouchProven, Quiet: Quiet, Spray: Spray, Again: Again,
+	}
 }
 
 // Shares are those of Default.
@@ -67,10 +76,13 @@ func LabelOf(rank uint8, open bool) Label {
 
 // Of Default.
 const (
-	Credit     = 100
-	FirstUnits = 20
-	Trust      = 4
-	Proven     = 50
+	Credit      = 400
+	FirstUnits  = 20
+	Trust       = 4
+	Proven      = 50
+	Vouch       = 40
+	VouchProven = 5
+	Quiet       = 300
 )
 
 // creditStep: a unit costs one credit and one more for each so many bytes.
@@ -131,6 +143,15 @@ func (e Edge) Weight(r Rules) uint8 {
 	trust := 100 * r.Trust
 	w := Whole * (100*int(e.Proven) + trust) / (max(r.Proven, 0)*int(e.Brought) + trust)
 	return uint8(min(max(w, 1), Whole))
+}
+
+// Vouched says that a contact's word is passed on: that units which it ranked near
+// are near for other contacts, too. Otherwise what an informant brings to its
+// contacts is as near as all else from the second hop on, where nobody can tell
+// whose it was. It ends when a contact brought more of which nothing was proven
+// than Rules.Vouch.
+func (e Edge) Vouched(r Rules) bool {
+	return int(e.Brought) <= r.Vouch+r.VouchProven*int(e.Proven)
 }
 
 // Arrival is a unit that a peer brings.

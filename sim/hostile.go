@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/binary"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/jauap/jauap/envelope"
@@ -24,13 +26,20 @@ type hostile struct {
 	links map[node.LinkID]*assault
 	most  int                 // units offered in a meeting
 	faked []envelope.Envelope // stamps, offered before them in each
+	given map[int]time.Time   // units that a contact took, and when
+	prove time.Duration       // so long after that their proofs are offered to contacts
 }
 
-// assault is one meeting: where in its units it began, and what it offers.
-type assault struct{ first, n int }
+// assault is one meeting: where in its units it began, how many it offers, and
+// which ones it offers proofs of, after the stamps and before the units.
+type assault struct {
+	first, n int
+	contact  bool
+	proofs   []int
+}
 
 func newHostile(rng *rand.Rand, s Scenario, expiry envelope.Day) (*hostile, error) {
-	h := &hostile{rng: rng, seed: rng.Uint64(), class: s.Class, until: expiry, links: map[node.LinkID]*assault{}, most: min(s.Offer, s.Junk)}
+	h := &hostile{rng: rng, seed: rng.Uint64(), class: s.Class, until: expiry, links: map[node.LinkID]*assault{}, most: min(s.Offer, s.Junk), given: map[int]time.Time{}, prove: s.JunkProofs}
 	for k := range min(s.Forged, s.Junk) {
 		e, err := h.forge(k)
 		if err != nil {
@@ -50,11 +59,22 @@ func newHostile(rng *rand.Rand, s Scenario, expiry envelope.Day) (*hostile, erro
 
 // unit makes one of its units. They are made anew each time: a million take a gigabyte.
 func (h *hostile) unit(k int) (envelope.Envelope, error) {
-	rng := rand.New(rand.NewPCG(h.seed, uint64(k)))
-	var by envelope.Signer
-	fill(rng, by.Key[:])
+	return envelope.NewBy(h.class, 0, h.until, h.signer(k), make([]byte, h.class.BodySize()))
+}
+
+func (h *hostile) signer(k int) (by envelope.Signer) {
+	fill(rand.New(rand.NewPCG(h.seed, uint64(k))), by.Key[:])
 	by.Sign = func([]byte) []byte { return bytes.Repeat([]byte{junkByte}, ed25519.SignatureSize) }
-	return envelope.NewBy(h.class, 0, h.until, by, make([]byte, h.class.BodySize()))
+	return by
+}
+
+// proof of one of its units: whoever makes junk can say that it has arrived.
+func (h *hostile) proof(k int) (envelope.Envelope, error) {
+	e, err := h.unit(k)
+	if err != nil {
+		return e, err
+	}
+	return envelope.NewDoneBy(e, h.signer(k))
 }
 
 // junkByte fills the place of junk's signatures. A run takes them for right: whoever
@@ -63,20 +83,23 @@ const junkByte = 0x6a
 
 // junk says whether a unit is of a hostile device.
 func junk(e envelope.Envelope) bool {
-	const at = 36 // spec/envelope.md: the signature
+	at := 36 // spec/envelope.md: the signature
+	if e.Class() == envelope.Done {
+		at = envelope.DoneSize - ed25519.SignatureSize
+	}
 	raw := e.Bytes()
-	return e.Class().Sealed() &&
+	return (e.Class().Sealed() || e.Class() == envelope.Done) &&
 		bytes.Equal(raw[at:at+ed25519.SignatureSize], bytes.Repeat([]byte{junkByte}, ed25519.SignatureSize))
 }
 
 func (h *hostile) Next() (at time.Time) { return at }
 
 // Step speaks spec/exchange.md as far as giving needs it.
-func (h *hostile) Step(_ time.Time, evs ...node.Event) (out []node.Effect) {
+func (h *hostile) Step(now time.Time, evs ...node.Event) (out []node.Effect) {
 	for _, ev := range evs {
 		switch ev := ev.(type) {
 		case node.Up:
-			a := &assault{n: h.most}
+			a := &assault{n: h.most, contact: ev.Peer.Key != ""}
 			if len(h.ids) > 0 {
 				a.first = h.rng.IntN(len(h.ids))
 			}
@@ -89,6 +112,9 @@ func (h *hostile) Step(_ time.Time, evs ...node.Event) (out []node.Effect) {
 			if len(h.faked) > 0 {
 				out = append(out, h.pretend(ev.Link))
 			}
+			if a.contact && h.prove > 0 {
+				out = h.settle(out, ev.Link, a, now)
+			}
 			for at := 0; at < a.n; at += 128 {
 				out = append(out, h.have(ev.Link, a, at, min(at+128, a.n)))
 			}
@@ -96,7 +122,7 @@ func (h *hostile) Step(_ time.Time, evs ...node.Event) (out []node.Effect) {
 			delete(h.links, ev.Link)
 		case node.Frame:
 			if a := h.links[ev.Link]; a != nil && ev.Data[0] == 0x84 {
-				out = h.serve(out, ev.Link, a, ev.Data[1:])
+				out = h.serve(out, ev.Link, a, ev.Data[1:], now)
 			}
 		}
 	}
@@ -134,30 +160,62 @@ func (h *hostile) pretend(l node.LinkID) node.Effect {
 	return node.Send{Link: l, Data: b}
 }
 
-// bytes of what was listed under a number.
-func (h *hostile) bytes(a *assault, number int) ([]byte, error) {
-	if number < len(h.faked) {
-		return h.faked[number].Bytes(), nil
+// settle lists proofs of what contacts took long enough ago.
+func (h *hostile) settle(out []node.Effect, l node.LinkID, a *assault, now time.Time) []node.Effect {
+	for _, k := range slices.Sorted(maps.Keys(h.given)) {
+		if now.Sub(h.given[k]) >= h.prove {
+			a.proofs = append(a.proofs, k)
+		}
 	}
-	e, err := h.unit(h.at(a, number-len(h.faked)))
-	return e.Bytes(), err
+	for part := range slices.Chunk(a.proofs, 128) {
+		b := []byte{0x82, 0}
+		for _, k := range part {
+			e, err := h.proof(k)
+			if err != nil {
+				return out
+			}
+			id := e.ID()
+			b = append(b, id[:]...)
+			b = binary.BigEndian.AppendUint16(append(b, byte(envelope.Done), 0), uint16(h.until))
+		}
+		out = append(out, node.Send{Link: l, Data: b})
+	}
+	return out
+}
+
+// bytes of what was listed under a number.
+func (h *hostile) bytes(a *assault, number int) (b []byte, unit int, err error) {
+	var e envelope.Envelope
+	if number < len(h.faked) {
+		return h.faked[number].Bytes(), -1, nil
+	}
+	if number -= len(h.faked); number < len(a.proofs) {
+		e, err = h.proof(a.proofs[number])
+		return e.Bytes(), -1, err
+	}
+	unit = h.at(a, number-len(a.proofs))
+	e, err = h.unit(unit)
+	return e.Bytes(), unit, err
 }
 
 // serve answers a WANT.
-func (h *hostile) serve(out []node.Effect, l node.LinkID, a *assault, b []byte) []node.Effect {
+func (h *hostile) serve(out []node.Effect, l node.LinkID, a *assault, b []byte, now time.Time) []node.Effect {
 	for len(b) > 0 {
 		number, n := binary.Uvarint(b)
 		if n <= 0 {
 			return out
 		}
 		from, m := binary.Uvarint(b[n:])
-		if m <= 0 || number >= uint64(a.n+len(h.faked)) {
+		if m <= 0 || number >= uint64(a.n+len(h.faked)+len(a.proofs)) {
 			return out
 		}
 		b = b[n+m:]
-		raw, err := h.bytes(a, int(number))
+		raw, unit, err := h.bytes(a, int(number))
 		if err != nil {
 			return out
+		}
+		if _, before := h.given[unit]; unit >= 0 && a.contact && h.prove > 0 && !before {
+			h.given[unit] = now
 		}
 		d := binary.AppendUvarint([]byte{0x85}, number)
 		d = binary.AppendUvarint(d, from)

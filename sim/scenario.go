@@ -66,9 +66,10 @@ type Scenario struct {
 	// Sybils offer junk to strangers; Informants to their contacts, too. Neither
 	// takes or carries anything.
 	Sybils, Informants []int
-	Junk               int // units that each of them has
-	Offer              int // of them in a meeting
-	Forged             int // stamps that each of them made itself, for as many of its units
+	Junk               int           // units that each of them has
+	Offer              int           // of them in a meeting
+	JunkProofs         time.Duration // after which informants prove to contacts that what they took arrived; 0: never
+	Forged             int           // stamps that each of them made itself, for as many of its units
 	Postage            Postage
 	Windows            []Window // for the picture
 	Rivals             []Rival  // what other ways would bring, letter by letter

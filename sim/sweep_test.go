@@ -24,8 +24,14 @@ func BenchmarkSweep(b *testing.B) {
 			s.Rules.Shares[routing.Near], s.Rules.Shares[routing.Other] = near, 75-near
 		})
 	}
-	for _, credit := range []int{7, 20, 300} {
+	for _, credit := range []int{20, 100} {
 		add(fmt.Sprintf("credit %d", credit), func(s *Scenario) { s.Rules.Credit = credit })
+	}
+	for _, units := range []int{20, 60, 120, 10_000} {
+		add(fmt.Sprintf("vouched for %d units", units), func(s *Scenario) { s.Rules.Vouch = units })
+	}
+	for _, proven := range []int{2, 10} {
+		add(fmt.Sprintf("and %d for each proven", proven), func(s *Scenario) { s.Rules.VouchProven = proven })
 	}
 	for _, lane := range []int{0, 5} {
 		add(fmt.Sprintf("reserved lane %d", lane), func(s *Scenario) { s.Rules.FirstUnits = lane })
