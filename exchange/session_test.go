@@ -10,7 +10,7 @@ import (
 	"github.com/jauap/jauap/envelope"
 )
 
-const never = 1 << 60
+const never = 1 << 30
 
 // Random shelves, random cuts: both end with the union, every payload byte
 // arrives exactly once, and at most one chunk each way is lost by a cut.

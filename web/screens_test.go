@@ -307,7 +307,7 @@ func TestCarry(t *testing.T) {
 	if resp.StatusCode != 404 {
 		t.Errorf("no such stick: %d", resp.StatusCode)
 	}
-	has(t, page, "There is no such place", `value="/nowhere"`)
+	has(t, page, "This place cannot be used", `value="/nowhere"`)
 	resp, page = b.submit("/carry", "path", " ")
 	if resp.StatusCode != 400 {
 		t.Errorf("nothing: %d", resp.StatusCode)
