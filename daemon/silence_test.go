@@ -224,20 +224,23 @@ func TestSwallowed(t *testing.T) {
 	awaitState(t, inside, id, api.Delivered, api.Read)
 	delivered := time.Since(lifted)
 	t.Logf("silence noticed %.1f s after the letter was written; filter lifted: letter left after %v, its proof came after %v", noticed.Seconds(), left, delivered)
-	if delivered > 2*time.Second {
-		t.Error("more than two seconds")
+	// A letter over the open link says how fast this machine is now.
+	began = time.Now()
+	awaitState(t, inside, send(t, inside, "Dana", "After the filter."), api.Delivered, api.Read)
+	if usual := time.Since(began); delivered > 2*time.Second+5*usual {
+		t.Errorf("%v, where a letter takes %v: the opening was missed", delivered, usual)
 	}
 	s, err := inside.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Network.State != "open" || s.Links[0].State != "up" || s.Progress == nil || s.Progress.Sent != 2 || s.Progress.Total != 2 {
+	if s.Network.State != "open" || s.Links[0].State != "up" || s.Progress == nil || s.Progress.Sent != 3 || s.Progress.Total != 3 {
 		t.Errorf("afterwards: %+v, %+v, %+v", s.Network, s.Links, s.Progress)
 	}
 	if w := s.Windows[len(s.Windows)-1]; w.Out < 1000 || w.In < 1000 {
 		t.Errorf("the window says %+v", w)
 	}
-	if got := texts(t, abroad, "Aigerim"); len(got) != 2 {
+	if got := texts(t, abroad, "Aigerim"); len(got) != 3 {
 		t.Errorf("abroad reads %q", got)
 	}
 }
