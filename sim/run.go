@@ -65,11 +65,11 @@ func Run(ctx context.Context, s Scenario, seed uint64) (Result, error) {
 		r.play(e)
 		r.spare(e)
 		if r.failed != nil {
-			return Result{}, fmt.Errorf("%w (repeat it: jauap sim %s --seed %d)", r.failed, s.Name, seed)
+			return Result{}, fmt.Errorf("%w (repeat it: jauap sim %s --seed %d)", r.failed, cmp.Or(s.Repeat, s.Name), seed)
 		}
 	}
 	if err := r.check(); err != nil {
-		return Result{}, fmt.Errorf("%w (repeat it: jauap sim %s --seed %d)", err, s.Name, seed)
+		return Result{}, fmt.Errorf("%w (repeat it: jauap sim %s --seed %d)", err, cmp.Or(s.Repeat, s.Name), seed)
 	}
 	return r.result(seed), nil
 }

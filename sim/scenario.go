@@ -40,6 +40,7 @@ type Network struct {
 type Scenario struct {
 	Name     string
 	About    string // one line for a person
+	Repeat   string // what `jauap sim` was told besides the seed; empty: Name
 	People   int
 	Contacts []Contact
 	Letters  []Letter // in addition to Random

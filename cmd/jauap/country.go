@@ -80,6 +80,17 @@ func scenario(name string, c *cli.Command) (s sim.Scenario, err error) {
 	if err == nil && c.String("postage") != "" {
 		s.Postage, err = sim.ParsePostage(c.String("postage"))
 	}
+	if rate := c.Int("rate"); rate < 0 {
+		err = errors.Join(err, errors.New("--rate is bytes a second, and not below 0"))
+	} else if rate > 0 {
+		s.Network.Rate = rate
+	}
+	s.Repeat = name
+	for _, flag := range []string{"people", "class", "postage", "rate"} {
+		if c.IsSet(flag) {
+			s.Repeat += fmt.Sprintf(" --%s %v", flag, c.Value(flag))
+		}
+	}
 	return s, err
 }
 
