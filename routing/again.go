@@ -6,9 +6,6 @@ type Gone struct {
 	Times int   // how often it went; 0: never
 }
 
-// Returns is how often a unit goes before it is not taken again into a full shelf.
-const Returns = 1
-
 // TakeAgain says whether to take a unit of so many bytes once more, which came to be
 // evicted, into a shelf with free bytes that displace nothing. Each unit is taken once
 // whatever else is here: only who reads it knows whether it is a letter to this device.
@@ -20,5 +17,5 @@ func TakeAgain(rank uint8, g Gone, size, free int64) bool {
 	case g.Rank == Own:
 		return false
 	}
-	return g.Times < Returns || rank < g.Rank || 2*size <= free // a record is more than its unit
+	return rank < g.Rank || 2*size <= free // a record is more than its unit
 }

@@ -139,12 +139,15 @@ func (h *hostile) note(l node.LinkID, a *assault, label byte, from, to int) node
 	return node.Send{Link: l, Data: b}
 }
 
+// line of a listing.
+func (h *hostile) line(b []byte, id envelope.ID, c envelope.Class) []byte {
+	return binary.BigEndian.AppendUint16(append(append(b, id[:]...), byte(c), 0), uint16(h.until))
+}
+
 func (h *hostile) have(l node.LinkID, a *assault, from, to int) node.Effect {
 	b := []byte{0x82, 0}
 	for k := from; k < to; k++ {
-		i := h.at(a, k)
-		b = append(b, h.ids[i][:]...)
-		b = binary.BigEndian.AppendUint16(append(b, byte(h.class), 0), uint16(h.until))
+		b = h.line(b, h.ids[h.at(a, k)], h.class)
 	}
 	return node.Send{Link: l, Data: b}
 }
@@ -153,9 +156,7 @@ func (h *hostile) have(l node.LinkID, a *assault, from, to int) node.Effect {
 func (h *hostile) pretend(l node.LinkID) node.Effect {
 	b := []byte{0x82, 0}
 	for _, e := range h.faked {
-		id := e.ID()
-		b = append(b, id[:]...)
-		b = binary.BigEndian.AppendUint16(append(b, byte(envelope.Stamp), 0), uint16(h.until))
+		b = h.line(b, e.ID(), envelope.Stamp)
 	}
 	return node.Send{Link: l, Data: b}
 }
@@ -174,9 +175,7 @@ func (h *hostile) settle(out []node.Effect, l node.LinkID, a *assault, now time.
 			if err != nil {
 				return out
 			}
-			id := e.ID()
-			b = append(b, id[:]...)
-			b = binary.BigEndian.AppendUint16(append(b, byte(envelope.Done), 0), uint16(h.until))
+			b = h.line(b, e.ID(), envelope.Done)
 		}
 		out = append(out, node.Send{Link: l, Data: b})
 	}
