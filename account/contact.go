@@ -55,6 +55,7 @@ func (v Verified) String() string {
 type Contact struct {
 	ID         ContactID
 	Name       string // unique among contacts, at most 64 bytes, printable
+	outward    string // see Outward; empty for Name
 	Public     identity.Public
 	Verified   Verified
 	VerifiedAt time.Time
@@ -93,10 +94,16 @@ type person struct {
 	dirty    bool
 }
 
-const personVersion = 1
+// personVersion is the newest form of the record; one with a name for others is
+// of form 2, all others stay readable to older programs.
+const personVersion = 2
 
 func (p *person) record() []byte {
-	r := NewRecord(personVersion).Text(p.Name).Raw(p.Public.Sig[:]).Raw(p.Public.DH[:])
+	version := byte(1)
+	if p.outward != "" {
+		version = 2
+	}
+	r := NewRecord(version).Text(p.Name).Raw(p.Public.Sig[:]).Raw(p.Public.DH[:])
 	r.Uint(uint64(p.Verified)).Time(p.VerifiedAt).Text(p.By).Flag(p.KeyChanged).Raw(p.Was[:])
 	r.Time(p.AddedAt).Time(p.HeardAt).Uint(uint64(p.Shard))
 	if p.fingerprint.IsZero() {
@@ -111,12 +118,15 @@ func (p *person) record() []byte {
 	if p.have {
 		r.Blob(p.theirs.Card.Bytes()).Raw(p.theirs.Key[:])
 	}
+	if version == 2 {
+		r.Text(p.outward)
+	}
 	return r.Bytes()
 }
 
 func parsePerson(id []byte, b []byte) (*person, error) {
 	f := ReadRecord(b)
-	f.Version(personVersion)
+	version := f.Version(personVersion)
 	p := &person{}
 	p.Name = f.Text()
 	p.Public.Sig, p.Public.DH = [32]byte(f.Raw(32)), [32]byte(f.Raw(32))
@@ -134,6 +144,9 @@ func parsePerson(id []byte, b []byte) (*person, error) {
 			return nil, fmt.Errorf("%w: a contact's card: %w", ErrDamaged, err)
 		}
 		p.theirs.Key = [32]byte(f.Raw(32))
+	}
+	if version == 2 {
+		p.outward = f.Text()
 	}
 	if len(print) > 0 {
 		if p.fingerprint, err = identity.ParseFingerprint(print); err != nil {
@@ -156,7 +169,16 @@ const maxPetname = 64
 // CleanName makes a name from outside fit to be shown in a line: printable, no
 // marks that turn the direction of writing, single spaces, at most 64 bytes.
 func CleanName(s string) string {
-	s = strings.ToValidUTF8(s, "")
+	s = printable(s)
+	for len(s) > maxPetname {
+		_, n := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-n]
+	}
+	return strings.TrimSpace(s)
+}
+
+// printable is CleanName of any length.
+func printable(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -165,13 +187,8 @@ func CleanName(s string) string {
 			return -1
 		}
 		return r
-	}, s)
-	s = strings.Join(strings.Fields(s), " ")
-	for len(s) > maxPetname {
-		_, n := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-n]
-	}
-	return strings.TrimSpace(s)
+	}, strings.ToValidUTF8(s, ""))
+	return strings.Join(strings.Fields(s), " ")
 }
 
 // freeName is the name, or the name with a number, that no other contact has.

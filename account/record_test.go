@@ -49,6 +49,7 @@ func FuzzRecords(f *testing.F) {
 	s := &sent{to: ContactID{1}, letters: []LetterID{{1}}, carriers: [][8]byte{{1}}}
 	f.Add(s.record())
 	f.Add((&person{Contact: Contact{Name: "n"}}).record())
+	f.Add((&person{Contact: Contact{Name: "n", outward: "o"}}).record())
 	limits.Hostile(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		defer limits.Watch(t, len(b))()

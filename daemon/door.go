@@ -238,6 +238,8 @@ func doorError(err error) error {
 	for _, pair := range []struct{ is, door error }{
 		{account.ErrUnknown, api.ErrUnknownPerson},
 		{account.ErrSelf, api.ErrUsage},
+		{account.ErrName, api.ErrUsage},
+		{account.ErrNameTaken, api.ErrUsage},
 		{scan.ErrNone, api.ErrBadPicture},
 		{scan.ErrPicture, api.ErrBadPicture},
 		{scan.ErrLarge, api.ErrTooLarge},

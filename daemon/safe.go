@@ -104,7 +104,7 @@ func (d *Daemon) Safe(_ context.Context, a api.SafeAsk) (api.Told, error) {
 			return api.Told{}, err
 		}
 		for _, c := range with {
-			w.With = append(w.With, status.Mention{Name: c.Name, ID: c.ID})
+			w.With = append(w.With, status.Mention{Name: c.Outward(), ID: c.ID})
 		}
 	}
 	said, err := d.board.Say(d.moment(), w, to, a.Heard)

@@ -156,7 +156,7 @@ func (p *Pairing) Introduce(at account.Moment, x, y account.ContactID) (Intro, e
 		}
 		for i := range n.two {
 			other := who[1-i]
-			if err := p.queue(tx, at, n.two[i], kindOffer, n.id[:], other.ID[:], []byte(other.Name)); err != nil {
+			if err := p.queue(tx, at, n.two[i], kindOffer, n.id[:], other.ID[:], []byte(other.Outward())); err != nil {
 				return err
 			}
 		}

@@ -314,6 +314,8 @@ type personScreen struct {
 	Done    string // what went well
 	Problem string
 	Code    string // typed and not matching
+	As      string // what to call them, as it was typed
+	NoName  string // why not
 }
 
 func (x *turn) person() error {
@@ -337,11 +339,14 @@ func (x *turn) showPerson(status int, s personScreen) error {
 	return nil
 }
 
-// verify compares what the other person read aloud.
+// verify compares what the other person read aloud, or takes another name for them.
 func (x *turn) verify() error {
 	p, err := x.find()
 	if err != nil {
 		return err
+	}
+	if x.form.Has("name") {
+		return x.rename(p)
 	}
 	code := strings.TrimSpace(x.form.Get("code"))
 	beside := x.form.Get("same") != ""
@@ -356,6 +361,20 @@ func (x *turn) verify() error {
 		return err
 	}
 	x.tell("person", x.T("verify.ok", "name", isolate(p.Name)))
+	return x.see(x.Path("person", p.ID))
+}
+
+// rename changes what somebody is called here.
+func (x *turn) rename(p person) error {
+	as := x.form.Get("name")
+	now, err := x.p.b.Rename(x.ctx(), api.RenameAsk{Name: p.ID, As: as})
+	if errors.Is(err, api.ErrUsage) {
+		return x.showPerson(http.StatusConflict, personScreen{person: p, As: as, NoName: x.why(err)})
+	}
+	if err != nil {
+		return err
+	}
+	x.tell("person", x.T("rename.done", "name", isolate(now.Name)))
 	return x.see(x.Path("person", p.ID))
 }
 

@@ -222,6 +222,34 @@ func TestSendingFails(t *testing.T) {
 	}
 }
 
+// TestRename: a name that cannot stand comes back in the form with the reason.
+func TestRename(t *testing.T) {
+	w := newWorld(t)
+	p := w.AddPerson(api.Person{Name: "Dana"})
+	w.AddPerson(api.Person{Name: "Timur"})
+	b := w.enter(t)
+	path := "/person/" + p.ID
+	_, page := b.get(path)
+	has(t, page, "never sent", `maxlength="64"`, `value="Dana"`)
+	for name, want := range map[string]string{" timur ": "another of your people or a group", strings.Repeat("ж", 33): "a name needs a letter that can be seen, and at most 64 Latin or 32 Cyrillic"} {
+		b.get(path)
+		resp, page := b.submit(path, "name", name)
+		if resp.StatusCode != http.StatusConflict {
+			t.Errorf("%q: %d", name, resp.StatusCode)
+		}
+		has(t, page, "was not changed: "+want, `value="`+name+`"`, `aria-invalid="true"`, "<bdi>Dana</bdi>")
+	}
+	b.get(path)
+	_, page = b.submit(path, "name", "Dana <of> house 7")
+	has(t, page, "now \u2068Dana &lt;of&gt; house 7\u2069", `value="Dana &lt;of&gt; house 7"`)
+	if list, _ := w.People(t.Context()); list[0].Name != "Dana <of> house 7" || list[0].ID != p.ID {
+		t.Errorf("%+v", list)
+	}
+	if resp, _ := b.submit("/person/nobody", "name", "x"); resp.StatusCode != 404 {
+		t.Errorf("nobody: %d", resp.StatusCode)
+	}
+}
+
 func TestVerify(t *testing.T) {
 	w := newWorld(t)
 	p := w.AddPerson(api.Person{Name: "Dana", KeyChanged: true})

@@ -44,6 +44,7 @@ func personCommands(d *door) []*cli.Command {
 			Action: d.accept,
 		},
 		{Name: "people", Category: "people", Usage: "list whom I can write to", Flags: []cli.Flag{jsonFlag()}, Action: d.people},
+		{Name: "rename", Category: "people", Usage: "change what somebody is called on this device, and only here", ArgsUsage: "NAME NEW-NAME", Flags: []cli.Flag{jsonFlag()}, Action: d.rename},
 		{
 			Name: "verify", Category: "people", Usage: "compare the words or digits that somebody reads aloud", ArgsUsage: "NAME [WORDS|DIGITS]",
 			Flags:  []cli.Flag{jsonFlag(), &cli.BoolFlag{Name: "compared", Usage: "we looked at both screens side by side", Local: true}},
@@ -278,6 +279,28 @@ func (d *door) verify(ctx context.Context, c *cli.Command) error {
 			return errors.Join(err, d.jsonIf(err, p))
 		}
 		d.say("%s: %s", p.Name, verifiedText(p))
+		return nil
+	})
+}
+
+func (d *door) rename(ctx context.Context, c *cli.Command) error {
+	name, err := arg(c, 0, "a name")
+	if err != nil {
+		return err
+	}
+	as, err := arg(c, 1, "what to call them")
+	if err != nil {
+		return err
+	}
+	if err := tooMany(c, 2); err != nil {
+		return err
+	}
+	return d.with(ctx, c, func(b api.Backend) error {
+		p, err := b.Rename(ctx, api.RenameAsk{Name: name, As: as})
+		if err != nil || c.Bool("json") {
+			return errors.Join(err, d.jsonIf(err, p))
+		}
+		d.say("Here the name is %s now. It is never sent.", p.Name)
 		return nil
 	})
 }

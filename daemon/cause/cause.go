@@ -80,7 +80,7 @@ var rows = [...]row{
 	{durable.ErrNoSpace, "full"}, {store.ErrFull, "full"},
 	{sqlite.ErrInUse, "in-use"}, {durable.ErrLocked, "in-use"},
 
-	{account.ErrSelf, "own"}, {account.ErrInvites, "invitations"},
+	{account.ErrName, "name"}, {account.ErrNameTaken, "name-taken"}, {account.ErrSelf, "own"}, {account.ErrInvites, "invitations"},
 	{pairing.ErrOwn, "own-code"}, {pairing.ErrMany, "codes"},
 	{pairing.ErrSame, "same"}, {pairing.ErrAnswered, "answered"}, {pairing.ErrManyIntro, "introductions"},
 

@@ -51,7 +51,7 @@ const FileHeader = "Jauap-File"
 //	GET  /api/v1/{told,promises}
 //	POST /api/v1/{safe,words,notes,note,promise}
 //	POST /api/v1/slips/{ask,act,team,export,import,print}
-//	POST /api/v1/{invite,accept,verify,send,read,conversation,carry,broadcast,tune,page}
+//	POST /api/v1/{invite,accept,verify,rename,send,read,conversation,carry,broadcast,tune,page}
 //	GET  /api/v1/sticks, POST /api/v1/sticks/ignore
 //	GET, POST /api/v1/relays: see Mailboxes
 //	POST /api/v1/{draft,delete,search,fetch,picture,sound}
@@ -75,6 +75,7 @@ func inner(b Backend) http.Handler {
 	inner.Handle("POST /api/v1/invite", get(b.Invite))
 	inner.Handle("POST /api/v1/accept", ask(b.Accept))
 	inner.Handle("POST /api/v1/verify", ask(b.Verify))
+	renamer(inner, b)
 	inner.Handle("POST /api/v1/send", upload(b.Send, func(a *SendAsk) *[]SendFile { return &a.Files }))
 	talk(inner, b)
 	inner.Handle("POST /api/v1/read", ask(letters(b.Read)))

@@ -63,6 +63,9 @@ func TestEveryQuestionIsTheSameAcrossTheDoor(t *testing.T) {
 		"verify": func(ctx context.Context, b api.Backend) (any, error) {
 			return b.Verify(ctx, api.VerifyAsk{Name: "Dana", Compared: true})
 		},
+		"rename": func(ctx context.Context, b api.Backend) (any, error) {
+			return b.Rename(ctx, api.RenameAsk{Name: "Dana", As: "Dana of house 7"})
+		},
 		"send": func(ctx context.Context, b api.Backend) (any, error) {
 			return b.Send(ctx, api.SendAsk{To: "Dana", Text: "кк", Days: 7})
 		},
@@ -111,7 +114,7 @@ func TestEveryQuestionIsTheSameAcrossTheDoor(t *testing.T) {
 		"page": func(ctx context.Context, b api.Backend) (any, error) { return b.(api.Opener).Page(ctx) },
 	}
 	// Order matters to counters only, so both get the same one.
-	for _, name := range []string{"me", "people", "invite", "accept", "verify", "send", "send files", "read after", "conversation", "read", "outbox", "attachment", "status", "carry", "wait", "page"} {
+	for _, name := range []string{"me", "people", "invite", "accept", "verify", "send", "send files", "read after", "conversation", "read", "outbox", "attachment", "rename", "status", "carry", "wait", "page"} {
 		want, err := questions[name](t.Context(), near)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

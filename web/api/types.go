@@ -375,6 +375,7 @@ type Net interface {
 // another's place by taking their ID as a name.
 type Backend interface {
 	People
+	Renamer
 	Letters
 	Talk
 	Net

@@ -45,6 +45,8 @@ func checkStrangers(t *testing.T, b api.Backend) {
 	want(t, "send to a stranger", err, api.ErrUnknownPerson)
 	_, err = b.Verify(ctx, api.VerifyAsk{Name: nobody, Compared: true})
 	want(t, "verify a stranger", err, api.ErrUnknownPerson)
+	_, err = b.Rename(ctx, api.RenameAsk{Name: nobody, As: "somebody"})
+	want(t, "rename a stranger", err, api.ErrUnknownPerson)
 	_, err = b.Read(ctx, api.ReadAsk{From: nobody})
 	want(t, "read a stranger", err, api.ErrUnknownPerson)
 	_, err = b.Conversation(ctx, api.ConversationAsk{With: nobody})
@@ -106,6 +108,14 @@ func checkPeople(t *testing.T, b api.Backend) {
 		}
 		if _, err := b.Verify(t.Context(), api.VerifyAsk{Name: p.ID, Code: "these are not the words of anybody here"}); !errors.Is(err, api.ErrMismatch) {
 			t.Errorf("wrong words: %v, want %v", err, api.ErrMismatch)
+		}
+		for _, name := range []string{"", " ", strings.Repeat("я", 33)} {
+			if _, err := b.Rename(t.Context(), api.RenameAsk{Name: p.ID, As: name}); !errors.Is(err, api.ErrUsage) {
+				t.Errorf("the name %q: %v, want %v", name, err, api.ErrUsage)
+			}
+		}
+		if got, err := b.Rename(t.Context(), api.RenameAsk{Name: p.ID, As: p.Name}); err != nil || got.Name != p.Name || got.ID != p.ID {
+			t.Errorf("the name it has: %+v, %v", got, err)
 		}
 	}
 }
