@@ -338,7 +338,7 @@ func (c Config) Text() string {
 	put := func(why, key, value string) {
 		fmt.Fprintf(&b, "# %s\n%s = %s\n\n", why, key, value)
 	}
-	b.WriteString("# Settings of this Jauap node. Lines that begin with # are explanations.\n\n")
+	b.WriteString(head + "\n\n")
 	put("Where neighbours on the same network reach this device; \"off\" for nowhere.", "listen", c.Listen)
 	put("Find neighbours by announcing on the local network: on or off.", "multicast", map[bool]string{true: "on", false: "off"}[c.Multicast])
 	put("Where nobody is heard, ask the 254 addresses around this one in private networks, 25 a second, each ten minutes: on or off.", "sweep", map[bool]string{true: "on", false: "off"}[c.Sweep])
@@ -397,6 +397,7 @@ func (c Config) Text() string {
 	put("How often a silent relay is tried, on mains.", "poll", c.Poll.String())
 	put("What this device runs on: auto, mains or battery. On battery silent relays are tried seldom, and quickly around :00 and :30 and at the hours when the network opened before.", "power", string(c.Power))
 	put("What links to relays may cost: 5MB/day, 1GB/month or off. Neighbours and sticks cost nothing.", "metered", c.Metered.String())
-	put("What goes over links with such a budget: texts, photos (texts first) or all.", "metered-order", string(c.Metered.Order))
+	put("What goes over links with such a budget: texts, photos (texts first) or all.", lastSetting, string(c.Metered.Order))
+	b.WriteString(tail + "\n")
 	return b.String()
 }

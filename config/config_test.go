@@ -54,11 +54,16 @@ func FuzzParse(f *testing.F) {
 	limits.HostileText(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		defer limits.Watch(t, len(text))()
+		if whole, err := ParseFile([]byte(text)); err == nil {
+			if c, err := Parse(strings.NewReader(text)); err != nil || !reflect.DeepEqual(whole, c) {
+				t.Errorf("a whole file means %+v, and %+v, %v", whole, c, err)
+			}
+		}
 		c, err := Parse(strings.NewReader(text))
 		if err != nil {
 			return
 		}
-		if again, err := Parse(strings.NewReader(c.Text())); err != nil || !reflect.DeepEqual(again, c) {
+		if again, err := ParseFile([]byte(c.Text())); err != nil || !reflect.DeepEqual(again, c) {
 			t.Errorf("%+v reads back as %+v, %v", c, again, err)
 		}
 	})

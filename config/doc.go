@@ -9,6 +9,7 @@
 //
 //   - Every error names its line and says what may stand there.
 //   - An unknown key is an error: a misspelt promise is not kept in silence.
+//   - What was cut off is never taken for a default: a file is whole or an error.
 //   - A Config is a value; nothing here reads a file or the environment.
 //
 // # Not here

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -163,7 +162,10 @@ func LoadConfig(dir string) (config.Config, error) {
 	if err != nil {
 		return config.Config{}, ofDisk(dir, err)
 	}
-	c, err := config.Parse(bytes.NewReader(b))
+	c, err := config.ParseFile(b)
+	if errors.Is(err, config.ErrShort) {
+		return c, fmt.Errorf("%w; nothing starts, for what was cut off may be what keeps this device from calling past Tor: write into %s again what you had set, or delete it to begin with the usual settings", err, ConfigPath(dir))
+	}
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", ConfigPath(dir), err)
 	}

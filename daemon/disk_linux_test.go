@@ -90,7 +90,7 @@ func TestBadFiles(t *testing.T) {
 		{"postage", "unreadable", ""}, {"postage", "garbled", ""}, {"postage", "short", ""},
 		{"airtime.json", "unreadable", ""}, {"airtime.json", "garbled", ""}, {"airtime.json", "short", ""},
 		{"metered.json", "unreadable", "delete metered.json"}, {"metered.json", "short", "delete metered.json"},
-		{"jauap.conf", "unreadable", "stop: copy what it still gives"},
+		{"jauap.conf", "unreadable", "stop: copy what it still gives"}, {"jauap.conf", "short", "stop: or delete it to begin"},
 		{"vault.db", "unreadable", "stop: copy what it still gives"}, {"vault.db", "short", "stop: nothing was changed"},
 		{"vault.db.head", "unreadable", "stop: nothing was changed"}, {"vault.db.head", "garbled", "stop: "}, {"vault.db.head", "short", "stop: nothing was changed"},
 		{"vault.db.key", "unreadable", "stop: copy what it still gives"}, {"vault.db.key", "garbled", "stop: nothing was changed: keep"}, {"vault.db.key", "short", "stop: nothing was changed: keep"},
