@@ -56,6 +56,30 @@ func (s *Shelf) flush() error {
 	if len(s.buf) == 0 {
 		return nil
 	}
+	err := s.write()
+	if err != nil && s.stuck(err) && s.elsewhere() == nil {
+		err = s.write()
+	}
+	if errors.Is(err, durable.ErrNoSpace) {
+		return fmt.Errorf("store: what was put waits in memory: %w", err)
+	}
+	if err != nil {
+		return fmt.Errorf("store: write the journal: %w", err)
+	}
+	s.active.size += int64(len(s.buf))
+	s.active.extent, s.active.fails = s.active.size, 0
+	s.active.graves = append(s.active.graves, s.bufGraves...)
+	s.bufGraves = s.bufGraves[:0]
+	clear(s.held)
+	if int64(cap(s.buf)) > min(keptBuffer, s.segment/keptPart) {
+		s.buf = nil
+	}
+	s.buf = s.buf[:0]
+	return nil
+}
+
+// write puts the buffer behind what is sure of the newest journal, and flushes it.
+func (s *Shelf) write() error {
 	h, err := s.handles.get(s.active)
 	if err != nil {
 		return err
@@ -68,22 +92,7 @@ func (s *Shelf) flush() error {
 		// system shows but could not write.
 		_ = h.Truncate(s.active.size)
 	}
-	if errors.Is(err, durable.ErrNoSpace) {
-		return fmt.Errorf("store: what was put waits in memory: %w", err)
-	}
-	if err != nil {
-		return fmt.Errorf("store: write the journal: %w", err)
-	}
-	s.active.size += int64(len(s.buf))
-	s.active.extent = s.active.size
-	s.active.graves = append(s.active.graves, s.bufGraves...)
-	s.bufGraves = s.bufGraves[:0]
-	clear(s.held)
-	if int64(cap(s.buf)) > min(keptBuffer, s.segment/keptPart) {
-		s.buf = nil
-	}
-	s.buf = s.buf[:0]
-	return nil
+	return err
 }
 
 // hold keeps a file until the next flush.
@@ -107,6 +116,11 @@ func (s *Shelf) rotate() error {
 	if err := s.flush(); err != nil {
 		return err
 	}
+	return s.another()
+}
+
+// another begins a new journal, with whatever waits for a flush still in memory.
+func (s *Shelf) another() error {
 	f, err := s.create(fileHead{kind: journalFile, base: s.next})
 	if err != nil {
 		return err
