@@ -311,9 +311,11 @@ func (n *Node) pumpAll() {
 	n.all = false // what a pump itself brings about is for the next Step
 	n.pumped = append(n.pumped[:0], n.meetings...)
 	for _, m := range n.pumped {
-		if all || m.due || m.now != m.last {
+		if all || m.due {
 			m.due = false
 			n.pump(m)
+		} else if m.now != m.last {
+			n.progress(m)
 		}
 	}
 	clear(n.pumped)
@@ -341,6 +343,11 @@ func (n *Node) pump(m *meeting) {
 		n.emit(Close{Link: m.id, Reason: ErrEnded})
 		return
 	}
+	n.progress(m)
+}
+
+// progress is told once in a while, and when all is done.
+func (n *Node) progress(m *meeting) {
 	if m.now != m.last && (m.even || n.now.Sub(m.told) >= tellEvery) {
 		m.told, m.last = n.now, m.now
 		n.emit(m.now)
