@@ -35,6 +35,7 @@ type scene struct {
 	Junk       int      `toml:"junk"`
 	Offer      int      `toml:"offer"`
 	JunkProofs float64  `toml:"junk_proofs"`
+	JunkStamps int      `toml:"junk_stamps"`
 	Postage    string   `toml:"postage"`
 	Trace      struct {
 		File  string  `toml:"file"`
@@ -78,7 +79,7 @@ func Read(r io.Reader, open func(name string) (io.ReadCloser, error)) (Scenario,
 		Name: f.Name, About: f.About, People: f.People, Random: f.Letters, Background: f.Background,
 		Since: hours(f.From), Until: hours(f.Until), End: hours(f.Hours), Network: Network{Rate: f.Rate, Latency: time.Duration(f.Latency) * time.Millisecond},
 		Quota: f.Shelf, ProofAfter: hours(f.Proofs), Relays: f.Relays, Sybils: f.Sybils, Informants: f.Informants,
-		Junk: f.Junk, Offer: f.Offer, JunkProofs: hours(f.JunkProofs), Friends: f.Pairs,
+		Junk: f.Junk, Offer: f.Offer, JunkProofs: hours(f.JunkProofs), Bought: f.JunkStamps, Friends: f.Pairs,
 	}
 	if s.Class, err = ParseClass(f.Class); err != nil {
 		return Scenario{}, err
@@ -106,14 +107,14 @@ func Read(r io.Reader, open func(name string) (io.ReadCloser, error)) (Scenario,
 	if f.Letters > maxPeople || f.Background > maxPeople || f.Junk > maxPeople || f.Friends > 1000 {
 		return Scenario{}, fmt.Errorf("%w: more than a million of something", ErrScenario)
 	}
-	if s.People < 1 || s.People > maxPeople || s.End < 0 || s.Quota < 0 || s.Random < 0 || s.Background < 0 || s.Junk < 0 || s.Offer < 0 || s.Network.Rate < 0 || s.Network.Latency < 0 || s.ProofAfter < 0 || s.JunkProofs < 0 {
+	if s.People < 1 || s.People > maxPeople || s.End < 0 || s.Quota < 0 || s.Random < 0 || s.Background < 0 || s.Junk < 0 || s.Offer < 0 || s.ProofAfter < 0 {
 		return Scenario{}, fmt.Errorf("%w: a number is out of its range", ErrScenario)
 	}
 	if f.Friends > 0 {
 		s.Friends = append(s.Friends, ring(s.People, f.Friends)...)
 	}
 	s.finish()
-	return s, s.check()
+	return s, s.Check()
 }
 
 // hours bounds what a file may say of times to ten years.

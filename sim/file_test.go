@@ -20,6 +20,8 @@ class = "S2"
 friends = 2
 proofs = 0.1
 postage = "honest"
+junk_stamps = 5
+junk_proofs = 0.5
 [trace]
 file = "one.txt"
 kind = "one"
@@ -53,7 +55,7 @@ func TestScenarioFile(t *testing.T) {
 	}
 	s, err = Read(strings.NewReader(strings.Replace(village, "[[contact]]\na = 2\nb = 3\nfrom = 1\nto = 1.1\n", "", 1)),
 		opener("900 CONN 0 2 up\n930 CONN 0 2 down\n3600 CONN 2 3 up\n3700 CONN 2 3 down\n"))
-	if err != nil || s.People != 4 || len(s.Contacts) != 2 || s.Class != envelope.S2 || len(s.Friends) != 4 || len(s.Windows) != 1 || s.Postage != Honest {
+	if err != nil || s.People != 4 || len(s.Contacts) != 2 || s.Class != envelope.S2 || len(s.Friends) != 4 || len(s.Windows) != 1 || s.Postage != Honest || s.Bought != 5 || s.JunkProofs != 30*time.Minute {
 		t.Fatalf("%+v %v", s, err)
 	}
 	r := play(t, s, 1)
@@ -83,7 +85,7 @@ func FuzzScenario(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in string) {
 		defer limits.Watch(t, len(in))()
 		s, err := Read(strings.NewReader(in), opener("900 CONN 0 2 up\n930 CONN 0 2 down\n"))
-		if err == nil && (s.check() != nil || s.People > maxPeople) {
+		if err == nil && (s.Check() != nil || s.People > maxPeople) {
 			t.Fatal("a bad scenario was read")
 		}
 	})

@@ -25,6 +25,7 @@ type hostile struct {
 	ids   []envelope.ID
 	links map[node.LinkID]*assault
 	most  int                 // units offered in a meeting
+	paid  int                 // units that have a valid stamp; they are always among them
 	faked []envelope.Envelope // stamps, offered before them in each
 	given map[int]time.Time   // units that a contact took, and when
 	prove time.Duration       // so long after that their proofs are offered to contacts
@@ -38,10 +39,11 @@ type assault struct {
 	proofs   []int
 }
 
-func newHostile(rng *rand.Rand, s Scenario, expiry envelope.Day) (*hostile, error) {
+func newHostile(rng *rand.Rand, s Scenario, expiry envelope.Day, m mint) (*hostile, error) {
 	h := &hostile{rng: rng, seed: rng.Uint64(), class: s.Class, until: expiry, links: map[node.LinkID]*assault{}, most: min(s.Offer, s.Junk), given: map[int]time.Time{}, prove: s.JunkProofs}
-	for k := range min(s.Forged, s.Junk) {
-		e, err := h.forge(k)
+	h.paid = min(s.Bought, h.most)
+	for k := range max(min(s.Forged, s.Junk), h.paid) {
+		e, err := h.stamp(k, m)
 		if err != nil {
 			return nil, err
 		}
@@ -100,8 +102,8 @@ func (h *hostile) Step(now time.Time, evs ...node.Event) (out []node.Effect) {
 		switch ev := ev.(type) {
 		case node.Up:
 			a := &assault{n: h.most, contact: ev.Peer.Key != ""}
-			if len(h.ids) > 0 {
-				a.first = h.rng.IntN(len(h.ids))
+			if rest := len(h.ids) - h.paid; rest > 0 {
+				a.first = h.rng.IntN(rest)
 			}
 			h.links[ev.Link] = a
 			// A window of 64: it does not care what the far end has.
@@ -129,7 +131,13 @@ func (h *hostile) Step(now time.Time, evs ...node.Event) (out []node.Effect) {
 	return out
 }
 
-func (h *hostile) at(a *assault, number int) int { return (a.first + number) % len(h.ids) }
+// at is the unit of a number: those with stamps, then others from the meeting's first on.
+func (h *hostile) at(a *assault, number int) int {
+	if number < h.paid {
+		return number
+	}
+	return h.paid + (a.first+number-h.paid)%(len(h.ids)-h.paid)
+}
 
 func (h *hostile) note(l node.LinkID, a *assault, label byte, from, to int) node.Effect {
 	b := []byte{0x04, label}
@@ -152,7 +160,7 @@ func (h *hostile) have(l node.LinkID, a *assault, from, to int) node.Effect {
 	return node.Send{Link: l, Data: b}
 }
 
-// pretend lists the forged stamps.
+// pretend lists the stamps.
 func (h *hostile) pretend(l node.LinkID) node.Effect {
 	b := []byte{0x82, 0}
 	for _, e := range h.faked {

@@ -83,13 +83,17 @@ func tokenOf(rng *rand.Rand) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(seed)
 }
 
-// forge makes a stamp of somebody who has no token, for a unit of theirs: all of it is
-// right but what the issuer would have to sign.
-func (h *hostile) forge(k int) (envelope.Envelope, error) {
+// stamp makes one for a unit of junk: with a token while there are any, and then one of
+// which all is right but what the issuer would have to sign.
+func (h *hostile) stamp(k int, m mint) (envelope.Envelope, error) {
 	e, err := h.unit(k)
 	if err != nil {
 		return e, err
 	}
 	token := tokenOf(rand.New(rand.NewPCG(h.seed, uint64(k)|1<<63)))
-	return envelope.NewStamp(e, token, mintName, [envelope.RSASize]byte(bytes.Repeat([]byte{junkByte}, envelope.RSASize)))
+	rsa := [envelope.RSASize]byte(bytes.Repeat([]byte{junkByte}, envelope.RSASize))
+	if k < h.paid {
+		rsa = m.sign([32]byte(token.Public().(ed25519.PublicKey)))
+	}
+	return envelope.NewStamp(e, token, mintName, rsa)
 }

@@ -67,6 +67,12 @@ func TestHonestPostage(t *testing.T) {
 	if stamps != [4]int{} || mail != [4]int{routing.Other: 1} || junk[routing.Paid] > 0 {
 		t.Errorf("without postage: stamps %v, mail %v, junk %v by rank", stamps, mail, junk)
 	}
+	bought := crossing(Honest, 0)
+	bought.Bought = 40
+	stamps, mail, junk = until(t, bought, before).ranks(1)
+	if stamps != [4]int{routing.Paid: 41} || mail != [4]int{routing.Paid: 1} || junk[routing.Paid] != 40 || junk[routing.Other] < 200 {
+		t.Errorf("junk with tokens: stamps %v, mail %v, junk %v by rank", stamps, mail, junk)
+	}
 	_, mail, junk = until(t, crossing(Everybody, 0), before).ranks(1)
 	if mail != [4]int{routing.Paid: 1} || junk[routing.Other] > 0 {
 		t.Errorf("postage for all: mail %v, junk %v by rank", mail, junk)
@@ -80,7 +86,7 @@ func TestHonestPostage(t *testing.T) {
 
 // What the mint did not sign is not valid, whatever else is right about it.
 func TestMint(t *testing.T) {
-	h, err := newHostile(rand.New(rand.NewPCG(1, 1)), crossing(Honest, 3), firstDay+9)
+	h, err := newHostile(rand.New(rand.NewPCG(1, 1)), crossing(Honest, 3), firstDay+9, newMint(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,9 +128,9 @@ func TestLoners(t *testing.T) {
 		t.Skip("two towns of three days take 20 s: JAUAP_TEST=all plays them")
 	}
 	s := Loners(3, 20)
-	plain := play(t, s, 3)
-	s.Postage = Honest
 	paid := play(t, s, 3)
+	s.Postage = NoPostage
+	plain := play(t, s, 3)
 	t.Logf("without %+v; %v", plain.Outcome, plain.Lost)
 	t.Logf("with postage %+v; %v", paid.Outcome, paid.Lost)
 	if plain.Letters != 100 || paid.Delivered < 97 || paid.Delivered < plain.Delivered+10 {

@@ -17,8 +17,12 @@ func Names() []string {
 
 // Named is a scenario by its name. Where people and places are synthetic they
 // are drawn from the seed, and so
-// many of them if people is not 0. Errors: ErrUnknown.
+// many of them if people is not 0. Errors: ErrUnknown, and ErrScenario for fewer
+// than fewest.
 func Named(name string, seed uint64, people int) (Scenario, error) {
+	if people < 0 || people > 0 && people < fewest {
+		return Scenario{}, fmt.Errorf("%w: %d people; a town has %d at least", ErrScenario, people, fewest)
+	}
 	switch name {
 	case "blackout":
 		return Blackout(), nil
@@ -47,6 +51,9 @@ func Named(name string, seed uint64, people int) (Scenario, error) {
 	return Scenario{}, fmt.Errorf("%w: %q; there are %v", ErrUnknown, name, Names())
 }
 
+// fewest people of a synthetic scenario.
+const fewest = 10
+
 // size is how many people there are to be.
 func size(people, usual int) int {
 	if people > 0 {
@@ -61,7 +68,8 @@ const day = 24 * time.Hour
 // shelves and meetings are deliberately small, and of Sybils who meet everybody
 // with a thousand junk units each; informants, a part of the phones, have as
 // many for their contacts. A hundred letters go between people who are no
-// contacts; everybody writes ten others a day.
+// contacts; everybody writes ten others a day. Letters have postage, as whatever a
+// device writes in the dark while it has tokens, and junk has none.
 // With other than 300 phones all is in proportion: Sybils, shelves, meetings.
 func Flood(seed uint64, phones int, informants float64) Scenario {
 	sybils := phones * 10 / 3
@@ -72,7 +80,7 @@ func Flood(seed uint64, phones int, informants float64) Scenario {
 		People: phones + sybils, Class: envelope.S1, Quota: max(int64(phones)*(20<<20)/300, 1<<20), // of which the shelf may fill about half
 		Random: 100, Apart: true, Since: day, Until: 36 * time.Hour, Background: 30 * phones, End: 3 * day,
 		Network:    Network{Rate: 125_000 * phones / 300, Latency: 20 * time.Millisecond},
-		ProofAfter: time.Hour, Junk: 1000, Offer: 2 * phones,
+		ProofAfter: time.Hour, Junk: 1000, Offer: 2 * phones, Postage: Honest,
 	}
 	if informants > 0 {
 		s.Name = "informants"

@@ -45,7 +45,7 @@ var ErrScenario = errors.New("sim: the scenario contradicts itself")
 // Run plays a scenario to its end. Errors: ErrScenario, a node's trouble with
 // its shelf, or why ctx ended.
 func Run(ctx context.Context, s Scenario, seed uint64) (Result, error) {
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return Result{}, err
 	}
 	r, err := newRun(s, seed)
@@ -91,7 +91,8 @@ func (r *run) pop() *event {
 	return heap.Pop(&r.events).(*event)
 }
 
-func (s Scenario) check() error {
+// Check finds what cannot be. Errors: ErrScenario.
+func (s Scenario) Check() error {
 	ok := func(p int) bool { return p >= 0 && p < s.People }
 	for _, c := range s.Contacts {
 		if !ok(c.A) || !ok(c.B) || c.A == c.B || c.From < 0 || c.To <= c.From {
@@ -115,6 +116,9 @@ func (s Scenario) check() error {
 	}
 	if s.Random+s.Background > 0 && s.People-len(s.Relays)-len(s.Sybils)-len(s.Informants) < 3 {
 		return fmt.Errorf("%w: too few people write", ErrScenario)
+	}
+	if s.Bought < 0 || s.JunkProofs < 0 || s.Network.Rate < 0 || s.Network.Latency < 0 {
+		return fmt.Errorf("%w: stamps and proofs of junk, rate and latency are not below 0", ErrScenario)
 	}
 	if s.Random > 0 && s.Until <= s.Since || s.Class.BodySize() == 0 {
 		return fmt.Errorf("%w: random letters or their class", ErrScenario)
@@ -262,7 +266,7 @@ func (r *run) known(a, b int) bool { return r.friends[[2]int{min(a, b), max(a, b
 // admit makes a person's device.
 func (r *run) admit(p int, rng *rand.Rand) error {
 	if slices.Contains(r.s.Sybils, p) || slices.Contains(r.s.Informants, p) {
-		h, err := newHostile(rand.New(rand.NewPCG(r.seed, uint64(p)+1)), r.s, firstDay+envelope.Lifetime)
+		h, err := newHostile(rand.New(rand.NewPCG(r.seed, uint64(p)+1)), r.s, firstDay+envelope.Lifetime, r.mint)
 		r.people = append(r.people, &person{n: h})
 		return err
 	}

@@ -71,6 +71,7 @@ type Scenario struct {
 	Offer              int           // of them in a meeting
 	JunkProofs         time.Duration // after which informants prove to contacts that what they took arrived; 0: never
 	Forged             int           // stamps that each of them made itself, for as many of its units
+	Bought             int           // valid ones, for units that it offers in each meeting
 	Postage            Postage
 	Windows            []Window // for the picture
 	Rivals             []Rival  // what other ways would bring, letter by letter

@@ -40,7 +40,7 @@ func TestTraceOfTheConference(t *testing.T) {
 	if s.People != 403 || len(s.Contacts) != 26040 || s.End.Round(6*time.Minute) != 31*time.Hour+48*time.Minute {
 		t.Fatalf("%d people, %d contacts, %v", s.People, len(s.Contacts), s.End)
 	}
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -147,6 +147,14 @@ func TestBadScenarios(t *testing.T) {
 		if _, err := Run(t.Context(), s, 1); !errors.Is(err, ErrScenario) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	for _, people := range []int{-3, 1, fewest - 1} {
+		if _, err := Named("flood", 1, people); !errors.Is(err, ErrScenario) {
+			t.Errorf("a town of %d people: %v", people, err)
+		}
+	}
+	if s, err := Named("informants", 1, fewest); err != nil || s.Check() != nil {
+		t.Errorf("the smallest town: %v, %v", err, s.Check())
 	}
 	if _, err := Named("atlantis", 1, 0); !errors.Is(err, ErrUnknown) {
 		t.Errorf("unknown name: %v", err)

@@ -9,7 +9,8 @@ import (
 )
 
 // BenchmarkSweep prints what each number of routing.Rules does to a town under a
-// flood with informants, one at a time: docs/simulation.md, "Why these numbers".
+// flood with informants and without postage, one at a time: docs/simulation.md, "Why
+// these numbers".
 //
 //	go test ./sim -run '^$' -bench Sweep -benchtime 1x -timeout 2h
 func BenchmarkSweep(b *testing.B) {
@@ -17,7 +18,7 @@ func BenchmarkSweep(b *testing.B) {
 		name string
 		do   func(*Scenario)
 	}
-	changes := []change{{"as it is", func(*Scenario) {}}}
+	changes := []change{{"as it is", func(*Scenario) {}}, {"with postage", func(s *Scenario) { s.Postage = Honest }}}
 	add := func(name string, do func(*Scenario)) { changes = append(changes, change{name, do}) }
 	for _, near := range []int{45, 60} {
 		add(fmt.Sprintf("near %d %%, others %d %%", near, 75-near), func(s *Scenario) {
@@ -44,7 +45,7 @@ func BenchmarkSweep(b *testing.B) {
 			for range b.N {
 				for seed := range uint64(2) {
 					s := Flood(seed+1, 20, 0.05)
-					s.Rules = routing.Default()
+					s.Rules, s.Postage = routing.Default(), NoPostage
 					c.do(&s)
 					r, err := Run(b.Context(), s, seed+1)
 					if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/jauap/jauap/sim"
 	"github.com/urfave/cli/v3"
@@ -80,13 +82,14 @@ func scenario(name string, c *cli.Command) (s sim.Scenario, err error) {
 	if err == nil && c.String("postage") != "" {
 		s.Postage, err = sim.ParsePostage(c.String("postage"))
 	}
-	if rate := c.Int("rate"); rate < 0 {
-		err = errors.Join(err, errors.New("--rate is bytes a second, and not below 0"))
-	} else if rate > 0 {
-		s.Network.Rate = rate
+	s.Bought = cmp.Or(c.Int("junk-stamps"), s.Bought)
+	s.JunkProofs = cmp.Or(time.Duration(c.Float("junk-proofs")*float64(time.Hour)), s.JunkProofs)
+	s.Network.Rate = cmp.Or(c.Int("rate"), s.Network.Rate)
+	if err == nil {
+		err = s.Check()
 	}
 	s.Repeat = name
-	for _, flag := range []string{"people", "class", "postage", "rate"} {
+	for _, flag := range []string{"people", "class", "postage", "junk-stamps", "junk-proofs", "rate"} {
 		if c.IsSet(flag) {
 			s.Repeat += fmt.Sprintf(" --%s %v", flag, c.Value(flag))
 		}

@@ -30,6 +30,8 @@ func showCommands(d *door) []*cli.Command {
 				&cli.IntFlag{Name: "people", Usage: "how many, where people are synthetic (0: as many as usual)", Local: true},
 				&cli.StringFlag{Name: "class", Usage: "size class of all letters, S1, S1b, S2 to S5 (default: the scenario's)", Local: true},
 				&cli.StringFlag{Name: "postage", Usage: "who has it: none, honest (letters, not junk) or all (default: the scenario's)", Local: true},
+				&cli.IntFlag{Name: "junk-stamps", Usage: "units of each hostile device that have valid postage (default: the scenario's)", Local: true},
+				&cli.FloatFlag{Name: "junk-proofs", Usage: "hours after which informants prove to contacts that their junk arrived (default: the scenario's)", Local: true},
 				&cli.IntFlag{Name: "rate", Usage: "bytes a second each way of each meeting (0: the scenario's)", Local: true},
 				&cli.StringFlag{Name: "svg", Usage: "draw what happened into this file", Local: true},
 				&cli.Uint64Flag{Name: "seed", Usage: "the same seed gives the same events", Value: 7, Local: true},
