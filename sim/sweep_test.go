@@ -2,6 +2,8 @@ package sim
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -57,4 +59,42 @@ func BenchmarkSweep(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkContacts prints what ideal flooding brings in the town of a flood over all
+// meetings, and over those of contacts alone: docs/reliability.md, "Flood".
+//
+//	go test ./sim -run '^$' -bench Contacts -benchtime 1x
+func BenchmarkContacts(b *testing.B) {
+	for _, phones := range []int{20, 60, 100, 300} {
+		for _, alone := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%d phones, contacts alone %v", phones, alone), func(b *testing.B) {
+				for range b.N {
+					o := wayOf(Flood(1, phones, -1), alone).outcome()
+					b.ReportMetric(o.MedianSeconds/3600, "hours")
+					b.ReportMetric(o.Share, "delivered")
+				}
+			})
+		}
+	}
+}
+
+// wayOf floods a town with a thousand letters between people who are no contacts.
+func wayOf(s Scenario, alone bool) *tally {
+	known := make(map[[2]int]bool)
+	for _, f := range s.Friends {
+		known[[2]int{min(f[0], f[1]), max(f[0], f[1])}] = true
+	}
+	of := func(a, b int) bool { return known[[2]int{min(a, b), max(a, b)}] }
+	if alone {
+		s.Contacts = slices.DeleteFunc(s.Contacts, func(c Contact) bool { return !of(c.A, c.B) })
+	}
+	rng := rand.New(rand.NewPCG(1, 99))
+	var letters []Letter
+	for len(letters) < 1000 {
+		if a, b := rng.IntN(s.People), rng.IntN(s.People); a != b && !of(a, b) {
+			letters = append(letters, Letter{From: a, To: b, At: s.Since + time.Duration(rng.Int64N(int64(s.Until-s.Since)))})
+		}
+	}
+	return flood(s, letters)
 }
