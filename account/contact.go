@@ -75,7 +75,8 @@ type Contact struct {
 	HeardAt time.Time // when their device's newest envelope was opened here, or it was met
 	Shard   uint8     // relay mailbox shard that they read
 
-	// Stuck says why nothing can be sealed for them now; "" when it can.
+	// Stuck says why nothing can be sealed for them now; "" when it can. One of
+	// StuckInvitation, StuckFirst and StuckAnswer.
 	Stuck string
 }
 
@@ -283,11 +284,18 @@ func (a *Account) find(nameOrID string) (*person, error) {
 	return nil, fmt.Errorf("%w: %q", ErrUnknown, name)
 }
 
+// What Stuck says.
+const (
+	StuckInvitation = "no invitation of theirs is left: ask for a new one"
+	StuckFirst      = "waiting for the first answer: too many letters are on their way"
+	StuckAnswer     = "waiting for an answer: too many letters are on their way"
+)
+
 // stuck says in words why channel would fail.
 func (a *Account) stuck(p *person) string {
 	s := p.preferred()
 	if s == nil && !p.have {
-		return "no invitation of theirs is left: ask for a new one"
+		return StuckInvitation
 	}
 	if s == nil || p.have {
 		return ""
@@ -296,9 +304,9 @@ func (a *Account) stuck(p *person) string {
 	case err == nil:
 		return ""
 	case errors.Is(err, seal.ErrCap) && s.s.Starting():
-		return "waiting for the first answer: too many letters are on their way"
+		return StuckFirst
 	case errors.Is(err, seal.ErrCap):
-		return "waiting for an answer: too many letters are on their way"
+		return StuckAnswer
 	}
-	return "no invitation of theirs is left: ask for a new one"
+	return StuckInvitation
 }

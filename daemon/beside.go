@@ -112,12 +112,13 @@ func (d *Daemon) Here(context.Context) (api.Here, error) {
 	room := d.lan()
 	h := api.Here{Addrs: []string{}, Off: room == nil}
 	if room == nil {
-		h.Why = []string{d.whyAlone().Error()}
+		h.Why, h.Causes = []string{d.whyAlone().Error()}, []api.Cause{cause.Of(d.whyAlone())}
 		return h, nil
 	}
 	h.Addrs = append(h.Addrs, room.Addrs()...)
 	for _, n := range room.Notes() {
 		h.Why = append(h.Why, strings.TrimPrefix(n.Where+": "+n.What, ": "))
+		h.Causes = append(h.Causes, api.Cause{Code: "near-" + n.Code, Args: []string{n.Where}})
 	}
 	for _, a := range d.listensAt() {
 		if h.Code == "" {

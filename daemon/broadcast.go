@@ -281,9 +281,6 @@ func (d *Daemon) rowAir(kind, addr, state string, err error, in, out int64) {
 	if r.state != state {
 		r.state, r.since = state, d.opts.Now()
 	}
-	r.err = ""
-	if err != nil {
-		r.err = err.Error()
-	}
+	r.because(err)
 	r.in, r.out = max(r.in, in), max(r.out, out)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/account"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/link/broadcast"
 	"github.com/jauap/jauap/link/fountain"
 	"github.com/jauap/jauap/link/qr"
@@ -60,7 +61,7 @@ func (d *Daemon) ShowCodes(_ context.Context, ask api.CodesAsk) (api.Codes, erro
 		return nil, false
 	}, room)
 	if errors.Is(err, qr.ErrEmpty) {
-		return api.Codes{}, fmt.Errorf("%w: nothing waits that is small enough for a code", api.ErrNotFound)
+		return api.Codes{}, cause.ErrNoCode
 	}
 	if err != nil {
 		return api.Codes{}, err

@@ -88,7 +88,7 @@ func (d *Daemon) entire(c account.Contact, v status.View) (api.Person, error) {
 		Name: c.Name, ID: c.ID.String(), Verified: verified(c), VerifiedAt: known(c.VerifiedAt), KeyChanged: c.KeyChanged,
 		WroteAt: known(h.WroteAt), Unread: h.Unread, Waiting: d.acc.WaitingFor(c.ID),
 		Words: f.Words(), WordsIn: wordsIn(f), Digits: f.Digits(), LastText: h.LastText, LastMine: h.LastMine, LastAt: known(h.LastAt),
-		HeardAt: known(c.HeardAt), Forked: c.Forked, Stuck: c.Stuck,
+		HeardAt: known(c.HeardAt), Forked: c.Forked, Stuck: c.Stuck, StuckCode: stuckCode(c.Stuck),
 	}
 	theirs, at, err := d.pairing.Theirs(c.ID)
 	if err != nil {
@@ -194,7 +194,7 @@ func (d *Daemon) Status(context.Context) (api.Status, error) {
 		Network: api.Network{State: string(state), Since: known(since)},
 		Links:   []api.Link{}, Windows: []api.Window{},
 		Shelf:   api.Shelf{Envelopes: st.Envelopes, Bytes: st.Bytes, Quota: st.Quota},
-		Waiting: waiting, Clock: doubt, Trouble: d.troubles(), LeftAt: known(d.leftAt), Progress: progress,
+		Waiting: waiting, Clock: doubt, Trouble: d.troubles(), Causes: d.troubled(), LeftAt: known(d.leftAt), Progress: progress,
 		Metered: d.metered.status(), Tor: d.tor, Postage: d.postage(),
 	}
 	if d.opts.Keeper != nil {
@@ -204,7 +204,7 @@ func (d *Daemon) Status(context.Context) (api.Status, error) {
 		s.Forecast = forecast(d.watch.Forecast(d.opts.Now()))
 	}
 	for _, r := range d.rows {
-		l := api.Link{Kind: r.kind, Addr: r.addr, State: r.state, Since: known(r.since), Error: r.err, In: r.in, Out: r.out, Who: r.who, Airtime: r.airtime, Fault: d.faulty(r)}
+		l := api.Link{Kind: r.kind, Addr: r.addr, State: r.state, Since: known(r.since), Error: r.err, Code: r.code, In: r.in, Out: r.out, Who: r.who, Airtime: r.airtime, Fault: d.faulty(r)}
 		if used := r.tries.used; used.Addr.Port != 0 {
 			l.Transport, l.Port = used.Path().Transport(), used.Addr.Port
 		}

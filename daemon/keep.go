@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/config"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/exchange"
 	"github.com/jauap/jauap/link"
 	"github.com/jauap/jauap/link/race"
@@ -175,7 +176,7 @@ func (d *Daemon) race(ctx context.Context, w way, failed func(race.Way, error)) 
 		},
 		Failed: func(by race.Way, err error) {
 			if errors.Is(err, race.ErrNoAnswer) {
-				err = errNoAnswer
+				err = cause.ErrNoAnswer
 			}
 			failed(by, err)
 		},
@@ -240,18 +241,14 @@ func (d *Daemon) mark(w way, state string, err error) {
 	d.courier.Lock()
 	defer d.courier.Unlock()
 	r := d.row("relay", w.addr.HostPort())
-	r.state, r.since, r.err = state, d.opts.Now(), ""
-	if err != nil {
-		r.err = err.Error()
-	}
+	r.state, r.since = state, d.opts.Now()
+	r.because(err)
 	d.changes.bump()
 }
 
 // What Status says of a link that fell silent, and of a try that was cut short.
 var (
-	errSilent   = fmt.Errorf("%w; the relay was reached anew", relay.ErrStall)
-	errDoubtful = errors.New("the link fell silent; the relay is being dialled anew")
-	errNoAnswer = errors.New("the relay does not answer")
+	errSilent = fmt.Errorf("%w; the relay was reached anew", relay.ErrStall)
 )
 
 // rival is a race that runs beside a meeting which fell silent, or which may
@@ -355,7 +352,7 @@ func (d *Daemon) doubt(w way, beside *rival, silent bool, now time.Time) *rival 
 	switch {
 	case silent && (beside == nil || !beside.until.IsZero()):
 		d.log.Info("relay", "silent", w.addr.HostPort())
-		d.mark(w, "trying", errDoubtful)
+		d.mark(w, "trying", cause.ErrDoubtful)
 		if beside == nil {
 			return d.startRival(w, time.Time{})
 		}

@@ -281,7 +281,7 @@ func creditAfter(credit, n int, took time.Duration) int {
 type row struct {
 	kind, addr, state string
 	since             time.Time
-	err               string
+	err, code         string // code is cause's, of err
 	m                 *meeting
 	in, out           int64        // of ended meetings
 	who               string       // the contact whose device it is, when it was met last
@@ -298,7 +298,8 @@ func (d *Daemon) rowUp(m *meeting) {
 	d.courier.Lock()
 	defer d.courier.Unlock()
 	r := d.row(m.kind, m.addr)
-	r.state, r.since, r.err, r.m, r.who = "up", d.opts.Now(), "", m, ""
+	r.state, r.since, r.m, r.who = "up", d.opts.Now(), m, ""
+	r.because(nil)
 	d.changes.bump()
 }
 
@@ -315,10 +316,7 @@ func (d *Daemon) rowDown(kind, addr string, err error) {
 	if r.state != "down" {
 		r.state, r.since = "down", d.opts.Now()
 	}
-	r.err = ""
-	if err != nil {
-		r.err = err.Error()
-	}
+	r.because(err)
 }
 
 // row finds or makes a line. courier is held.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jauap/jauap/config"
+	"github.com/jauap/jauap/daemon/cause"
 	"github.com/jauap/jauap/envelope"
 	"github.com/jauap/jauap/link"
 	"github.com/jauap/jauap/web/api"
@@ -42,8 +43,6 @@ const netTenths = 11
 
 // saveUsed is after how many bytes the budget's use is put on disk.
 const saveUsed = 256 << 10
-
-var errSpent = errors.New("the budget of this metered link is used up")
 
 func openMetered(dir string, c config.Metered, now func() time.Time) *metered {
 	m := &metered{config: c, path: filepath.Join(dir, "metered.json"), now: now}
@@ -150,7 +149,7 @@ func (m *metered) status() *api.Metered {
 // count counts what a meeting moved; one that has used the budget up ends.
 func (d *Daemon) count(m *meeting, n int) {
 	if m.kind == "relay" && d.metered.spend(n) {
-		m.end(errSpent)
+		m.end(cause.ErrSpent)
 	}
 }
 
@@ -158,7 +157,7 @@ func (d *Daemon) count(m *meeting, n int) {
 func (d *Daemon) awaitBudget(w way) bool {
 	for told := false; d.metered.spent(); told = true {
 		if !told {
-			d.rowDown("relay", w.addr.HostPort(), errSpent)
+			d.rowDown("relay", w.addr.HostPort(), cause.ErrSpent)
 		}
 		d.rest(tickEvery)
 		if d.ctx.Err() != nil {

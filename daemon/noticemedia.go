@@ -53,10 +53,10 @@ func fitToShow(s bulletin.Sort, data []byte) (f api.NoticeFile, err error) {
 	f.Data = data
 	if s == bulletin.Photo {
 		if f.Data, err = media.RedrawSmall(data, media.NoticeSide); err != nil {
-			return f, fmt.Errorf("%w: the photo cannot be shown: %v", api.ErrNotFound, err)
+			return f, fmt.Errorf("%w: %v", cause.ErrUnshown, err)
 		}
 	} else if f.Type == "" {
-		return f, fmt.Errorf("%w: the recording is of no known kind", api.ErrNotFound)
+		return f, cause.ErrUnheard
 	}
 	return f, nil
 }
@@ -76,7 +76,7 @@ func (d *Daemon) lookAtDraft(e *api.Editor, draft bulletin.Draft) error {
 	if !draft.Lacks() {
 		var err error
 		if f, err = fitToShow(m.Sort, m.Data); err != nil {
-			return fmt.Errorf("%w: not to be signed: %v", api.ErrUsage, err)
+			return fmt.Errorf("%w: not to be signed: %w", api.ErrUsage, err)
 		}
 		f.Bytes = m.Size
 	}

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -90,7 +89,7 @@ func (d *Daemon) tryFailed(w way, by race.Way, err error) {
 	text := r.tries.worst(x.at, err.Error())
 	news := r.err != text
 	d.courier.Unlock()
-	d.rowDown("relay", w.addr.HostPort(), errors.New(text))
+	d.rowDown("relay", w.addr.HostPort(), told{err, text})
 	if news {
 		d.changes.bump()
 	}

@@ -60,6 +60,7 @@ type Conn interface {
 type Note struct {
 	Where string // file or address
 	What  string // one line for a person
+	Code  string // of What, where programs tell it in other languages
 }
 
 // Binding is what the two ends of one link have in common: nobody else has it, it

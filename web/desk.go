@@ -322,7 +322,7 @@ func (x *turn) oneReport() error {
 	s := deskReportScreen{deskReport: x.deskReport(r), From: r.From, Till: r.Till}
 	s.Done, _ = x.told("desk").(string)
 	for _, f := range r.Findings {
-		s.Proof = append(s.Proof, keyword{x.T(classKey(f.Class)), x.Lang.finding(f.Code, isolated(f.Args), f.Words), f.Class == "broken"})
+		s.Proof = append(s.Proof, keyword{x.T(classKey(f.Class)), x.Lang.finding(f.Code, x.dated(f.Args), f.Words), f.Class == "broken"})
 	}
 	now, err := x.p.b.Desk(x.ctx(), api.DeskAsk{Lang: x.Lang.Tag, Size: 200})
 	if err != nil {

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // finding says in words what was found about a package; english where the
@@ -49,6 +50,17 @@ func (c Catalogue) Finding(code string, args []string, english string) string {
 func (c Catalogue) Class(class string) string { return c.l.say(classKey(class)) }
 
 func classKey(class string) string { return "desk." + "is-" + strings.ReplaceAll(class, " ", "-") }
+
+// dated is isolated, with times as this page shows them.
+func (x *turn) dated(list []string) []string {
+	out := isolated(list)
+	for i, s := range list {
+		if at, err := time.Parse(time.RFC3339, s); err == nil {
+			out[i] = x.Lang.date(at, x.p.o.Zone)
+		}
+	}
+	return out
+}
 
 // isolated keeps what stands in a sentence from turning it around.
 func isolated(list []string) (out []string) {

@@ -42,6 +42,7 @@ func (x *turn) showNear(status int, s nearScreen) error {
 	if s.Here, err = x.p.b.Here(x.ctx()); err != nil {
 		return err
 	}
+	s.Here.Why = x.reasons("trouble.", s.Here.Why, s.Here.Causes)
 	st, err := x.p.b.Status(x.ctx())
 	if err != nil {
 		return err

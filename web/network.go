@@ -183,6 +183,9 @@ func (x *turn) networkScreen(st api.Status, out []api.Outgoing) networkScreen {
 		case "up", "down", "trying", "resting":
 			v.Now = x.T("way." + l.State)
 		}
+		if l.Error != "" {
+			v.Error = x.because(api.Cause{Code: l.Code}, l.Error)
+		}
 		x.tried(&v)
 		if a := l.Airtime; a != nil {
 			v.OnAir = x.T("radio.airtime", "used", seconds(a.Used), "limit", seconds(a.Limit))

@@ -318,7 +318,7 @@ func TestNetwork(t *testing.T) {
 		Shelf: api.Shelf{Envelopes: 12, Bytes: 1_500_000, Quota: 500_000_000},
 	})
 	_, page := b.get("/net")
-	has(t, page, "Like this since", "3 h ago", "Something here needs you.", "the clock says 1970", "the stick is full", "Mailbox abroad", "works", "Devices nearby", "does not answer", "timeout",
+	has(t, page, "Like this since", "3 h ago", "Something here needs you.", "clock of this device looks wrong", "the stick is full", "Mailbox abroad", "works", "Devices nearby", "does not answer", "timeout",
 		"being tried", "Another way", "7 January 2022, 15:00", "still open", "3 out, 4 in", "6 January 2022, 15:00", "12 sealed letters", "1.5 MB of 500 MB", "not known",
 		"by TLS, port 3785", "On port 443 a sign-in page", "On port 179 somebody answers with another key", "On port 53 something answers", "2 ways were tried without an answer")
 	w.Fail("Status", errors.New("no"))

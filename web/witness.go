@@ -59,7 +59,7 @@ func (x *turn) witnessWith(w api.Witnessed, s witnessScreen, status int) error {
 	}
 	s.Root, s.Waits, s.Way = w.Root, w.Waits, x.T("witness."+"by-"+by.Way)
 	for _, f := range w.Findings {
-		s.Proof = append(s.Proof, keyword{x.T(classKey(f.Class)), x.Lang.finding(f.Code, isolated(f.Args), f.Words), f.Class == "broken"})
+		s.Proof = append(s.Proof, keyword{x.T(classKey(f.Class)), x.Lang.finding(f.Code, x.dated(f.Args), f.Words), f.Class == "broken"})
 	}
 	for _, f := range w.Stamps {
 		s.Stamps = append(s.Stamps, witnessStamp{f.Name, x.T("witness." + "file-" + strings.TrimPrefix(path.Ext(f.Name), ".")), len(f.Data)})

@@ -35,6 +35,8 @@ func madeKeys() []string {
 		"desk.":    "ungraded confirmed fair weak contested discounted official hospital monitor witness media other stands withdrawn revised did-report did-claimed did-incident did-put did-merge did-grade did-source did-claim did-status did-note did-undo is-proven is-claimed is-not-proven is-broken",
 		"report.":  "killed injured detained missing witnessed heard inferred by-witness by-relative by-medical by-official by-media by-other may-private may-desk may-publish did-claim did-forget",
 		"proof.":   "whole signed witnessed heard inferred place clock clock-doubt seen-neighbour seen-relay unseen after-bulletin after-beacon after-text not-after stamp-named stamp-not-named stamp stamp-unread block waiting no-block no-stamp author unclaimed unknown bad-not-a-package bad-too-large bad-newer bad-layout bad-manifest bad-signature bad-media bad-seen bad-claim bad-stamp",
+		"stuck.":   "invitation first answer",
+		"trouble.": "vault boards inbox shelf disk metered unread slips pairing report vanish lan seal lost folder near-unheard near-unsent near-network near-flood near-version",
 		"outcome.": "spoke close neighbour no-answer not-there other",
 	} {
 		for _, n := range strings.Fields(names) {

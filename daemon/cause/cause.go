@@ -49,6 +49,12 @@ var (
 	ErrNotEnded  = fmt.Errorf("%w: this node is not ended from its page; nothing was erased", api.ErrUsage)
 	ErrNoSound   = fmt.Errorf("%w: this is no sound that is known here; send it as a file", api.ErrUsage)
 	ErrApart     = fmt.Errorf("%w: the other device is not on this network; join the same Wi-Fi or hotspot", api.ErrNotFound)
+	ErrUnshown   = fmt.Errorf("%w: the photo cannot be shown", api.ErrNotFound)
+	ErrUnheard   = fmt.Errorf("%w: the recording is of no known kind", api.ErrNotFound)
+	ErrNoCode    = fmt.Errorf("%w: nothing waits that is small enough for a code", api.ErrNotFound)
+	ErrSpent     = errors.New("the budget of this metered link is used up")
+	ErrDoubtful  = errors.New("the link fell silent; the relay is being dialled anew")
+	ErrNoAnswer  = errors.New("the relay does not answer")
 	ErrMeetOff   = errors.New("meeting neighbours is switched off (listen = off)")
 	ErrMeetNode  = errors.New("start `jauap` first: devices meet for as long as it runs")
 	ErrBoard     = fmt.Errorf("%w: the draft is for another board", bulletin.ErrNotice)
@@ -91,6 +97,7 @@ var rows = [...]row{
 	{ErrMedia, "one-medium"}, {ErrVoice, "long-voice"}, {ErrNoMedia, "no-medium"}, {ErrBoard, "other-board"},
 	{ErrNoSecret, "no-secret"}, {ErrNotUsed, "not-used"}, {ErrWhoAsks, "who-asks"}, {ErrForgotten, "slip-forgotten"}, {ErrNoLock, "no-lock"},
 	{ErrNotEnded, "not-ended"}, {ErrNoSound, "no-sound"}, {ErrApart, "apart"}, {ErrMeetOff, "meet-off"}, {ErrMeetNode, "meet-node"},
+	{ErrUnshown, "unshown"}, {ErrUnheard, "unheard"}, {ErrNoCode, "no-code"}, {ErrSpent, "spent"}, {ErrDoubtful, "doubtful"}, {ErrNoAnswer, "timeout"},
 	{ErrNoWitness, "no-witness"}, {ErrStamps, "stamps"}, {ErrTor, "tor"},
 	{bulletin.ErrMedium, "medium-missing"}, {bulletin.ErrText, "notice"}, {bulletin.ErrSince, "posted-since"},
 	{bulletin.ErrSignature, "no-signature"}, {bulletin.ErrOther, "other-signature"}, {bulletin.ErrEditors, "signatures"},

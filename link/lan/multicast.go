@@ -76,7 +76,7 @@ func (b *beacons) run() {
 	for _, g := range b.groups {
 		e, err := newEar(ctx, g)
 		if err != nil {
-			b.room.note(g.String(), "others cannot be heard here (%v): type their address", err)
+			b.room.note("unheard", g.String(), "others cannot be heard here (%v): type their address", err)
 			continue
 		}
 		b.ears = append(b.ears, e)
@@ -148,7 +148,7 @@ func (b *beacons) say() {
 	kept := b.voices[:0]
 	for _, v := range b.voices {
 		if err := v.say(b.own); err != nil {
-			b.room.note(v.place.name, "beacons cannot be sent here (%v): type the address on the other device", rootCause(err))
+			b.room.note("unsent", v.place.name, "beacons cannot be sent here (%v): type the address on the other device", rootCause(err))
 			_ = v.conn.Close()
 			b.dropPlace(v.place)
 			continue
@@ -180,7 +180,7 @@ func (b *beacons) hush() {
 func (b *beacons) look() (changed bool) {
 	seen, err := b.room.config.look()
 	if err != nil {
-		b.room.note("", "%v", err)
+		b.room.note("network", "", "%v", err)
 	}
 	b.room.setPlaces(seen)
 	var still []place
@@ -198,7 +198,7 @@ func (b *beacons) look() (changed bool) {
 		}
 		b.part(p) // what is left of an attempt that failed half
 		if err := b.join(p); err != nil {
-			b.room.note(p.name, "multicast cannot be used here (%v): type the address on the other device", rootCause(err))
+			b.room.note("unsent", p.name, "multicast cannot be used here (%v): type the address on the other device", rootCause(err))
 			continue // again at the next look
 		}
 		b.joined = append(b.joined, p)
@@ -320,10 +320,10 @@ func (b *beacons) hear(now time.Time, packet []byte, at heard, e *ear) {
 	}
 	switch {
 	case errors.Is(err, errFlood):
-		r.note(at.from.Addr().String(), "somebody floods the network with beacons: some are not heard")
+		r.note("flood", at.from.Addr().String(), "somebody floods the network with beacons: some are not heard")
 		return
 	case errors.Is(err, errNewerBeacon):
-		r.note(at.from.Addr().String(), "another version of Jauap is near: update to meet it")
+		r.note("version", at.from.Addr().String(), "another version of Jauap is near: update to meet it")
 		return
 	case err != nil:
 		return

@@ -264,8 +264,8 @@ func (r *Room) Notes() []link.Note {
 }
 
 // note keeps one line, once.
-func (r *Room) note(where, format string, args ...any) {
-	n := link.Note{Where: where, What: fmt.Sprintf(format, args...)}
+func (r *Room) note(code, where, format string, args ...any) {
+	n := link.Note{Where: where, What: fmt.Sprintf(format, args...), Code: code}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if slices.Contains(r.notes, n) {

@@ -11,6 +11,8 @@ type Here struct {
 	Code  string   `json:"code"`          // text for a QR code with the first of them; empty when there is none
 	Off   bool     `json:"off"`           // meeting neighbours is switched off
 	Why   []string `json:"why,omitempty"` // what of the network could not be used
+	// Causes of each Why.
+	Causes []Cause `json:"causes,omitempty"`
 }
 
 // MeetAsk calls a device beside this one.

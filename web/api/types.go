@@ -62,9 +62,10 @@ type Person struct {
 	LastText   string     `json:"last_text,omitempty"`
 	LastMine   bool       `json:"last_mine,omitempty"` // LastText is my own
 	LastAt     *time.Time `json:"last_at,omitempty"`
-	HeardAt    *time.Time `json:"heard_at,omitempty"` // when their device was last met, or anything of it opened here
-	Forked     bool       `json:"forked,omitempty"`   // an old copy of a device is in use: compare words again
-	Stuck      string     `json:"stuck,omitempty"`    // why letters to them cannot leave
+	HeardAt    *time.Time `json:"heard_at,omitempty"`   // when their device was last met, or anything of it opened here
+	Forked     bool       `json:"forked,omitempty"`     // an old copy of a device is in use: compare words again
+	Stuck      string     `json:"stuck,omitempty"`      // why letters to them cannot leave
+	StuckCode  string     `json:"stuck_code,omitempty"` // of it: invitation, first or answer
 
 	Word     *Word    `json:"word,omitempty"`     // their newest about themselves
 	Searches []Word   `json:"searches,omitempty"` // whom they look for, the newest about each
@@ -212,6 +213,7 @@ type Status struct {
 
 	Clock   string     `json:"clock,omitempty"`   // a complaint about this device's clock
 	Trouble []string   `json:"trouble,omitempty"` // what a person should know and can mend
+	Causes  []Cause    `json:"causes,omitempty"`  // of each Trouble: what is in trouble, and its name
 	LeftAt  *time.Time `json:"left_at,omitempty"` // when anything last left this device
 
 	Metered  *Metered  `json:"metered,omitempty"`  // absent without a budget
@@ -278,8 +280,9 @@ type Link struct {
 	State string     `json:"state"` // up, down, trying, resting (not needed now)
 	Since *time.Time `json:"since,omitempty"`
 	Error string     `json:"error,omitempty"`
-	In    int64      `json:"in"`  // bytes received
-	Out   int64      `json:"out"` // bytes sent
+	Code  string     `json:"code,omitempty"` // of Error, see Cause
+	In    int64      `json:"in"`             // bytes received
+	Out   int64      `json:"out"`            // bytes sent
 	// Who is the contact whose device this neighbour was recognised as.
 	Who string `json:"who,omitempty"`
 

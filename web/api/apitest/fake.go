@@ -36,6 +36,7 @@ type Fake struct {
 	safety
 	mailroom
 	sticks api.Sticks
+	here   api.Here // what Here tells beside addresses
 	relays api.Relays
 	bureau
 	witnesses

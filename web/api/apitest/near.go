@@ -12,7 +12,14 @@ import (
 func (f *Fake) Here(context.Context) (api.Here, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return api.Here{Addrs: []string{"192.168.1.7:40123", "[fe80::7%wlan0]:40123"}, Code: "JAUAP-AT/192.168.1.7:40123"}, f.fails["Here"]
+	return api.Here{Addrs: []string{"192.168.1.7:40123", "[fe80::7%wlan0]:40123"}, Code: "JAUAP-AT/192.168.1.7:40123", Why: f.here.Why, Causes: f.here.Causes}, f.fails["Here"]
+}
+
+// SetWhy sets what of the network cannot be used, and the causes.
+func (f *Fake) SetWhy(why []string, causes ...api.Cause) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.here = api.Here{Why: why, Causes: causes}
 }
 
 // Meet implements api.Backend: Timur's device answers at 192.168.1.9.
