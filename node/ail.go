@@ -47,8 +47,10 @@ func (n *Node) noteLost() {
 	if losses == n.losses || n.lostOn() == n.today {
 		return
 	}
-	n.losses = losses
 	n.setMark(lostName, binary.BigEndian.AppendUint16(nil, uint16(n.today)))
+	if n.lostOn() == n.today {
+		n.losses = losses // else there was no room for the mark: again
+	}
 }
 
 // lostOn is the day on which something was last known to be lost; 0: never.
@@ -60,7 +62,7 @@ func (n *Node) lostOn() envelope.Day {
 }
 
 // Lost says whether the disk ever lost a unit of this shelf.
-func (n *Node) Lost() bool { return n.lostOn() != 0 }
+func (n *Node) Lost() bool { return n.lostOn() != 0 || n.sh.Losses() > 0 }
 
 // scope hashes what marks hold for: the shards, and what was lost before.
 func (n *Node) scope(shards []uint8) (b [8]byte) {

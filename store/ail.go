@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/jauap/jauap/envelope"
+	"github.com/jauap/jauap/internal/durable"
 )
 
 // A place of a disk may fail for a minute or for good, and when it does nobody
@@ -67,12 +68,29 @@ func (s *Shelf) ail(slot uint32) {
 	s.losses++
 }
 
-// placeOnly says whether the rest of the disk is there: the head of the unit's
-// file can be read and is what it was, or, of one known to be torn, that of the newest
-// journal.
+// placeOnly says whether the rest of the disk is there.
 func (s *Shelf) placeOnly(u *unit) bool {
 	f := s.files[u.file]
-	return f == nil || s.headed(f) || f.torn && s.headed(s.active)
+	return f == nil || s.there(f)
+}
+
+// there says whether the disk is, a place in this file apart: its head can be read and is what
+// it was, or that of the newest journal, or, as one place may take all of a small
+// file, the copy beside it.
+func (s *Shelf) there(f *logFile) bool {
+	if s.headed(f) || f != s.active && s.headed(s.active) {
+		return true
+	}
+	if f.side == 0 {
+		return false
+	}
+	h, err := s.fs.Open(f.sideName(), durable.Read)
+	if err != nil {
+		return false
+	}
+	defer h.Close()
+	head, err := readHead(h)
+	return err == nil && head == f.fileHead
 }
 
 func (s *Shelf) headed(f *logFile) bool {

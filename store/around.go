@@ -127,7 +127,7 @@ func (s *Shelf) failed(f *logFile, err error) {
 	if f.fails++; f.fails < maxTries {
 		return
 	}
-	if f.torn = s.headed(f) || s.headed(s.active); f.torn {
+	if f.torn = s.there(f); f.torn {
 		s.job = nil
 	}
 }

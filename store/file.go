@@ -299,6 +299,9 @@ func (s *Shelf) noteSide(f *logFile, heads []byte) {
 		s.disk += int64(len(heads))
 		_, err = file.WriteAt(heads, f.side)
 		f.side += int64(len(heads))
+		if err == nil && mode == durable.Create {
+			err = file.Sync() // the second copy of the head is no help only
+		}
 		_ = file.Close()
 	}
 	f.sideLost = err != nil

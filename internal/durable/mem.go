@@ -21,6 +21,9 @@ type Mem struct {
 	used    int64
 	limit   int64
 	calls   int
+	reads   int
+	wearAt  int // number of the read that finds a bad place; 0: none
+	hit     func(name string, off int64)
 	fail    failure
 	lying   bool
 	pool    *Pool // nil: every disk holds its own bytes
@@ -38,9 +41,9 @@ type inode struct {
 	data    []byte // all but what stands in holes
 	changes []change
 	pool    *Pool
-	holes   []hole  // in order
-	shared  int64   // bytes of them
-	bad     []int64 // blocks that cannot be read, nor written but whole
+	holes   []hole // in order
+	shared  int64  // bytes of them
+	bad     []badPlace
 }
 
 // change is a write or truncation that is not on stable storage yet.
@@ -109,40 +112,6 @@ func (m *Mem) Lying() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.lying
-}
-
-// Spoil makes the block with byte off of a file unreadable, in copies after a power
-// cut, too, until all of it is written anew: disks put a fresh place under it then.
-func (m *Mem) Spoil(name string, off int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if i := m.names[name]; i != nil && off < i.size() {
-		i.bad = append(i.bad, off/Block)
-	}
-}
-
-// Mend makes everything readable again.
-func (m *Mem) Mend() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, i := range m.names {
-		i.bad = nil
-	}
-}
-
-// spoilt says whether one of n bytes at off cannot be read.
-func (i *inode) spoilt(off, n int64) bool {
-	return slices.ContainsFunc(i.bad, func(b int64) bool { return off < (b+1)*Block && b*Block < off+n })
-}
-
-// overwrite is before a write of n bytes at off: what is written whole is sound again.
-func (i *inode) overwrite(off, n int64) error {
-	end := max(off+n, i.size())
-	i.bad = slices.DeleteFunc(i.bad, func(b int64) bool { return off <= b*Block && min((b+1)*Block, end) <= off+n })
-	if n > 0 && i.spoilt(off, n) {
-		return ErrUnread // what else stands in the block would have to be read
-	}
-	return nil
 }
 
 // Image is a copy of all files as somebody would find them who takes the disk.
@@ -342,6 +311,7 @@ func (h *handle) enter(writes bool) error {
 }
 
 func (h *handle) ReadAt(b []byte, off int64) (int, error) {
+	h.m.wear(h.i, off)
 	h.m.mu.Lock()
 	defer h.m.mu.Unlock()
 	if err := h.enter(false); err != nil {
@@ -437,9 +407,8 @@ func (h *handle) Truncate(size int64) error {
 	if room := h.m.limit - h.m.used; h.m.limit > 0 && size-was > room {
 		return ErrNoSpace
 	}
-	h.i.bad = slices.DeleteFunc(h.i.bad, func(b int64) bool { return b*Block >= size })
-	if size%Block > 0 && h.i.spoilt(size, 1) {
-		return ErrUnread // as for a write
+	if err := h.i.cutPlace(size); err != nil {
+		return err
 	}
 	c := change{off: size, size: was, trunc: true}
 	h.i.flatten()

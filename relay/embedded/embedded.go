@@ -26,9 +26,10 @@ type Options struct {
 
 // Box is a relay.Box on a shelf.
 type Box struct {
-	shelf *store.Shelf
-	epoch relay.Epoch
-	alive atomic.Uint32 // the day last written down, plus 1
+	shelf  *store.Shelf
+	epoch  atomic.Pointer[relay.Epoch]
+	losses losses
+	alive  atomic.Uint32 // the day last written down, plus 1
 
 	durable atomic.Uint64 // newest Seq on stable storage
 
@@ -56,8 +57,8 @@ const awayDays = 2
 // clients knew in a later state must have a new epoch, or they would skip what
 // is new under numbers that they saw before and not offer again what was lost.
 // A copy cannot be told from the box itself, but one that was not in use for
-// two days is taken for one. So has a box whose disk lost something: who gave it
-// believes that it is here. Errors: those of store.Open.
+// two days is taken for one. So has a box whose disk lost something, then or later (lost.go):
+// who gave it believes that it is here. Errors: those of store.Open.
 func Open(fs durable.FS, o Options) (*Box, store.Report, error) {
 	shelf, report, err := store.Open(fs, store.Options{Quota: o.Quota, Today: o.Today})
 	if err != nil {
@@ -81,10 +82,8 @@ func Open(fs durable.FS, o Options) (*Box, store.Report, error) {
 	if err != nil {
 		return nil, report, errors.Join(fmt.Errorf("embedded: open: %w", err), shelf.Close())
 	}
-	b.epoch = relay.Epoch(shelf.Epoch())
-	for i, v := range shelf.Mark(markSalt) {
-		b.epoch[i%len(b.epoch)] ^= v
-	}
+	b.losses.seen.Store(shelf.Losses())
+	b.name()
 	b.durable.Store(shelf.Top())
 	for page := shelf.Since(0, scan); len(page) > 0; page = shelf.Since(page[len(page)-1].Seq, scan) {
 		for _, e := range page {
@@ -111,7 +110,8 @@ func (b *Box) live(today envelope.Day) error {
 
 // Head tells the epoch and the newest durable mark.
 func (b *Box) Head(context.Context) (relay.Head, error) {
-	return relay.Head{Epoch: b.epoch, Top: relay.Mark(b.durable.Load())}, nil
+	b.lost()
+	return relay.Head{Epoch: *b.epoch.Load(), Top: relay.Mark(b.durable.Load())}, nil
 }
 
 // Judge tells what Put would answer, as far as that is known without Put.

@@ -376,6 +376,73 @@ func TestBadPlace(t *testing.T) {
 	}
 }
 
+// So has one that loses something while it is open, once a day; what is lost may come again.
+func TestLostWhileOpen(t *testing.T) {
+	fs := durable.NewMem()
+	b := open(t, fs, boxtest.Today)
+	var units []envelope.Envelope
+	for seed := range uint64(20) {
+		e, _ := boxtest.Unit(t, envelope.S1, 0, boxtest.Today.Add(90), seed)
+		units = append(units, e)
+		put(t, b, e)
+	}
+	epoch := func() relay.Epoch {
+		t.Helper()
+		head, err := b.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return head.Epoch
+	}
+	first := epoch()
+	spoil := func(block int64) (missing int) {
+		for name, all := range fs.Image() {
+			if int64(len(all)) > (block+1)*durable.Block {
+				fs.Spoil(name, block*durable.Block)
+			}
+		}
+		for _, e := range units {
+			if _, err := b.Get(t.Context(), e.ID(), 0, len(e.Bytes())); err != nil {
+				missing++
+			}
+		}
+		return missing
+	}
+	if n := spoil(1); n == 0 || n > 6 {
+		t.Fatalf("%d units under a block", n)
+	}
+	second := epoch()
+	if second == first {
+		t.Fatal("the same epoch, and what is lost is not given again")
+	}
+	for _, e := range units {
+		put(t, b, e)
+	}
+	if len(list(t, b, 0)) != len(units) || epoch() != second {
+		t.Fatal("not all is here again, or there is another epoch for one loss")
+	}
+	if n := spoil(3); n == 0 {
+		t.Fatal("nothing was lost")
+	}
+	if epoch() != second {
+		t.Fatal("two new epochs in a day")
+	}
+	if _, err := b.Expire(t.Context(), boxtest.Today.Add(1)); err != nil {
+		t.Fatal(err)
+	}
+	third := epoch()
+	if third == second {
+		t.Fatal("on the next day it is still believed to be here")
+	}
+	b.Close()
+	fs.Mend()
+	b = open(t, fs, boxtest.Today.Add(1))
+	defer b.Close()
+	if epoch() != third {
+		t.Fatal("another epoch after a start")
+	}
+}
+
 // When it is full, those who filled it lose first; nobody else's unit goes.
 func TestHeavyDepositorLosesFirst(t *testing.T) {
 	b, _, err := Open(durable.NewMem(), Options{Quota: 2 << 20, Today: boxtest.Today})
