@@ -11,19 +11,19 @@ import (
 // Item is one unit as a session speaks of it.
 type Item struct {
 	ID     envelope.ID
-	Class  envelope.Class
-	Size   int // bytes
-	Expiry envelope.Day
-	Shard  uint8
+	Size   int    // bytes
 	Seq    uint64 // place in the giver's arrival order; 0 when the giver is anonymous
-	Rank   uint8  // 0 own, higher goes later; from 2 on alike here; never leaves the device
 	From   uint32 // who brought it, for Config.Order; never leaves the device
-	Told   bool   // somebody is known to hold it: not for a first flight; never leaves the device
-	Flown  bool   // some of it left before; never leaves the device
-	Whole  bool   // all of it left before; never leaves the device
-	Words  bool   // it has words, and goes before what has none; never leaves the device
-	Tried  bool   // it left unasked to somebody who spoke, but not of it: ask first; never leaves the device
-	Mute   bool   // held, but not to be offered to this far end; never leaves the device
+	Expiry envelope.Day
+	Class  envelope.Class
+	Shard  uint8
+	Rank   uint8 // 0 own, higher goes later; from 2 on alike here; never leaves the device
+	Told   bool  // somebody is known to hold it: not for a first flight; never leaves the device
+	Flown  bool  // some of it left before; never leaves the device
+	Whole  bool  // all of it left before; never leaves the device
+	Words  bool  // it has words, and goes before what has none; never leaves the device
+	Tried  bool  // it left unasked to somebody who spoke, but not of it: ask first; never leaves the device
+	Mute   bool  // held, but not to be offered to this far end; never leaves the device
 }
 
 // Verdict is a shelf's judgement of a unit that was offered.

@@ -18,7 +18,7 @@ const (
 
 	horizon   = 4096    // units of a group that are put in order at a time
 	wide      = 1 << 16 // the same where Config.Order orders them
-	pageItems = 512     // units asked of the shelf at a time
+	pageItems = 128     // units asked of the shelf at a time
 	perHave   = 128     // units in one HAVE: small, so that DATA comes between
 	perEarly  = 48      // units listed beside a frame of a sketch
 	besides   = 4 << 10 // bytes of another large unit, until we hear how much of one is there
@@ -40,13 +40,13 @@ type given struct {
 	item    Item
 	number  uint64
 	at      int // next byte to send
-	asked   int
+	step    *step
+	asked   uint8
 	queued  bool // in giver.queue
 	left    bool // some of it
 	behind  bool // it leaves unasked, and others are before it that may be asked for
 	closed  bool // GOT came
 	gone    bool // no longer on our shelf
-	step    *step
 	settled bool // refused, held or gone: counts for the mark
 }
 

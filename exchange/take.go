@@ -14,10 +14,10 @@ import (
 type taken struct {
 	item    Item
 	number  uint64
-	state   takeState
 	at      int // next byte to come
-	tries   int
 	step    *step
+	state   takeState
+	tries   uint8
 	verdict Verdict
 	new     bool // received in this session
 	begun   bool // in an earlier one: we said so in HELLO

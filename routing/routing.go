@@ -65,16 +65,16 @@ func large(c envelope.Class) bool { return c == envelope.S4 || c == envelope.S5 
 
 // Unit is what the order of offering looks at.
 type Unit struct {
-	Class envelope.Class
-	Rank  uint8
-	From  uint32 // who brought it
 	Size  int    // bytes
 	Seq   uint64 // order of arrival
-	Back  bool   // the one it is offered to brought it
-	Words bool   // it goes before what has none
 	At    int    // the caller's name for it
+	From  uint32 // who brought it
+	Class envelope.Class
+	Rank  uint8
 	// Weight of who brought it, from 1 to Whole; 0 is Whole.
 	Weight uint8
+	Back   bool // the one it is offered to brought it
+	Words  bool // it goes before what has none
 }
 
 // Compare orders units for relays and drops: smallest class first, because
