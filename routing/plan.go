@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"cmp"
 	"container/heap"
 	"slices"
 
@@ -91,8 +90,12 @@ func (t *Turns) Befriend() {
 // remove takes a unit out of line.
 func (t *Turns) remove(u Unit) {
 	l, g := t.giver(u)
-	k := slices.Index(g.units, u)
-	heap.Remove(&g.units, k)
+	t.pull(l, g, slices.Index(g.units, u))
+}
+
+// pull takes the k-th unit of a giver out of line.
+func (t *Turns) pull(l *line, g *giver, k int) {
+	g.units.remove(k)
 	if len(g.units) == 0 {
 		heap.Remove(&l.queue, g.at)
 	}
@@ -122,7 +125,7 @@ func (t *Turns) Add(u Unit) {
 			l.spent = max(l.spent, first.spent)
 		}
 	}
-	heap.Push(&g.units, u)
+	g.units.push(u)
 	if g.at < 0 {
 		g.spent = max(g.spent, l.now)
 		heap.Push(&l.queue, g)
@@ -165,7 +168,7 @@ func (t *Turns) Take() {
 		return
 	}
 	l.now = l.queue[0].spent
-	t.remove(l.queue[0].units[0])
+	t.pull(l, l.queue[0], 0)
 }
 
 // listed is what a unit takes in a listing, in bytes: spec/exchange.md, 7.
@@ -226,23 +229,64 @@ func add(a uint64, b int64) uint64 {
 	return a + uint64(b)
 }
 
-// waiting are a giver's units: those with words first, then the smallest, then the oldest.
+// waiting are a giver's units, as a heap: those with words first, then the smallest,
+// then the oldest. It is container/heap, written out for units, of which a meeting has
+// thousands: as values of an interface each would be allotted, twice.
 type waiting []Unit
 
-func (w waiting) Len() int { return len(w) }
-func (w waiting) Less(i, j int) bool {
-	if w[i].Words != w[j].Words {
-		return w[i].Words
+func before(a, b *Unit) bool {
+	if a.Words != b.Words {
+		return a.Words
 	}
-	return cmp.Or(envelope.Compare(w[i].Class, w[j].Class), cmp.Compare(w[i].Seq, w[j].Seq)) < 0
+	if c := envelope.Compare(a.Class, b.Class); c != 0 {
+		return c < 0
+	}
+	return a.Seq < b.Seq
 }
-func (w waiting) Swap(i, j int) { w[i], w[j] = w[j], w[i] }
-func (w *waiting) Push(x any)   { *w = append(*w, x.(Unit)) }
-func (w *waiting) Pop() any {
+
+func (w *waiting) push(u Unit) {
+	*w = append(*w, u)
+	w.up(len(*w)-1, u)
+}
+
+// remove takes the unit at k out.
+func (w *waiting) remove(k int) {
 	last := len(*w) - 1
 	u := (*w)[last]
 	*w = (*w)[:last]
-	return u
+	if k == last {
+		return
+	}
+	if k > 0 && before(&u, &(*w)[(k-1)/2]) {
+		w.up(k, u)
+	} else {
+		w.down(k, u)
+	}
+}
+
+// up puts u at k or above.
+func (w waiting) up(k int, u Unit) {
+	for k > 0 && before(&u, &w[(k-1)/2]) {
+		w[k] = w[(k-1)/2]
+		k = (k - 1) / 2
+	}
+	w[k] = u
+}
+
+// down puts u at k or below.
+func (w waiting) down(k int, u Unit) {
+	for {
+		child := 2*k + 1
+		if child+1 < len(w) && before(&w[child+1], &w[child]) {
+			child++
+		}
+		if child >= len(w) || !before(&w[child], &u) {
+			break
+		}
+		w[k] = w[child]
+		k = child
+	}
+	w[k] = u
 }
 
 // givers is a heap: who spent least is first.
