@@ -156,8 +156,11 @@ func (n *Node) weight(from uint32) uint8 {
 // known is the edge of a giver; nil for one that is no contact, and where there is
 // no room to remember another.
 func (n *Node) known(from uint32) *edge {
-	if from&giverContact == 0 || n.edges[from] == nil && len(n.edges) >= maxEdges {
+	if from&giverContact == 0 {
 		return nil
+	}
+	if e := n.edges[from]; e != nil || len(n.edges) >= maxEdges {
+		return e
 	}
 	return n.edge(from)
 }

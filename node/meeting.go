@@ -165,34 +165,55 @@ type order struct {
 	*routing.Turns
 	n     *Node
 	from  uint32 // who hears of them
-	items []exchange.Item
-	free  []int // places in items
+	items []*[orderChunk]exchange.Item
+	used  int   // places in items
+	free  []int // of them
+}
+
+// orderChunk is how many items are allotted at once: what grows as a whole is copied
+// over and over, and an order has a shelf's worth.
+const orderChunk = 64
+
+func (o *order) at(k int) *exchange.Item { return &o.items[k/orderChunk][k%orderChunk] }
+
+// place finds room for an item.
+func (o *order) place() (k int) {
+	if last := len(o.free) - 1; last >= 0 {
+		k, o.free = o.free[last], o.free[:last]
+		return k
+	}
+	if o.used == len(o.items)*orderChunk {
+		o.items = append(o.items, new([orderChunk]exchange.Item))
+	}
+	o.used++
+	return o.used - 1
 }
 
 func (o *order) unit(it exchange.Item) routing.Unit {
-	u := routing.Unit{Class: it.Class, Rank: it.Rank, From: it.From, Size: it.Size, Seq: it.Seq, Words: it.Words,
-		Back: it.From == o.from && it.From&giverContact != 0}
+	u := o.waits(it)
 	if it.Rank <= routing.Near {
 		u.Weight = o.n.weight(it.From)
 	}
 	return u
 }
 
+// waits is unit without the weight, which counts once something is spent.
+func (o *order) waits(it exchange.Item) routing.Unit {
+	return routing.Unit{Class: it.Class, Rank: it.Rank, From: it.From, Size: it.Size, Seq: it.Seq, Words: it.Words,
+		Back: it.From == o.from && it.From&giverContact != 0}
+}
+
 func (o *order) Add(it exchange.Item) {
-	u := o.unit(it)
-	if last := len(o.free) - 1; last >= 0 {
-		u.At, o.free = o.free[last], o.free[:last]
-		o.items[u.At] = it
-	} else {
-		u.At, o.items = len(o.items), append(o.items, it)
-	}
+	u := o.waits(it)
+	u.At = o.place()
+	*o.at(u.At) = it
 	o.Turns.Add(u)
 }
 
 func (o *order) Next() (it exchange.Item, ok bool) {
 	u, ok := o.Turns.Next()
 	if ok {
-		it = o.items[u.At]
+		it = *o.at(u.At)
 	}
 	return it, ok
 }
@@ -309,12 +330,16 @@ func (n *Node) sweepClaims() {
 func (n *Node) pumpAll() {
 	all := n.all
 	n.all = false // what a pump itself brings about is for the next Step
+	tell := !n.now.Before(n.tell)
+	if tell {
+		n.tell = n.now.Add(tellEvery) // at the latest: progress makes it sooner
+	}
 	n.pumped = append(n.pumped[:0], n.meetings...)
 	for _, m := range n.pumped {
 		if all || m.due {
 			m.due = false
 			n.pump(m)
-		} else if m.now != m.last {
+		} else if tell {
 			n.progress(m)
 		}
 	}
@@ -348,10 +373,17 @@ func (n *Node) pump(m *meeting) {
 
 // progress is told once in a while, and when all is done.
 func (n *Node) progress(m *meeting) {
-	if m.now != m.last && (m.even || n.now.Sub(m.told) >= tellEvery) {
-		m.told, m.last = n.now, m.now
-		n.emit(m.now)
+	if m.now == m.last {
+		return
 	}
+	if at := m.told.Add(tellEvery); !m.even && n.now.Before(at) {
+		if at.Before(n.tell) {
+			n.tell = at
+		}
+		return
+	}
+	m.told, m.last = n.now, m.now
+	n.emit(m.now)
 }
 
 // outcome passes on what happened in a session.

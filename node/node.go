@@ -89,6 +89,7 @@ type Node struct {
 	claimed  bool                   // claims has been large
 	waiting  bool                   // some session waits for a unit that another link brings
 	sweep    time.Time              // when claims are looked at next
+	tell     time.Time              // when a meeting's progress is told next, at the soonest
 	authors  map[envelope.ID]LinkID // of partials that one link wrote alone
 	begun    map[envelope.ID]bool   // small partials: whether none but authenticated peers wrote them
 	handed   map[envelope.ID]routing.Handed
