@@ -480,6 +480,18 @@ const inspection = `(() => {
 		const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
 		if (ratio < 4.5) faults.push("contrast " + ratio.toFixed(2) + ": " + n.data.trim().slice(0, 40));
 	}
+	// A word of a heading or a button stands in one line; what people wrote may not.
+	for (const el of document.querySelectorAll("h1, h2, h3, button, a.button, summary, legend, label, nav a")) {
+		const words = document.createTreeWalker(el, NodeFilter.SHOW_TEXT);
+		for (let n; (n = words.nextNode());) {
+			if (!seen(n.parentElement) || n.parentElement.closest("bdi, [dir=auto], textarea, select")) continue;
+			for (const m of n.data.matchAll(/[\p{L}\p{M}]{2,}/gu)) {
+				const r = document.createRange();
+				r.setStart(n, m.index); r.setEnd(n, m.index + m[0].length);
+				if (new Set([...r.getClientRects()].filter((b) => b.width > .5).map((b) => Math.round(b.top))).size > 1) faults.push("broken word: " + m[0] + " in " + name(el));
+			}
+		}
+	}
 	for (const el of document.querySelectorAll("textarea, input:not([type=hidden])")) if (!el.labels.length && !el.getAttribute("aria-label")) faults.push("no label: " + el.id);
 	if (document.querySelectorAll("h1").length !== 1 || !document.querySelector("main") || !document.documentElement.lang) faults.push("no h1, main or language");
 	const ids = [...document.querySelectorAll("[id]")].map((el) => el.id);
@@ -530,7 +542,7 @@ func testEveryScreen(t *testing.T, ctx context.Context) {
 		width, height      int64
 	}{
 		{"phone-ru-dark", "ru", "dark", 320, 640}, {"laptop-en", "en", "light", 1280, 800},
-		{"phone-en", "en", "light", 320, 640}, {"phone-kk", "kk", "light", 360, 740}, {"laptop-en-dark", "en", "dark", 1280, 800}, {"phone-rtl", "en", "light", 320, 640},
+		{"phone-en", "en", "light", 320, 640}, {"phone-kk", "kk", "light", 320, 640}, {"laptop-en-dark", "en", "dark", 1280, 800}, {"phone-rtl", "en", "light", 320, 640},
 	} {
 		do(t, ctx, chromedp.EmulateViewport(look.width, look.height),
 			call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}}}),

@@ -18,7 +18,7 @@ import (
 func TestFirstVisit(t *testing.T) {
 	w := newWorld(t)
 	b := w.enter(t)
-	has(t, b.last, "Reach your people", "jauap:1:Ab3_", `src="/invite.png"`, "Paste here", "No way out right now.")
+	has(t, b.last, "Reach your people", "jauap:1:Ab3_", `src="/invite.png"`, "Paste here", `href="/desk"`, `href="/inbox"`, `href="/boards"`, "No way out right now.")
 	first := invitationOn(t, b.last)
 	if b.get("/"); invitationOn(t, b.last) != first {
 		t.Error("reloading made another invitation")
