@@ -47,6 +47,8 @@ type device struct {
 	fuse               int // points until it dies; 0: none
 
 	sealed map[envelope.ID]bool // own envelopes of which the shelf said Stored
+	under  map[envelope.ID]bool // of them, that lay on a place when it went bad
+	silent map[envelope.ID]bool // of them, lost at the last look, and nothing said
 }
 
 func (d *device) wall() time.Time   { return d.w.wall().Add(d.error) }
@@ -258,6 +260,7 @@ func (d *device) submit(packed []account.Packed) int {
 	evs := make([]node.Event, len(packed))
 	for i, p := range packed {
 		d.w.watch.sealed(d, p.Bytes)
+		d.w.watch.owned(d, p)
 		evs[i] = node.Submit{Raw: p.Bytes}
 	}
 	d.step(evs...)

@@ -19,6 +19,8 @@ func TestEveryEffect(t *testing.T) {
 			step = 90
 		case p.What == "refused": // person0:refused:21 and person1:refused:18 once kept letters
 			step = 3
+		case p.What == "sector":
+			step = 5
 		case p.Of == "relay":
 			step = 8
 		}
@@ -47,7 +49,7 @@ func TestEveryEffect(t *testing.T) {
 }
 
 func TestParsePlace(t *testing.T) {
-	for _, s := range []string{"", "relay:fails:37", "person1:killed:5", "person0:refused:1", "relay:full:2"} {
+	for _, s := range []string{"", "relay:fails:37", "person1:killed:5", "person0:refused:1", "relay:full:2", "relay:sector:3"} {
 		p, err := ParsePlace(s)
 		if err != nil || s != "" && p.String() != s {
 			t.Errorf("%q: %v %v", s, p, err)

@@ -26,10 +26,15 @@ const (
 	Frames Fault = "frames" // frames are damaged, doubled, lost, cut, and change places
 	Relay  Fault = "relay"  // the relay is wiped, or set back to what it was a day ago
 	Image  Fault = "image"  // somebody copies a phone and gives it back
+	Sector Fault = "sector" // a place of a shelf's disk cannot be read, for minutes or until it is written anew
 )
 
 // Faults are all of them.
-func Faults() []Fault {
+func Faults() []Fault { return append(lot(), Sector) }
+
+// lot are those that are drawn from one stream. Whoever is new gets one of its own, so
+// that towns without it stay what they were.
+func lot() []Fault {
 	return []Fault{Kill, Power, Lie, Disk, Full, Clock, Frames, Relay, Image}
 }
 
@@ -55,7 +60,7 @@ var errDisk = errors.New("input/output error")
 
 // struck says whether an error comes from a fault.
 func (w *world) struck(err error) bool {
-	return errors.Is(err, errDisk) || errors.Is(err, durable.ErrNoSpace)
+	return errors.Is(err, errDisk) || errors.Is(err, durable.ErrNoSpace) || errors.Is(err, durable.ErrUnread)
 }
 
 // strike lets the faults of an hour happen. What is drawn does not depend on
@@ -63,7 +68,7 @@ func (w *world) struck(err error) bool {
 func (w *world) strike(hour int) {
 	rng := rand.New(rand.NewPCG(w.o.Seed, uint64(hour)<<8|0xfa))
 	for range 3 {
-		kind := Faults()[rng.IntN(len(Faults()))]
+		kind := lot()[rng.IntN(len(lot()))]
 		victim, x, y := rng.IntN(len(w.people)), rng.Uint64(), rng.IntN(4)
 		w.drawn++
 		if !slices.Contains(w.o.Faults, kind) || w.drawn > w.o.Most && w.o.Most > 0 {
@@ -72,6 +77,7 @@ func (w *world) strike(hour int) {
 		w.counts[kind]++
 		w.inflict(kind, w.people[victim], rand.New(rand.NewPCG(x, 1)), y)
 	}
+	w.decay(hour)
 }
 
 func (w *world) inflict(kind Fault, d *device, rng *rand.Rand, way int) {

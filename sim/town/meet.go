@@ -118,6 +118,7 @@ func (w *world) run(links []*wire) {
 		}
 		quiet++
 		w.now += 4 * time.Second
+		w.pass()
 		for _, l := range links {
 			for _, d := range l.ends {
 				d.life(func() { d.step(node.Tick{}); d.settle() })

@@ -26,6 +26,7 @@ func Blows() []string {
 		"killed",  // the process ends at the n-th effect or commit
 		"fails",   // the n-th call on the disk fails
 		"full",    // the n-th call on the disk finds no room
+		"sector",  // the n-th read finds a bad block, and in the fourth hour the process starts anew
 		"refused", // as fails, and the person's vault has no room for two hours before
 	}
 }
@@ -77,6 +78,11 @@ func (w *world) struckAt(p Place) (reached func() bool, err error) {
 	case "full":
 		d.disk.FailAt(p.N, durable.ErrNoSpace, false)
 		return called, nil
+	case "sector":
+		at := d.disk.Reads() + p.N
+		d.disk.SpoilRead(p.N, d.spoilt(1))
+		w.later(4, d.gone)
+		return func() bool { return d.disk.Reads() >= at }, nil
 	case "refused":
 		w.later(1, func() { d.vault.full = true })
 		w.later(3, func() { d.vault.full = false })

@@ -15,6 +15,8 @@ type Report struct {
 	Towns   int           `json:"towns"`
 	Letters int           `json:"letters"` // acknowledged
 	Excused int           `json:"excused"`
+	Said    int           `json:"said"` // lay on bad places; their writers are told
+	Sunk    int           `json:"sunk"` // as in Result
 	Frames  int           `json:"frames"`
 	Sealed  int           `json:"sealed"` // envelopes
 	Faults  map[Fault]int `json:"faults"`
@@ -56,6 +58,8 @@ func Soak(ctx context.Context, first uint64, shrinkRuns int, more func(Report) b
 		r.Towns++
 		r.Letters += got.Letters
 		r.Excused += got.Excused
+		r.Said += got.Said
+		r.Sunk += got.Sunk
 		r.Frames += got.Frames
 		r.Sealed += got.Commits
 		r.Slowest = max(r.Slowest, got.Drained)
@@ -75,14 +79,22 @@ func (r Result) String() string {
 			what = fmt.Sprintf("none, as %v is behind the end", p)
 		}
 	}
-	return fmt.Sprintf("%d letters acknowledged, all shown once, at the latest after %d h of meetings; about %d a disk had lied\n%d frames carried; %d envelopes sealed, each under a key of its own; faults: %s",
-		r.Letters, r.Drained, r.Excused, r.Frames, r.Commits, what)
+	return fmt.Sprintf("%d letters acknowledged, all shown once, at the latest after %d h of meetings; about %d a disk had lied%s\n%d frames carried; %d envelopes sealed, each under a key of its own; faults: %s",
+		r.Letters, r.Drained, r.Excused, under(r.Said, r.Sunk), r.Frames, r.Commits, what)
 }
 
 // String says in words what a soak showed.
 func (r Report) String() string {
-	return fmt.Sprintf("%d towns from seed %d, %d broke a promise; %d letters acknowledged, about %d of them a disk had lied; the slowest drained in %d h; a small town struck once at each of %d places\n%d frames; %d envelopes sealed; faults: %s",
-		r.Towns, r.First, len(r.Broken), r.Letters, r.Excused, r.Slowest, r.Places, r.Frames, r.Sealed, counts(r.Faults))
+	return fmt.Sprintf("%d towns from seed %d, %d broke a promise; %d letters acknowledged, about %d of them a disk had lied%s; the slowest drained in %d h; a small town struck once at each of %d places\n%d frames; %d envelopes sealed; faults: %s",
+		r.Towns, r.First, len(r.Broken), r.Letters, r.Excused, under(r.Said, r.Sunk), r.Slowest, r.Places, r.Frames, r.Sealed, counts(r.Faults))
+}
+
+// under says what bad places took, if anything.
+func under(said, sunk int) string {
+	if said+sunk == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d lay on bad places, which their writers are told, and %d more after whoever carried them had lost them, too", said, sunk)
 }
 
 func counts(m map[Fault]int) string {

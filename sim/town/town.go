@@ -38,6 +38,8 @@ type Result struct {
 	Faults   map[Fault]int `json:"faults"`            // that struck
 	Frames   int           `json:"frames"`            // that were carried
 	Commits  int           `json:"commits"`           // of all units ever sealed
+	Said     int           `json:"said"`              // that lay on a bad place before anybody took them: their writers are told
+	Sunk     int           `json:"sunk"`              // that had left, lay on a bad place here and are with nobody any more
 	Drained  int           `json:"drained"`           // hours of meetings after the last fault until all was there
 	Deadline int           `json:"deadline"`          // hours allowed for it
 	Reached  bool          `json:"reached,omitempty"` // Options.Place was
@@ -73,6 +75,7 @@ type world struct {
 	relayImage *durable.Mem
 	images     []image
 	due        []task
+	passing    []passing
 	written    int
 }
 
@@ -172,6 +175,7 @@ func run(ctx context.Context, o Options, each func(*world)) (Result, error) {
 	if w.failed == nil {
 		r.Drained = w.heal(ctx)
 		r.Deadline = deadline
+		r.Said, r.Sunk = w.watch.sunk()
 	}
 	if w.failed != nil {
 		return r, fmt.Errorf("%w; repeat it: %s", w.failed, o.Command())
@@ -182,9 +186,9 @@ func run(ctx context.Context, o Options, each func(*world)) (Result, error) {
 // found makes a town.
 func found(o Options) (*world, error) {
 	w := &world{o: o, rng: rand.New(rand.NewPCG(o.Seed, 0x746f776e)), good: map[envelope.ID]bool{}, counts: map[Fault]int{}}
-	w.watch = &watch{w: w, bodies: map[envelope.Tag][32]byte{}, texts: map[string]*promise{}}
+	w.watch = newWatch(w)
 	add := func(name string) (*device, error) {
-		d := &device{w: w, i: len(w.all), name: name, disk: durable.NewMem(), rng: rand.New(rand.NewPCG(o.Seed, uint64(len(w.all))+1))}
+		d := &device{w: w, i: len(w.all), name: name, disk: durable.NewMem(), under: map[envelope.ID]bool{}, rng: rand.New(rand.NewPCG(o.Seed, uint64(len(w.all))+1))}
 		if name != "" {
 			d.vault, d.sealed = &vault{MemVault: account.NewMemVault(), d: d}, map[envelope.ID]bool{}
 			m, _ := d.when()
@@ -268,6 +272,7 @@ func (w *world) anHour() {
 		}
 	}
 	w.due = slices.DeleteFunc(w.due, func(t task) bool { return t.hour <= w.hour })
+	w.pass()
 	if w.hour%24 == 0 && w.relay.up() {
 		w.relayImage = w.relay.disk.CrashClone(rand.New(rand.NewPCG(w.o.Seed, 5)))
 	}
@@ -285,8 +290,7 @@ func (w *world) anHour() {
 		w.gather()
 	}
 	if w.hour%4 == 3 {
-		w.watch.disks()
-		w.watch.screens()
+		w.watch.look()
 	}
 }
 
@@ -329,8 +333,9 @@ func (w *world) write() {
 		if !known {
 			return
 		}
-		_, err := d.talk.Send(m, c.ID, text, nil, 0)
+		l, err := d.talk.Send(m, c.ID, text, nil, 0)
 		d.ours(err)
+		w.watch.letters[letterOf{d, l}] = p
 		p.acked = err == nil
 		d.settle()
 	})
@@ -385,8 +390,13 @@ func (w *world) gather() {
 // was acknowledged is shown. It answers how many hours that took.
 func (w *world) heal(ctx context.Context) (hours int) {
 	w.roughUntil, w.due = 0, nil
+	for k := range w.passing {
+		w.passing[k].until = 0
+	}
+	w.pass()
 	for _, d := range w.all {
 		d.disk.FailAt(0, nil, false)
+		d.disk.SpoilRead(0, nil)
 		d.roomAgain()
 		d.error, d.fuse = 0, 0
 		if d.disk.Lying() {
@@ -403,8 +413,7 @@ func (w *world) heal(ctx context.Context) (hours int) {
 			w.day(d)
 		}
 		w.core()
-		w.watch.disks()
-		w.watch.screens()
+		w.watch.look()
 		if len(w.watch.missing()) == 0 {
 			return hours + 1
 		}

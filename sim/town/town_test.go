@@ -114,6 +114,23 @@ func TestWatchersSee(t *testing.T) {
 			w.watch.sealed(d, raw)
 			w.watch.sealed(d, other)
 		}, "sealed two bodies"},
+		"a bad place that nobody is told of": {func(w *world) {
+			d, id := own(w)
+			p := &promise{from: d, to: d, acked: true, saved: true, units: []envelope.ID{id}}
+			w.watch.texts[canary+" under a place"], w.watch.owners[id], d.under[id] = p, []*promise{p}, true
+			if err := d.sh.Drop(id); err != nil {
+				t.Fatal(err)
+			}
+			w.watch.places()
+			w.watch.places() // it had the time from one look to the next
+		}, "nobody is told"},
+		"a unit beside a bad place": {func(w *world) {
+			d, id := own(w)
+			d.spoilt(1)("marks", 0) // takes nothing
+			if err := d.sh.Drop(id); err != nil {
+				t.Fatal(err)
+			}
+		}, "is gone from its shelf"},
 		"a disk that fails unprovoked": {func(w *world) {
 			d := w.people[0]
 			m, _ := d.when()

@@ -20,6 +20,16 @@ type watch struct {
 	w      *world
 	bodies map[envelope.Tag][32]byte // what each one-time key sealed
 	texts  map[string]*promise
+
+	// Of places that went bad.
+	raws    map[envelope.ID][]byte // own envelopes
+	letters map[letterOf]*promise
+	owners  map[envelope.ID][]*promise
+}
+
+func newWatch(w *world) *watch {
+	return &watch{w: w, bodies: map[envelope.Tag][32]byte{}, texts: map[string]*promise{},
+		raws: map[envelope.ID][]byte{}, letters: map[letterOf]*promise{}, owners: map[envelope.ID][]*promise{}}
 }
 
 // promise is a letter.
@@ -28,6 +38,9 @@ type promise struct {
 	acked    bool // the writer was told that it is kept
 	excused  bool // the writer's disk lied about it and lost power
 	shown    bool
+	saved    bool          // its writer's screen says that it did not leave
+	said     bool          // its writer is told that a bad place took it
+	units    []envelope.ID // that it is in
 }
 
 // sealed: one key seals one body, whatever was struck before.
@@ -72,6 +85,7 @@ func (x *watch) disks() {
 			case d.sh.Has(id):
 			case d.sh.Done(id):
 				delete(d.sealed, id)
+			case d.under[id]: // see places
 			default:
 				x.w.fail("own envelope %v of %s is gone from its shelf", id, d)
 			}
@@ -91,6 +105,9 @@ func (x *watch) screens() {
 				p := x.texts[l.Text]
 				switch {
 				case l.Mine:
+					if p != nil {
+						p.saved = l.State == chat.Saved
+					}
 				case p == nil:
 					x.w.fail("%s is shown %q, which nobody wrote", d, l.Text)
 				case p.to != d:
@@ -105,6 +122,13 @@ func (x *watch) screens() {
 			}
 		}
 	}
+}
+
+// look is one from outside, at everything.
+func (x *watch) look() {
+	x.disks()
+	x.screens()
+	x.places()
 }
 
 // conversation calls f for all letters with somebody.
@@ -124,7 +148,7 @@ func (d *device) conversation(with account.ContactID, f func(chat.Letter)) error
 // missing are letters that were acknowledged and are not shown yet.
 func (x *watch) missing() (list []string) {
 	for text, p := range x.texts {
-		if p.acked && !p.excused && !p.shown {
+		if p.acked && !p.excused && !p.shown && !p.said && !x.nowhere(p) {
 			list = append(list, fmt.Sprintf("%.40q from %s to %s", strings.TrimPrefix(text, canary+" "), p.from, p.to))
 		}
 	}
