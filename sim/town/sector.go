@@ -77,7 +77,7 @@ func (d *device) spoil(rng *rand.Rand) {
 		off = at
 	}
 	off = off % f.Size / sector * sector
-	d.disk.SpoilPlace(f.Name, off, n, sector)
+	d.disk.SpoilPlace(f.Name, off, n, durable.Block) // systems read and write blocks whole
 	d.spoilt(n)(f.Name, off)
 	if !forGood {
 		d.w.passing = append(d.w.passing, passing{d, f.Name, off, n, d.w.now + time.Duration(minutes)*time.Minute})
