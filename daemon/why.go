@@ -1,9 +1,9 @@
 package daemon
 
 import (
-	"cmp"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/jauap/jauap/account"
@@ -36,7 +36,8 @@ func stuckCode(why string) string {
 // troubled is what each of troubles is about: one word and, of some, its name.
 // courier is held.
 func (d *Daemon) troubled() (list []api.Cause) {
-	keys := slices.SortedFunc(maps.Keys(d.trouble), func(a, b string) int { return cmp.Compare(d.trouble[a], d.trouble[b]) })
+	keys := slices.Sorted(maps.Keys(d.trouble))
+	sort.SliceStable(keys, func(i, j int) bool { return d.trouble[keys[i]] < d.trouble[keys[j]] })
 	for _, k := range keys {
 		what, name, named := strings.Cut(k, " ")
 		c := api.Cause{Code: what}

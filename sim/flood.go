@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -104,8 +105,9 @@ func eventsOf(s Scenario, letters []Letter) (events []moment, live []int) {
 	if s.Network.Latency > 0 {
 		order = [3]int{1, 2, 0}
 	}
-	slices.SortFunc(events, func(a, b moment) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(order[a.kind], order[b.kind]), cmp.Compare(a.i, b.i))
+	sort.Slice(events, func(i, j int) bool {
+		a, b := events[i], events[j]
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(order[a.kind], order[b.kind]), cmp.Compare(a.i, b.i)) < 0
 	})
 	return events, live
 }

@@ -10,7 +10,7 @@ import (
 	"io"
 	"math"
 	"regexp"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -103,9 +103,12 @@ func Meet(at [][][2]float64, reach float64, look int) (contacts []Contact) {
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
+// sortContacts uses sort.Slice, as do others who sort structs of their own: each shape
+// that package slices sorts costs the program some ten kilobytes.
 func sortContacts(list []Contact) {
-	slices.SortFunc(list, func(x, y Contact) int {
-		return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B), cmp.Compare(x.To, y.To))
+	sort.Slice(list, func(i, j int) bool {
+		x, y := list[i], list[j]
+		return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B), cmp.Compare(x.To, y.To)) < 0
 	})
 }
 

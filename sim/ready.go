@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -150,9 +149,7 @@ func Loners(seed uint64, phones int) Scenario {
 
 // apart leaves out contacts of two people who are in contact already.
 func apart(list []Contact) []Contact {
-	slices.SortFunc(list, func(x, y Contact) int {
-		return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B))
-	})
+	sortContacts(list)
 	until := make(map[[2]int]time.Duration)
 	return slices.DeleteFunc(list, func(c Contact) bool {
 		pair := [2]int{min(c.A, c.B), max(c.A, c.B)}

@@ -12,6 +12,7 @@ import (
 	"hash"
 	"math/rand/v2"
 	"slices"
+	"sort"
 	"strconv"
 	"time"
 
@@ -193,7 +194,7 @@ func newRun(s Scenario, seed uint64) (*run, error) {
 	for _, f := range s.Friends {
 		r.friends[[2]int{min(f[0], f[1]), max(f[0], f[1])}] = true
 	}
-	slices.SortStableFunc(r.s.Contacts, func(a, b Contact) int { return cmp.Compare(a.From, b.From) })
+	sort.SliceStable(r.s.Contacts, func(i, j int) bool { return r.s.Contacts[i].From < r.s.Contacts[j].From })
 	rng := rand.New(rand.NewPCG(seed, 0x6a61756170))
 	if err := r.write(rng); err != nil {
 		return nil, err

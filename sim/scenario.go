@@ -3,7 +3,6 @@ package sim
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	_ "embed"
 	"errors"
@@ -221,9 +220,7 @@ func ReadTrace(r io.Reader) (contacts []Contact, people int, err error) {
 			contacts = append(contacts, Contact{A: names[p.a], B: names[p.b], From: to - step, To: to})
 		}
 	}
-	slices.SortFunc(contacts, func(x, y Contact) int {
-		return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B))
-	})
+	sortContacts(contacts)
 	return contacts, len(ordered), nil
 }
 
