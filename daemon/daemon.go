@@ -81,6 +81,7 @@ type Daemon struct {
 	// people guards the account and its conversations. It is taken before
 	// courier where both are needed.
 	people   sync.Mutex
+	phrasing sync.Mutex // a passphrase is changed; before people
 	vault    account.Vault
 	acc      *account.Account
 	chat     *chat.Chat
@@ -179,8 +180,7 @@ func SaveConfig(dir string, c config.Config) error {
 
 // Exists reports whether the folder holds a profile.
 func Exists(dir string) bool {
-	_, err := os.Stat(vaultPath(dir))
-	return err == nil
+	return sqlite.Exists(vaultPath(dir))
 }
 
 // NeedsPassphrase reports whether the profile in the folder has one.
@@ -289,6 +289,9 @@ func (d *Daemon) open() (err error) {
 	if err := d.openVault(m); err != nil {
 		return err
 	}
+	if err := d.beginAnew(m); err != nil {
+		return err
+	}
 	if d.acc, err = account.Open(d.vault, m); err != nil {
 		return err
 	}
@@ -313,6 +316,9 @@ func (d *Daemon) open() (err error) {
 		return err
 	}
 	if err := d.openPurse(); err != nil {
+		return err
+	}
+	if err := d.settleAnew(); err != nil {
 		return err
 	}
 	if err := d.openShelf(m); err != nil {

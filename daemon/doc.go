@@ -17,6 +17,8 @@
 //     nobody's, in memory, and what came is offered to the person's at Rejoin.
 //   - A letter is acknowledged when the vault has synced it; an envelope is
 //     forgotten by the vault only when the shelf has synced it.
+//   - A profile that takes the place of a destroyed one is whole when the shelf tells
+//     nothing of who wrote; until then it is begun anew at each opening.
 //
 // # Not here
 //

@@ -18,6 +18,7 @@ type Keeper interface {
 	api.Opener
 	Addr() string             // where the page is, host:port
 	Lockable() *api.LockState // nil when this profile has no passphrase
+	Rephrased()               // the profile may have one now
 }
 
 // handed is what one node of a process leaves to the next.

@@ -14,7 +14,9 @@
 //   - Locking never waits for a request, and never for more than seconds.
 //   - Where a process can be replaced, locking begins it anew: what the page and the
 //     door need goes through a pipe, nothing of the person does.
-//   - A wrong passphrase changes nothing. One is tried at a time.
+//   - A wrong passphrase opens nothing and changes nothing, but where passphrases are
+//     changed it locks. One is tried at a time. The one under duress is right, here:
+//     what opens is an empty profile.
 //   - Only what a person does counts as a person: a page that asks by itself, a
 //     stranger's request and a clock that stood still in sleep do not.
 //

@@ -322,6 +322,14 @@ func (k *Keeper) Lockable() *api.LockState {
 	return &s
 }
 
+// Rephrased tells that the profile's passphrase was changed, or its first one set.
+func (k *Keeper) Rephrased() {
+	safe := k.house.Protected()
+	k.mu.Lock()
+	k.safe = safe
+	k.mu.Unlock()
+}
+
 // Unlock implements api.Locker.
 func (k *Keeper) Unlock(_ context.Context, ask api.UnlockAsk) (api.LockState, error) {
 	defer clear(ask.Passphrase)

@@ -533,7 +533,7 @@ func testEveryScreen(t *testing.T, ctx context.Context) {
 	until(t, ctx, "main", "Reach your people")
 	screens := map[string]string{
 		"people": w.s.URL + "/", "talk": w.s.URL + "/with/" + p.ID + "#end", "person": w.s.URL + "/person/" + p.ID, "net": w.s.URL + "/net",
-		"carry": w.s.URL + "/carry", "me": w.s.URL + "/me", "wipe": w.s.URL + "/wipe", "add": w.s.URL + "/add", "call": w.s.URL + "/call", "scan": w.s.URL + "/scan", "slips": w.s.URL + "/slips", "groups": w.s.URL + "/groups", "group": w.s.URL + "/group/" + g.ID + "#end", "who": w.s.URL + "/group/" + g.ID + "/who", "ask": w.s.URL + "/slips/ask", "codes": w.s.URL + "/codes", "boards": w.s.URL + "/boards", "oneboard": w.s.URL + "/boards/" + boardOf(w), "editor": w.s.URL + "/editor", "wall": w.s.URL + "/boards/" + boardOf(w) + "/wall", "report": w.s.URL + "/report", "inbox": w.s.URL + "/inbox", "desk": w.s.URL + "/desk", "deskreport": w.s.URL + "/desk/report/" + atDesk.Queue[0].Root, "witness": w.s.URL + "/witness/" + atDesk.Queue[0].Root, "incident": w.s.URL + "/desk/incident/feed01", "desklog": w.s.URL + "/desk/log", "safe": w.s.URL + "/safe", "notes": w.s.URL + "/safe/notes", "note": w.s.URL + "/note",
+		"carry": w.s.URL + "/carry", "me": w.s.URL + "/me", "wipe": w.s.URL + "/wipe", "passphrase": w.s.URL + "/passphrase", "add": w.s.URL + "/add", "call": w.s.URL + "/call", "scan": w.s.URL + "/scan", "slips": w.s.URL + "/slips", "groups": w.s.URL + "/groups", "group": w.s.URL + "/group/" + g.ID + "#end", "who": w.s.URL + "/group/" + g.ID + "/who", "ask": w.s.URL + "/slips/ask", "codes": w.s.URL + "/codes", "boards": w.s.URL + "/boards", "oneboard": w.s.URL + "/boards/" + boardOf(w), "editor": w.s.URL + "/editor", "wall": w.s.URL + "/boards/" + boardOf(w) + "/wall", "report": w.s.URL + "/report", "inbox": w.s.URL + "/inbox", "desk": w.s.URL + "/desk", "deskreport": w.s.URL + "/desk/report/" + atDesk.Queue[0].Root, "witness": w.s.URL + "/witness/" + atDesk.Queue[0].Root, "incident": w.s.URL + "/desk/incident/feed01", "desklog": w.s.URL + "/desk/log", "safe": w.s.URL + "/safe", "notes": w.s.URL + "/safe/notes", "note": w.s.URL + "/note",
 		"search": w.s.URL + "/search?q=the", "delete": w.s.URL + "/delete/" + firstLetter(t, w) + "?back=/with/" + p.ID,
 		"near": w.s.URL + "/near", "checkin": w.s.URL + "/checkin", "known": w.s.URL + "/known/" + p.ID, "welcome": first.s.URL + "/", "closed": strings.Replace(w.s.URL, "127.0.0.1", "localhost", 1) + "/",
 	}
@@ -569,7 +569,8 @@ func testEveryScreen(t *testing.T, ctx context.Context) {
 		}
 	}
 	for _, s := range said() {
-		if !strings.Contains(s, "status of 403") {
+		// Where a passphrase is changed the browser would like a user's name; there is none.
+		if !strings.Contains(s, "status of 403") && !strings.Contains(s, "username fields") {
 			t.Errorf("console: %s", s)
 		}
 	}

@@ -148,6 +148,9 @@ func TestTypedFields(t *testing.T) {
 			if n == nil || kind != nil || strings.Contains(tag, "inputmode=\"numeric\"") || strings.Contains(tag, "inputmode=\"decimal\"") {
 				continue
 			}
+			if strings.HasSuffix(name, "phrase.html") {
+				continue // the passphrase under duress is typed in sight, and never given back
+			}
 			if found++; !slices.Contains(typedFields[:], n[1]) {
 				t.Errorf("%s: what is typed in %q is not given back", name, n[1])
 			}

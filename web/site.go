@@ -152,6 +152,8 @@ func newPages(b api.Backend, g *Gate, prefix string, o Options) *pages {
 	m.Handle("GET /wipe", p.screen((*turn).askWipe))
 	m.Handle("POST /wipe", p.act((*turn).wipe))
 	m.Handle("POST /lock", p.act((*turn).lock))
+	m.Handle("GET /passphrase", p.screen(func(x *turn) error { return x.phrase(http.StatusOK, phraseScreen{}) }))
+	m.Handle("POST /passphrase", p.act((*turn).rephrase))
 	m.Handle("GET /events", p.screen((*turn).events))
 	m.Handle("/", p.screen(func(*turn) error { return api.ErrNotFound }))
 	p.mux = m

@@ -13,6 +13,9 @@
 //   - What Update acknowledged survives kill -9 and a power cut: WAL,
 //     synchronous=FULL, and the folder is flushed when the log is made.
 //   - A wrong passphrase is told from the header alone; the data is not touched.
+//   - The passphrase under duress destroys the key before anything else happens;
+//     from no crash does the first one open anything again. No other secret does
+//     it, and neither the files nor the time of opening tell whether one is set.
 //   - No value is returned that was not sealed for exactly its place.
 //   - One process at a time: a second one is refused, because two copies of a
 //     session would use a one-time key twice.
@@ -25,5 +28,6 @@
 //
 // # Read next
 //
-// account.Vault for the contract, header.go for the keys, vault.go for the file.
+// account.Vault for the contract, spec/vault.md and header.go for the keys, vault.go
+// for the file, duress.go for the second passphrase.
 package sqlite

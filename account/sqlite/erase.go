@@ -14,19 +14,21 @@ import (
 // controller keeps of the two small files are out of reach: a passphrase
 // protects those.
 func Erase(path string) error {
-	errs := []error{EraseKey(path)}
-	for _, name := range []string{path + ".tmp", draftPath(path), path, path + "-wal", path + "-shm", path + "-journal"} {
-		errs = append(errs, gone(os.Remove(name)))
-	}
-	return errors.Join(errs...)
+	return errors.Join(EraseKey(path), files{path: path}.removeData())
 }
 
 // EraseKey overwrites and removes the two small files without which the vault is
 // noise. A vault that is open stays usable until it is closed.
 func EraseKey(path string) error {
+	f := files{path: path}
+	return errors.Join(f.destroy(keyPath(path)), f.destroy(headerPath(path)), f.tidy())
+}
+
+// removeData removes the data, which is noise when its key is gone.
+func (f files) removeData() error {
 	var errs []error
-	for _, name := range []string{keyPath(path), headerPath(path)} {
-		errs = append(errs, overwrite(name), gone(os.Remove(name)))
+	for _, name := range []string{draftPath(f.path), f.path, f.path + "-wal", f.path + "-shm", f.path + "-journal"} {
+		errs = append(errs, f.remove(name))
 	}
 	return errors.Join(errs...)
 }
@@ -45,13 +47,17 @@ func overwrite(name string) error {
 		return gone(err)
 	}
 	defer f.Close()
+	return noise(f)
+}
+
+func noise(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	noise := make([]byte, info.Size())
-	rand.Read(noise)
-	if _, err := f.WriteAt(noise, 0); err != nil {
+	b := make([]byte, info.Size())
+	rand.Read(b)
+	if _, err := f.WriteAt(b, 0); err != nil {
 		return err
 	}
 	return f.Sync()

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"golang.org/x/crypto/argon2"
@@ -26,6 +25,8 @@ var (
 	ErrInUse           = errors.New("account/sqlite: another program has this vault open")
 	ErrDisk            = errors.New("account/sqlite: the disk does not give or take the vault's bytes")
 	ErrParams          = errors.New("account/sqlite: unsuitable parameters")
+	ErrNear            = errors.New("account/sqlite: too near to the passphrase: a slip of the finger would erase everything; take quite other words")
+	ErrDestroyed       = errors.New("account/sqlite: the key was destroyed; what opens now is an empty vault")
 )
 
 // Params choose how expensive it is to guess the passphrase. Zero fields take
@@ -71,41 +72,65 @@ func (p Params) filled() (Params, error) {
 }
 
 // header is the small file beside the data. It holds the vault's root key,
-// sealed with a key that comes from the passphrase or from the key file.
+// sealed with a key that comes from the passphrase or from the key file, and in
+// its other place noise or what a passphrase under duress opens: spec/vault.md.
 type header struct {
+	first  bool   // version 1, which has no other place
 	kdf    string // "argon2id" or "file"
 	params Params
 	salt   [16]byte
 	sealed []byte // nonce 24, root 32, tag 16
+	other  []byte // as long, and by all looks the same
 }
 
-const headerFormat = "jauap vault 1\nkdf %s memory %d passes %d threads %d\nsalt %x\n"
+const (
+	headerFormat = "jauap vault %d\nkdf %s memory %d passes %d threads %d\nsalt %x\n"
+	sealedSize   = 24 + 32 + 16
+)
 
-// open part of the header: bound by the seal over the root key.
+// open part of the header: bound by the seals.
 func (h header) public() []byte {
-	return fmt.Appendf(nil, headerFormat, h.kdf, h.params.MemoryKiB, h.params.Passes, h.params.Threads, h.salt)
+	version := 2
+	if h.first {
+		version = 1
+	}
+	return fmt.Appendf(nil, headerFormat, version, h.kdf, h.params.MemoryKiB, h.params.Passes, h.params.Threads, h.salt)
 }
+
+const rootWord, otherWord = "root ", "other "
 
 func (h header) marshal() []byte {
-	return fmt.Appendf(h.public(), "root %x\n", h.sealed)
+	b := fmt.Appendf(h.public(), "%s%x\n", rootWord, h.sealed)
+	if h.first {
+		return b
+	}
+	return fmt.Appendf(b, "%s%x\n", otherWord, h.other)
 }
 
 func parseHeader(b []byte) (header, error) {
 	var h header
-	var salt, root string
-	n, err := fmt.Sscanf(string(b), "jauap vault 1\nkdf %s memory %d passes %d threads %d\nsalt %s\nroot %s\n",
-		&h.kdf, &h.params.MemoryKiB, &h.params.Passes, &h.params.Threads, &salt, &root)
-	if err != nil || n != 6 {
-		return h, fmt.Errorf("%w: its header cannot be read", account.ErrDamaged)
+	var version int
+	var salt, root, other string
+	unread := fmt.Errorf("%w: its header cannot be read", account.ErrDamaged)
+	n, err := fmt.Sscanf(string(b), "jauap vault %d\nkdf %s memory %d passes %d threads %d\nsalt %s\nroot %s\nother %s\n",
+		&version, &h.kdf, &h.params.MemoryKiB, &h.params.Passes, &h.params.Threads, &salt, &root, &other)
+	if h.first = version == 1; h.first && n == 7 {
+		n, err = 8, nil
+	}
+	if err != nil || n != 8 || version < 1 || version > 2 {
+		return h, unread
 	}
 	s, err1 := hex.DecodeString(salt)
 	h.sealed, err = hex.DecodeString(root)
-	if err1 != nil || err != nil || len(s) != len(h.salt) || len(h.sealed) != 24+32+16 {
-		return h, fmt.Errorf("%w: its header cannot be read", account.ErrDamaged)
+	if err1 != nil || err != nil || len(s) != len(h.salt) || len(h.sealed) != sealedSize {
+		return h, unread
+	}
+	if h.other, err = hex.DecodeString(other); err != nil || !h.first && len(h.other) != sealedSize {
+		return h, unread
 	}
 	copy(h.salt[:], s)
 	if !bytes.Equal(h.marshal(), b) {
-		return h, fmt.Errorf("%w: its header cannot be read", account.ErrDamaged)
+		return h, unread
 	}
 	p, err := h.params.filled()
 	if err != nil || p != h.params || h.kdf != "argon2id" && h.kdf != "file" {
@@ -125,61 +150,80 @@ func (h header) kek(secret []byte) []byte {
 	return argon2.IDKey(secret, h.salt[:], h.params.Passes, h.params.MemoryKiB, h.params.Threads, 32)
 }
 
+// newHeader seals the root key under a new salt; the other place is noise.
 func newHeader(p Params, secret, root []byte) (header, error) {
 	h := header{kdf: "argon2id", params: p}
 	if p.NoPassphrase {
 		h.kdf, h.params.NoPassphrase = "file", false
 	}
 	rand.Read(h.salt[:])
-	aead, err := chacha20poly1305.NewX(h.kek(secret))
-	if err != nil {
-		return h, err
-	}
-	nonce := make([]byte, 24)
-	rand.Read(nonce)
-	h.sealed = aead.Seal(nonce, nonce, root, h.public())
-	return h, nil
-}
-
-// root opens the root key: ErrWrongPassphrase when the secret is not the one.
-func (h header) root(secret []byte) ([]byte, error) {
 	key := h.kek(secret)
 	defer clear(key)
+	return h, h.fill(key, root)
+}
+
+// Uses of a seal, bound by it besides the open part of the header.
+const (
+	forWhole  = ""        // the root key of this vault
+	forBegun  = "begun\n" // the root key of a vault that is to be made in place of another
+	forDuress = "duress\n"
+)
+
+// fill puts the root key and noise into the two places.
+func (h *header) fill(key, root []byte) (err error) {
+	h.first, h.other = false, make([]byte, sealedSize)
+	rand.Read(h.other)
+	h.sealed, err = h.seal(key, root, forWhole)
+	return err
+}
+
+func (h *header) seal(key, secret []byte, use string) ([]byte, error) {
 	aead, err := chacha20poly1305.NewX(key)
 	if err != nil {
 		return nil, err
 	}
-	root, err := aead.Open(nil, h.sealed[:24], h.sealed[24:], h.public())
+	nonce := make([]byte, 24)
+	rand.Read(nonce)
+	return aead.Seal(nonce, nonce, secret, append(h.public(), use...)), nil
+}
+
+// opens is what a secret opens.
+type opens uint8
+
+const (
+	nothing opens = iota
+	whole         // this vault
+	begun         // one that is to be made in place of another, of which the key is gone
+	duress        // the other place
+)
+
+// try answers what the key behind a secret opens, and what is sealed there. Each place
+// is tried in any case, and the derivation before it is one: the time tells nothing.
+func (h *header) try(key []byte) (root []byte, what opens, err error) {
+	aead, err := chacha20poly1305.NewX(key)
 	if err != nil {
-		return nil, ErrWrongPassphrase
+		return nil, nothing, err
 	}
-	return root, nil
+	other := h.other
+	if h.first {
+		other = make([]byte, sealedSize)
+	}
+	for _, p := range [...]struct {
+		what   opens
+		sealed []byte
+		use    string
+	}{{whole, h.sealed, forWhole}, {begun, h.sealed, forBegun}, {duress, other, forDuress}} {
+		b, err := aead.Open(nil, p.sealed[:24], p.sealed[24:], append(h.public(), p.use...))
+		if err == nil && what == nothing {
+			root, what = b, p.what
+		}
+	}
+	return root, what, nil
 }
 
 // subkey separates the uses of the root key.
 func subkey(root []byte, use string) ([]byte, error) {
 	return hkdf.Expand(sha256.New, root, "jauap/1 vault "+use, 32) // RFC 5869, 2.3
-}
-
-func headerPath(path string) string { return path + ".head" }
-func keyPath(path string) string    { return path + ".key" }
-func draftPath(path string) string  { return path + ".new" }
-
-func readHeader(path string) (header, error) {
-	f, err := os.Open(headerPath(path))
-	if errors.Is(err, fs.ErrNotExist) {
-		return header{}, ErrNoVault
-	}
-	if err != nil {
-		return header{}, fmt.Errorf("account/sqlite: %w", err)
-	}
-	defer f.Close()
-	b := make([]byte, maxHeader)
-	n, err := f.Read(b)
-	if err != nil {
-		return header{}, fmt.Errorf("%w: its header cannot be read: %w", account.ErrDamaged, err)
-	}
-	return parseHeader(b[:n])
 }
 
 // secretOf is what the header's key is derived from.
@@ -195,28 +239,4 @@ func (h header) secretOf(path string, passphrase []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: its key file is missing: %w", account.ErrDamaged, err)
 	}
 	return b, nil
-}
-
-// writeFile replaces a file durably: a power cut leaves the old or the new one.
-func writeFile(path string, b []byte) error {
-	tmp := path + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		os.Remove(tmp) // best effort: the next attempt truncates it
-		return err
-	}
-	return syncDir(path)
 }

@@ -26,6 +26,7 @@ type Vault struct {
 	db    *sqlite3.Conn // nil when closed
 	aead  cipher.AEAD
 	stmts statements
+	begun *beginning // nil for one that is whole
 }
 
 // Create makes a vault at path with a header beside it (path.head). The
@@ -48,11 +49,11 @@ func Create(path string, passphrase []byte, p Params) (*Vault, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fault(err)
 	}
-	secret := passphrase
+	f, secret := files{path: path}, passphrase
 	if p.NoPassphrase {
 		secret = make([]byte, 32)
 		rand.Read(secret)
-		if err := writeFile(keyPath(path), secret); err != nil {
+		if err := f.write(keyPath(path), secret); err != nil {
 			return nil, fault(err)
 		}
 	}
@@ -67,7 +68,7 @@ func Create(path string, passphrase []byte, p Params) (*Vault, error) {
 	}
 	// The header is the moment at which the vault exists; Open finishes the
 	// renaming when the power is cut between these two steps.
-	if err := writeFile(headerPath(path), h.marshal()); err != nil {
+	if err := f.write(headerPath(path), h.marshal()); err != nil {
 		return nil, fault(err)
 	}
 	defer clear(root)
@@ -75,27 +76,33 @@ func Create(path string, passphrase []byte, p Params) (*Vault, error) {
 	return openData(path, root, "adiantum")
 }
 
-// Open opens a vault; passphrase is ignored by vaults without one. Errors:
+// Open opens a vault; passphrase is ignored by vaults without one. The passphrase of
+// SetDuress destroys the vault's key first, and what opens is empty and Begun. Errors:
 // ErrNoVault, ErrPassphrase, ErrWrongPassphrase, ErrInUse, account.ErrDamaged.
 func Open(path string, passphrase []byte) (*Vault, error) {
-	h, err := readHeader(path)
-	if err != nil {
-		return nil, err
-	}
-	secret, err := h.secretOf(path, passphrase)
-	if err != nil {
-		return nil, err
-	}
-	root, err := h.root(secret)
-	debug.FreeOSMemory()
-	if errors.Is(err, ErrWrongPassphrase) && h.kdf == "file" {
-		err = fmt.Errorf("%w: its key file is not what it was", account.ErrDamaged) // nobody gave a passphrase
+	return files{path: path}.open(passphrase)
+}
+
+func (f files) open(passphrase []byte) (*Vault, error) {
+	h, key, root, err := f.unseal(passphrase)
+	if errors.Is(err, ErrDestroyed) {
+		return f.begin(h, key, root)
 	}
 	if err != nil {
 		return nil, err
 	}
+	defer clear(key)
 	defer clear(root)
-	return openData(path, root, "adiantum")
+	v, err := openData(f.path, root, "adiantum")
+	if err != nil {
+		return nil, err
+	}
+	// Nothing depends on these two: they are tried again at the next opening.
+	_ = f.tidy()
+	if h.first || h.kdf == "argon2id" {
+		_ = f.renew(h, key, root)
+	}
+	return v, nil
 }
 
 // Protected reports whether the vault at path asks for a passphrase.
@@ -104,9 +111,14 @@ func Protected(path string) (bool, error) {
 	return h.kdf == "argon2id", err
 }
 
-// ChangePassphrase seals the vault's key anew; the data is not rewritten. A copy
-// of the old header still opens with the old passphrase.
+// ChangePassphrase seals the vault's key anew; the data is not rewritten. A passphrase
+// of SetDuress is gone with it. A copy of the old header still opens with the old one.
+// Errors: ErrParams, and those of SetDuress.
 func ChangePassphrase(path string, old, passphrase []byte, p Params) error {
+	return files{path: path}.change(old, passphrase, p)
+}
+
+func (f files) change(old, passphrase []byte, p Params) error {
 	p, err := p.filled()
 	if err != nil {
 		return err
@@ -114,28 +126,26 @@ func ChangePassphrase(path string, old, passphrase []byte, p Params) error {
 	if len(passphrase) == 0 || p.NoPassphrase {
 		return fmt.Errorf("%w: the new passphrase is empty", ErrParams)
 	}
-	h, err := readHeader(path)
+	_, key, root, err := f.unseal(old)
 	if err != nil {
 		return err
 	}
-	secret, err := h.secretOf(path, old)
-	if err != nil {
+	defer clear(root)
+	clear(key)
+	h := header{kdf: "argon2id", params: p}
+	rand.Read(h.salt[:])
+	key = f.derive(h, passphrase)
+	defer clear(key)
+	if err := h.fill(key, root); err != nil {
 		return err
 	}
-	root, err := h.root(secret)
-	if err != nil {
+	if err := f.putQuietly(h, key, root); err != nil {
 		return err
 	}
-	if h, err = newHeader(p, passphrase, root); err != nil {
-		return err
-	}
-	if err := writeFile(headerPath(path), h.marshal()); err != nil {
+	if err := f.destroy(keyPath(f.path)); err != nil {
 		return fault(err)
 	}
-	if err := os.Remove(keyPath(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fault(err)
-	}
-	return syncDir(path)
+	return syncDir(f.path)
 }
 
 // makeData writes an empty data file and closes it.
@@ -297,6 +307,7 @@ func (v *Vault) Close() error {
 	if v.db == nil {
 		return nil
 	}
+	v.forget()
 	v.stmts.close()
 	err := v.db.Close()
 	v.db, v.aead = nil, nil

@@ -113,11 +113,16 @@ func (d *door) passphrase(c *cli.Command, prompt string) ([]byte, error) {
 	if p := os.Getenv("JAUAP_PASSPHRASE"); p != "" {
 		return []byte(p), nil
 	}
+	return d.prompt(prompt, "set JAUAP_PASSPHRASE, give --passphrase-file, or run in a terminal (for a profile without one: init --no-passphrase)")
+}
+
+// prompt asks a person at a terminal; else says what to do.
+func (d *door) prompt(words, do string) ([]byte, error) {
 	f, ok := d.in.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return nil, usage("a passphrase is needed: set JAUAP_PASSPHRASE, give --passphrase-file, or run in a terminal (for a profile without one: init --no-passphrase)")
+		return nil, usage("a passphrase is needed: %s", do)
 	}
-	fmt.Fprint(d.errs, prompt)
+	fmt.Fprint(d.errs, words)
 	b, err := term.ReadPassword(int(f.Fd()))
 	fmt.Fprintln(d.errs)
 	return b, err

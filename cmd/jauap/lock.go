@@ -100,6 +100,13 @@ func (d *door) unlock(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	if s, err := node.Status(ctx); err == nil && s.Lock != nil && !s.Lock.Locked {
+		if c.Bool("json") {
+			return d.json(s.Lock)
+		}
+		d.say("It is open, and nothing was asked.")
+		return nil
+	}
 	pass, err := d.passphrase(c, "Passphrase: ")
 	if err != nil {
 		return err

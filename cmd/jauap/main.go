@@ -93,7 +93,7 @@ func commands(d *door) *cli.Command {
 			}
 			return d.up(ctx, c, true)
 		},
-		Commands: slices.Concat(personCommands(d), lockCommands(d), wipeCommands(d), callCommands(d), safeCommands(d), letterCommands(d), talkCommands(d), groupCommands(d), netCommands(d), airCommands(d), bundleCommands(d), codeCommands(d), nearCommands(d), relayCommands(d), inquiryCommands(d), boardCommands(d), inboxCommands(d), deskCommands(d), evidenceCommands(d), showCommands(d)),
+		Commands: slices.Concat(personCommands(d), lockCommands(d), phraseCommands(d), wipeCommands(d), callCommands(d), safeCommands(d), letterCommands(d), talkCommands(d), groupCommands(d), netCommands(d), airCommands(d), bundleCommands(d), codeCommands(d), nearCommands(d), relayCommands(d), inquiryCommands(d), boardCommands(d), inboxCommands(d), deskCommands(d), evidenceCommands(d), showCommands(d)),
 	}
 }
 

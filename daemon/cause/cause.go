@@ -84,7 +84,7 @@ var rows = [...]row{
 	{folder.ErrNoFolder, "no-folder"},
 	{folder.ErrRotten, "worn-out"},
 	{durable.ErrNoSpace, "full"}, {store.ErrFull, "full"},
-	{sqlite.ErrInUse, "in-use"}, {durable.ErrLocked, "in-use"},
+	{sqlite.ErrInUse, "in-use"}, {sqlite.ErrNear, "phrase-near"}, {durable.ErrLocked, "in-use"},
 
 	{account.ErrName, "name"}, {account.ErrNameTaken, "name-taken"}, {account.ErrSelf, "own"}, {account.ErrInvites, "invitations"},
 	{pairing.ErrOwn, "own-code"}, {pairing.ErrMany, "codes"},

@@ -61,6 +61,7 @@ const FileHeader = "Jauap-File"
 //	POST /api/v1/codes/show
 //	POST /api/v1/wipe               the end: see Eraser
 //	POST /api/v1/{lock,unlock}      see Locker
+//	POST /api/v1/passphrase         see Phraser
 //	POST /api/v1/codes/look         the bytes of a picture
 //
 // Errors are {"error","kind","code","args"} with a status; see Fault and Cause. A letter or draft with
@@ -90,6 +91,7 @@ func inner(b Backend) http.Handler {
 	carriers(inner, b)
 	eraser(inner, b)
 	locker(inner, b)
+	phraser(inner, b)
 	mailboxes(inner, b)
 	bundles(inner, b)
 	inner.Handle("GET /api/v1/wait", wait(b))

@@ -399,4 +399,5 @@ type Backend interface {
 	Pairing
 	Eraser
 	Locker
+	Phraser
 }

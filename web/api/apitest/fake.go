@@ -42,6 +42,7 @@ type Fake struct {
 	witnesses
 	fails   map[string]error
 	lock    api.LockState
+	phrases []api.PhraseAsk
 	drafts  map[string]*talk // by the person's ID
 	invites int
 	codes   []api.Code

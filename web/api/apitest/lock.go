@@ -26,6 +26,30 @@ func (f *Fake) Lock(_ context.Context, a api.LockAsk) (api.LockState, error) {
 	return *s, nil
 }
 
+// Phrase implements api.Backend: "wrong" is wrong, and "near" too near.
+func (f *Fake) Phrase(_ context.Context, a api.PhraseAsk) (api.Phrased, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.fails["Phrase"] != nil:
+		return api.Phrased{}, f.fails["Phrase"]
+	case string(a.Now) == "wrong":
+		f.lock.Locked = true
+		return api.Phrased{}, fmt.Errorf("%w: wrong passphrase", api.ErrMismatch)
+	case string(a.New) == "too near":
+		return api.Phrased{}, fmt.Errorf("%w: too near", api.ErrUsage)
+	}
+	f.phrases = append(f.phrases, a)
+	return api.Phrased{}, nil
+}
+
+// Phrases are what was asked for.
+func (f *Fake) Phrases() []api.PhraseAsk {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.phrases
+}
+
 // Unlock implements api.Backend. Every passphrase but "wrong" opens.
 func (f *Fake) Unlock(_ context.Context, a api.UnlockAsk) (api.LockState, error) {
 	f.mu.Lock()
