@@ -30,7 +30,7 @@ var wide = map[string]struct {
 	why   string
 }{
 	"exchange":  {2600, "one session of two shelves; what it says is written into the frame it leaves in, and names go into a sketch without the rest"},
-	"store":     {3455, "one engine over one format; who holds how much is counted where units come and go, what went for want of room is remembered there, what cannot be read is tried again or, at a start, read around, a journal that cannot grow gives way to another, stamps stand under two names, and what was own can be made a stranger's"},
+	"store":     {3460, "one engine over one format; who holds how much is counted where units come and go, what went for want of room is remembered there, what cannot be read is tried again or, at a start, read around, a journal that cannot grow gives way to another, stamps stand under two names, and what was own can be made a stranger's"},
 	"daemon":    {9490, "all wiring and nothing else: a short file for each noun of the door, relays taken while it runs, slips through public inboxes, statuses to groups, stamps that follow a report, postage asked for, paid and honoured, and an empty profile in place of a destroyed one among them; what is wrong has a code beside its words; decisions belong into the noun's own room"},
 	"link/lan":  {2620, "who is near, one meeting over two transports, and what a slow path to somebody far away needs: knocks, a greeting that leaves once, spares"},
 	"cmd/jauap": {5960, "a short file for each group of commands; reading along outlives a node; more than two hundred of its lines ask outside witnesses, a hundred are boards, a hundred the lock, a hundred and twenty the passphrases, twenty a name that stays here"},

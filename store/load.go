@@ -300,7 +300,12 @@ func (l *loader) secure(f *logFile, h durable.File, sc *scan) error {
 	if f.torn = f.torn || bad || sc.damaged > 0; bad {
 		return nil // a cut amid a bad place fails; the file goes as a whole
 	}
-	if err := l.s.cut(f); err != nil {
+	err := l.s.cut(f)
+	if errors.Is(err, durable.ErrUnread) && l.there() {
+		f.torn = true // so does one amid a place that no head lies on
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	return h.Sync()

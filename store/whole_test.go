@@ -1,7 +1,9 @@
 package store
 
 import (
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/jauap/jauap/envelope"
@@ -63,5 +65,53 @@ func TestWholeFileOnABadPlace(t *testing.T) {
 		if _, err := s.Get(e.ID()); err == nil || !s.Has(e.ID()) {
 			t.Fatalf("newest %v: nothing could be read, and a place was blamed", newest)
 		}
+	}
+}
+
+// TestTornTailOnABadPlace: behind what counts stands what a crash left, and both lie on a
+// bad place that holds no head: it cannot be cut off. The shelf opens all the same, with
+// all that stands elsewhere.
+func TestTornTailOnABadPlace(t *testing.T) {
+	t.Parallel()
+	base, all, where, _, epoch := lived(t)
+	places := 0
+	image := base.Image()
+	for k, name := range slices.Repeat(slices.Sorted(maps.Keys(image)), 2) {
+		b, tail := image[name], []int{10, 1500}[k*2/(2*len(image))]
+		end := int64(len(b)) / durable.Block * durable.Block
+		for off := max(end-4*durable.Block, durable.Block); off <= end; off += durable.Block {
+			m := base.CrashClone(rand.New(rand.NewPCG(1, 1)))
+			f, err := m.Open(name, durable.Write)
+			must(t, err)
+			_, err = f.WriteAt(make([]byte, tail), int64(len(b)))
+			must(t, err)
+			must(t, f.Sync())
+			must(t, f.Close())
+			n := 2 * int64(durable.Block)
+			m.SpoilPlace(name, off, n, durable.Block)
+			places++
+			s, rep, err := Open(m, around)
+			if err != nil {
+				t.Fatalf("%s of %d bytes, at %d: %v", name, len(b), off, err)
+			}
+			for id, e := range all {
+				at := where[id]
+				hit := at.name == name && at.from < off+n && at.to > off
+				if got, err := s.Get(id); !hit && (err != nil || string(got) != string(e.Bytes())) {
+					t.Fatalf("%s at %d: a unit of %s, %d to %d: %v", name, off, at.name, at.from, at.to, err)
+				}
+				if !s.Has(id) {
+					put(t, s, e, Meta{})
+				}
+			}
+			if s.Epoch() != epoch || rep.NewEpoch {
+				t.Fatalf("%s at %d: %+v", name, off, rep)
+			}
+			must(t, s.Sync())
+			clean(t, m, s, len(all), name)
+		}
+	}
+	if places < 10 {
+		t.Fatalf("%d places only", places)
 	}
 }
