@@ -17,6 +17,7 @@ type sent struct {
 	first     monotime.Time // when the packet was sent whose confirmation that was
 	idle      bool          // there was not enough to say to fill the path
 	low       bool          // it left while less was sent than the path takes
+	vague     bool          // another of its number was under way when it left
 }
 
 // sampler turns confirmations into rates.
@@ -46,8 +47,9 @@ func (s *sampler) leaves(n congestion.PacketNumber, size int64, inFlight int64, 
 	if s.packets == nil {
 		s.packets = map[congestion.PacketNumber]sent{}
 	}
+	_, vague := s.packets[n]
 	s.packets[n] = sent{size: size, at: now, delivered: s.delivered, confirmed: s.confirmed, first: s.first,
-		idle: s.idleUntil > s.delivered, low: low}
+		idle: s.idleUntil > s.delivered, low: low, vague: vague}
 }
 
 // acked counts confirmed packets. The newest of them tells the rate.
@@ -55,7 +57,7 @@ func (s *sampler) acked(list []congestion.AckedPacketInfo, now monotime.Time, ea
 	var newest sent
 	for _, a := range list {
 		p, ok := s.packets[a.PacketNumber]
-		// Packet numbers of the handshake are those of the data, too.
+		// Packet numbers of the handshake are those of the data, too (RFC 9000, 12.3).
 		if !ok || p.size != int64(a.BytesAcked) {
 			continue
 		}
@@ -64,6 +66,11 @@ func (s *sampler) acked(list []congestion.AckedPacketInfo, now monotime.Time, ea
 		s.confirmed = now
 		r.acked += p.size
 		each(p)
+		// Of two of one number and size nobody can say which this is: the trip of the later
+		// one would come out too short, and the path would look too small for ever.
+		if p.vague || p.at >= now {
+			continue
+		}
 		if newest.size == 0 || p.at > newest.at || p.at == newest.at && p.delivered >= newest.delivered {
 			newest = p
 		}
