@@ -68,7 +68,7 @@ func (s *sampler) acked(list []congestion.AckedPacketInfo, now monotime.Time, ea
 		each(p)
 		// Of two of one number and size nobody can say which this is: the trip of the later
 		// one would come out too short, and the path would look too small for ever.
-		if p.vague || p.at >= now {
+		if p.vague {
 			continue
 		}
 		if newest.size == 0 || p.at > newest.at || p.at == newest.at && p.delivered >= newest.delivered {
