@@ -31,25 +31,32 @@ type door struct {
 // else opened here for the moment.
 func (d *door) with(ctx context.Context, c *cli.Command, f func(api.Backend) error) error {
 	var o daemon.Options
-	for begin := time.Now(); ; {
-		client, err := api.Dial(ctx, c.String("data"))
-		if err == nil {
-			return f(client)
-		}
-		if !errors.Is(err, api.ErrNoDoor) {
-			return err
-		}
+	return d.reach(ctx, c, func(node *api.Client) error { return f(node) }, func() (err error) {
 		if o.Dir == "" {
 			if o, err = d.options(c); err != nil {
 				return err
 			}
 		}
 		node, err := daemon.Open(o)
-		if err == nil {
-			return errors.Join(f(node), node.Close())
+		if err != nil {
+			return err
 		}
-		// Another command is at it, or a node is just starting: wait for it.
-		if !errors.Is(err, daemon.ErrInUse) || time.Since(begin) > busyFor {
+		return errors.Join(f(node), node.Close())
+	})
+}
+
+// reach asks the node that runs, or does it alone when none does. While another command
+// is at it, or a node is just starting, it waits.
+func (d *door) reach(ctx context.Context, c *cli.Command, node func(*api.Client) error, alone func() error) error {
+	for begin := time.Now(); ; {
+		client, err := api.Dial(ctx, c.String("data"))
+		if err == nil {
+			return node(client)
+		}
+		if !errors.Is(err, api.ErrNoDoor) {
+			return err
+		}
+		if err = alone(); !errors.Is(err, daemon.ErrInUse) || time.Since(begin) > busyFor {
 			return err
 		}
 		select {

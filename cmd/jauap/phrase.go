@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/urfave/cli/v3"
 
@@ -77,32 +76,19 @@ func (d *door) phrase(ctx context.Context, c *cli.Command) (err error) {
 
 // rephrase asks the running node, or does it itself.
 func (d *door) rephrase(ctx context.Context, c *cli.Command, ask api.PhraseAsk) error {
-	for begin := time.Now(); ; {
-		node, err := api.Dial(ctx, c.String("data"))
-		if err == nil {
-			_, err = node.Phrase(ctx, ask)
-			if errors.Is(err, api.ErrMismatch) {
-				settles(ctx, node)
-			}
-			return err
+	return d.reach(ctx, c, func(node *api.Client) error {
+		_, err := node.Phrase(ctx, ask)
+		if errors.Is(err, api.ErrMismatch) {
+			settles(ctx, node)
 		}
-		if !errors.Is(err, api.ErrNoDoor) {
-			return err
-		}
+		return err
+	}, func() error {
 		cfg, err := d.config(c.String("data"))
 		if err != nil {
 			return err
 		}
-		err = daemon.Rephrase(daemon.Options{Dir: c.String("data"), Config: cfg, TrustClock: c.Bool("trust-clock"), Log: d.logger(c)}, ask)
-		if !errors.Is(err, daemon.ErrInUse) || time.Since(begin) > busyFor {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(busyStep):
-		}
-	}
+		return daemon.Rephrase(daemon.Options{Dir: c.String("data"), Config: cfg, TrustClock: c.Bool("trust-clock"), Log: d.logger(c)}, ask)
+	})
 }
 
 // newPhrase comes from a file or, twice, from a person.
