@@ -18,17 +18,17 @@ import (
 // can open. To contacts it says that all of it is near, and what it can of it
 // its own. It takes nothing and carries nothing.
 type hostile struct {
-	rng   *rand.Rand
-	seed  uint64
-	class envelope.Class
-	until envelope.Day
-	ids   []envelope.ID
-	links map[node.LinkID]*assault
-	most  int                 // units offered in a meeting
-	paid  int                 // units that have a valid stamp; they are always among them
-	faked []envelope.Envelope // stamps, offered before them in each
-	given map[int]time.Time   // units that a contact took, and when
-	prove time.Duration       // so long after that their proofs are offered to contacts
+	rng    *rand.Rand
+	seed   uint64
+	class  envelope.Class
+	until  envelope.Day
+	ids    []envelope.ID
+	links  map[node.LinkID]*assault
+	most   int                 // units offered in a meeting
+	paid   int                 // units that have a valid stamp; they are always among them
+	stamps []envelope.Envelope // stamps, offered before them in each
+	given  map[int]time.Time   // units that a contact took, and when
+	prove  time.Duration       // so long after that their proofs are offered to contacts
 }
 
 // assault is one meeting: where in its units it began, how many it offers, and
@@ -47,7 +47,7 @@ func newHostile(rng *rand.Rand, s Scenario, expiry envelope.Day, m mint) (*hosti
 		if err != nil {
 			return nil, err
 		}
-		h.faked = append(h.faked, e)
+		h.stamps = append(h.stamps, e)
 	}
 	for k := range s.Junk {
 		e, err := h.unit(k)
@@ -111,7 +111,7 @@ func (h *hostile) Step(now time.Time, evs ...node.Event) (out []node.Effect) {
 			if ev.Peer.Key != "" {
 				out = append(out, h.note(ev.Link, a, 2, 0, 20), h.note(ev.Link, a, 1, 20, a.n))
 			}
-			if len(h.faked) > 0 {
+			if len(h.stamps) > 0 {
 				out = append(out, h.pretend(ev.Link))
 			}
 			if a.contact && h.prove > 0 {
@@ -163,7 +163,7 @@ func (h *hostile) have(l node.LinkID, a *assault, from, to int) node.Effect {
 // pretend lists the stamps.
 func (h *hostile) pretend(l node.LinkID) node.Effect {
 	b := []byte{0x82, 0}
-	for _, e := range h.faked {
+	for _, e := range h.stamps {
 		b = h.line(b, e.ID(), envelope.Stamp)
 	}
 	return node.Send{Link: l, Data: b}
@@ -193,10 +193,10 @@ func (h *hostile) settle(out []node.Effect, l node.LinkID, a *assault, now time.
 // bytes of what was listed under a number.
 func (h *hostile) bytes(a *assault, number int) (b []byte, unit int, err error) {
 	var e envelope.Envelope
-	if number < len(h.faked) {
-		return h.faked[number].Bytes(), -1, nil
+	if number < len(h.stamps) {
+		return h.stamps[number].Bytes(), -1, nil
 	}
-	if number -= len(h.faked); number < len(a.proofs) {
+	if number -= len(h.stamps); number < len(a.proofs) {
 		e, err = h.proof(a.proofs[number])
 		return e.Bytes(), -1, err
 	}
@@ -213,7 +213,7 @@ func (h *hostile) serve(out []node.Effect, l node.LinkID, a *assault, b []byte, 
 			return out
 		}
 		from, m := binary.Uvarint(b[n:])
-		if m <= 0 || number >= uint64(a.n+len(h.faked)+len(a.proofs)) {
+		if m <= 0 || number >= uint64(a.n+len(h.stamps)+len(a.proofs)) {
 			return out
 		}
 		b = b[n+m:]

@@ -99,13 +99,13 @@ func TestMint(t *testing.T) {
 	if err != nil || !r.mint.Valid(good) || newMint(2).Valid(good) {
 		t.Fatalf("%v: a good stamp is not valid, or everywhere", err)
 	}
-	for _, e := range h.faked {
+	for _, e := range h.stamps {
 		if e.Verify() != nil || r.verify(e) != nil || r.mint.Valid(e) {
 			t.Error("the forged stamp is wrong in itself, or valid")
 		}
 	}
 	// The stand-in for a junk unit's signature is none for a stamp's.
-	raw := append([]byte{}, h.faked[0].Bytes()...)
+	raw := append([]byte{}, h.stamps[0].Bytes()...)
 	for i := 36; i < 100; i++ {
 		raw[i] = junkByte
 	}
